@@ -1,1 +1,7 @@
-export {};
+export {
+  type AlphaImage,
+  CodecError,
+  type ColorImage,
+  maxImagePixels,
+  type PixelImage,
+} from "./pixel-image.ts";

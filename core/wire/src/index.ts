@@ -1,1 +1,1 @@
-export {};
+export { CarawayError, WireError, type WireFault } from "./errors.ts";
