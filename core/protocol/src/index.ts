@@ -1,1 +1,16 @@
-export {};
+export * from "./agent.ts";
+export * from "./audio.ts";
+export * from "./base.ts";
+export * from "./capabilities.ts";
+export * from "./channel-schema.ts";
+export * from "./constants.ts";
+export * from "./cursor.ts";
+export * from "./devices.ts";
+export * from "./display.ts";
+export * from "./framing.ts";
+export * from "./graphics.ts";
+export * from "./image.ts";
+export * from "./inputs.ts";
+export * from "./link.ts";
+export * from "./main.ts";
+export * from "./migration-data.ts";

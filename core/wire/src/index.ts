@@ -1,1 +1,2 @@
 export { CarawayError, WireError, type WireFault } from "./errors.ts";
+export * from "./schema.ts";
