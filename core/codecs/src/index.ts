@@ -5,3 +5,5 @@ export {
   maxImagePixels,
   type PixelImage,
 } from "./pixel-image.ts";
+export { decodeQuic } from "./quic/decode.ts";
+export { type QuicHeader, QuicType, readQuicHeader } from "./quic/header.ts";
