@@ -1,4 +1,14 @@
 export {
+  type Bitmap,
+  BitmapFormat,
+  bitmapRowSize,
+  decodeBitmap,
+  decodeMask,
+  encodeBitmap,
+} from "./bitmap.ts";
+export { decodeLz, type LzHeader, LzType, parseLzHeader } from "./lz.ts";
+export { widen555, widenPalette } from "./palette.ts";
+export {
   type AlphaImage,
   CodecError,
   type ColorImage,
