@@ -3,6 +3,7 @@
 import {
   bytes,
   count,
+  emptyable,
   enumOf,
   flagsOf,
   i16,
@@ -70,7 +71,7 @@ export const QMask = struct("QMask", {
 /** Dashes: lengths of line and gap in turn. */
 const LineStyle = struct("LineStyle", {
   styleNseg: count(u8, "style"),
-  style: pointer(list(fix, { count: "styleNseg" })),
+  style: emptyable(list(fix, { count: "styleNseg" })),
 });
 
 export const LineAttr = struct("LineAttr", {

@@ -6,6 +6,7 @@ import {
   count,
   emptyable,
   given,
+  i32,
   i64,
   list,
   pointer,
@@ -86,10 +87,10 @@ export const InputsMigrationData = struct("InputsMigrationData", {
 
 const LossySurface = struct("LossySurface", {
   id: u32,
-  left: u32,
-  top: u32,
-  right: u32,
-  bottom: u32,
+  left: i32,
+  top: i32,
+  right: i32,
+  bottom: i32,
 });
 
 /** Which form it has is not in the data: it follows the sender's jpeg (WAN) option. */
