@@ -1,1 +1,45 @@
-export {};
+// Real programs as peers: QEMU with spice-server and a graphical guest, and what a test needs to drive and to compare them.
+
+export { ensureGuest, type Guest } from "./guest.ts";
+export {
+  announceTarget,
+  beginMigration,
+  type MigrationOptions,
+  type MigrationReport,
+  migrate,
+  waitForLinks,
+  waitForMigration,
+} from "./migration.ts";
+export { ensurePackages } from "./packages.ts";
+export type {
+  DisplayDevice,
+  ImageCompression,
+  SpiceOptions,
+  VmDevices,
+  WanCompression,
+} from "./qemu-arguments.ts";
+export { Qmp, type QmpCommands, QmpError, type QmpEvent } from "./qmp.ts";
+export {
+  compareImages,
+  countColours,
+  decodePpm,
+  type ImageDifference,
+  type RgbImage,
+  readPpm,
+} from "./rgb-image.ts";
+export {
+  ensureSavedVm,
+  type SavedVmOptions,
+  startMigrationTarget,
+  startSavedVm,
+} from "./saved-vm.ts";
+export { SerialError, SerialLines, SerialShell } from "./serial.ts";
+export {
+  findFreePort,
+  type SpiceAddress,
+  startVm,
+  Vm,
+  type VmOptions,
+  waitForDesktop,
+  waitUntilLoaded,
+} from "./vm.ts";
