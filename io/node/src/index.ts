@@ -1,1 +1,12 @@
-export {};
+// Drivers for Node: the machines of the core with sockets, TLS, timers and crypto.
+
+export * from "./drive.ts";
+export type {
+  Credentials,
+  CredentialsRequest,
+  CredentialsSource,
+} from "./link-tasks.ts";
+export * from "./transport.ts";
+export { TransportError } from "./transport-failure.ts";
+export { type HttpProxy, ProxyUrlError, parseProxyUrl } from "./transport-proxy.ts";
+export type { TlsOptions } from "./transport-tls.ts";
