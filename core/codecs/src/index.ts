@@ -6,7 +6,18 @@ export {
   decodeMask,
   encodeBitmap,
 } from "./bitmap.ts";
+export { quicKernelBytes } from "./generated/quic-kernel.ts";
+export { type GlzHeader, parseGlzHeader } from "./glz.ts";
+export {
+  type GlzOutcome,
+  GlzWindow,
+  type Inflate,
+  inflateGlz,
+  maxGlzWindowPixels,
+} from "./glz-window.ts";
+export { joinJpegAlpha, readJpegSize, splitJpegAlpha } from "./jpeg.ts";
 export { decodeLz, type LzHeader, LzType, parseLzHeader } from "./lz.ts";
+export { decodeLz4Block, decodeLz4Image } from "./lz4.ts";
 export { widen555, widenPalette } from "./palette.ts";
 export {
   type AlphaImage,
@@ -17,3 +28,4 @@ export {
 } from "./pixel-image.ts";
 export { decodeQuic } from "./quic/decode.ts";
 export { type QuicHeader, QuicType, readQuicHeader } from "./quic/header.ts";
+export { createQuicKernel, type QuicKernel, type QuicKernelExports } from "./quic/kernel.ts";

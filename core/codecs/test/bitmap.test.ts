@@ -9,6 +9,18 @@ import {
   encodeBitmap,
   widenPalette,
 } from "../src/index.ts";
+import { pixelBytes, readManifest } from "./vectors.ts";
+
+interface BitmapVector {
+  readonly format: keyof typeof BitmapFormat;
+  readonly topDown: boolean;
+  readonly width: number;
+  readonly height: number;
+  readonly stride: number;
+  readonly data: string;
+  readonly palette?: number[];
+  readonly pixels: string;
+}
 
 const palette16 = Uint32Array.from({ length: 16 }, (_, index) => index * 0x111111);
 
@@ -95,6 +107,17 @@ describe("decodeBitmap", () => {
       expect(decodeBitmap({ ...shape, stride, topDown: false, data: upsideDown }, palette)).toEqual(
         decodeBitmap({ ...shape, stride: rowSize, topDown: true, data: tight }, palette),
       );
+    },
+  );
+
+  it.each(readManifest<BitmapVector[]>("bitmap/manifest.json"))(
+    "converts $format as the reference does, topDown = $topDown",
+    (vector) => {
+      const format = BitmapFormat[vector.format];
+      const data = new Uint8Array(Buffer.from(vector.data, "base64"));
+      const palette = vector.palette === undefined ? null : Uint32Array.from(vector.palette);
+      const image = decodeBitmap({ ...vector, format, data }, palette);
+      expect(Buffer.from(pixelBytes(image)).toString("base64")).toBe(vector.pixels);
     },
   );
 

@@ -1,5 +1,19 @@
 import { describe, expect, it } from "vitest";
 import { CodecError, decodeLz, LzType, parseLzHeader } from "../src/index.ts";
+import { bitFlips, pixelHash, readManifest, readVector, truncations } from "./vectors.ts";
+
+interface LzVector {
+  readonly file: string;
+  readonly type: keyof typeof LzType;
+  readonly width: number;
+  readonly height: number;
+  readonly palette?: number[];
+  readonly sha256: string;
+}
+
+const vectors = readManifest<LzVector[]>("lz/manifest.json");
+const paletteOf = (vector: LzVector) =>
+  vector.palette === undefined ? null : Uint32Array.from(vector.palette);
 
 /** An LZ image from its header's fields and its tokens. */
 function lz(type: number, width: number, height: number, tokens: number[], topDown = 1) {
@@ -100,6 +114,37 @@ describe("decodeLz", () => {
     const image = decodeLz(lz(LzType.PLT4_LE, 2, 1, [0, 0x43]), Uint32Array.of(10, 11, 12));
     expect([...image.pixels]).toEqual([10, 11]);
   });
+
+  it.each(vectors)("decodes $file as the reference does", (vector) => {
+    const image = decodeLz(readVector(`lz/${vector.file}`), paletteOf(vector));
+    expect(image).toMatchObject({ width: vector.width, height: vector.height });
+    expect(pixelHash(image)).toBe(vector.sha256);
+  });
+
+  it.each(vectors.filter(({ file }) => file.includes("53x21")))(
+    "refuses every truncation of $file",
+    (vector) => {
+      const palette = paletteOf(vector);
+      for (const data of truncations(readVector(`lz/${vector.file}`))) {
+        expect(() => decodeLz(data, palette)).toThrow(CodecError);
+      }
+    },
+  );
+
+  it.each(vectors.filter(({ file }) => file.includes("53x21")))(
+    "survives every flipped bit of $file",
+    (vector) => {
+      const palette = paletteOf(vector);
+      for (const data of bitFlips(readVector(`lz/${vector.file}`))) {
+        try {
+          const image = decodeLz(data, palette);
+          expect(image.pixels.length).toBe(image.width * image.height);
+        } catch (error) {
+          expect(error).toBeInstanceOf(CodecError);
+        }
+      }
+    },
+  );
 
   it.each([
     ["an empty stream", new Uint8Array(0)],
