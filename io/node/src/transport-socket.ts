@@ -1,15 +1,15 @@
 // Dials TCP and unix sockets. A dialled socket always has an error listener, so that an error
 // between two owners never ends the process; `socket.errored` keeps it for the next owner.
 
-import { connect, type NetConnectOpts, type Socket } from "node:net";
+import { connect, isIPv6, type NetConnectOpts, type Socket } from "node:net";
 import { describeFailure, TransportError } from "./transport-failure.ts";
 
 // What the reference client uses: thirty idle seconds before the first probe.
 const KEEP_ALIVE_MS = 30_000;
 
-/** A host and port as people write them, IPv6 in brackets. */
+/** A host and port as people write them, IPv6 in brackets; other hosts may hold colons, too. */
 export function hostAndPort(host: string, port: number): string {
-  return host.includes(":") && !host.startsWith("[") ? `[${host}]:${port}` : `${host}:${port}`;
+  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 export function dialTcp(host: string, port: number, signal: AbortSignal): Promise<Socket> {
