@@ -1,1 +1,17 @@
+export { type AckDue, AckWindow } from "./ack-window.ts";
+export { ByteQueue } from "./byte-queue.ts";
+export * from "./errors.ts";
+export {
+  type Frame,
+  FrameReader,
+  type FrameReaderOptions,
+  FrameWriter,
+  type SubFrame,
+} from "./frame.ts";
+export {
+  type LinkAgreement,
+  LinkClient,
+  type LinkOutput,
+  type LinkParameters,
+} from "./link-client.ts";
 export * from "./machine.ts";

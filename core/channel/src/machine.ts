@@ -49,7 +49,7 @@ export interface TransportFailure {
 
 /** What a machine may ask of its driver about connections. */
 export type TransportOutput =
-  /** Open a connection; answered by `connected` or `closed`. `role` is for address mapping. */
+  /** Open a connection; answered by `connected` or `closed`. */
   | {
       readonly type: "connect";
       readonly connection: ConnectionKey;

@@ -1,1 +1,24 @@
-export {};
+export { ChannelClosed } from "./channel-end.ts";
+export {
+  type ChannelId,
+  type ChannelName,
+  channelLabel,
+  channelNameOf,
+  channelNames,
+  channelType,
+} from "./channel-name.ts";
+export type { CursorShape } from "./cursor-channel.ts";
+export type { MouseModeName, SessionEvent } from "./events.ts";
+export type { InputCommand } from "./inputs-channel.ts";
+export type { ChannelOutcome, MigrationEvent } from "./migration-event.ts";
+export { MigrationFailure, type MigrationFailureCode } from "./migration-failure.ts";
+export {
+  defaultSessionOptions,
+  describeEndpoint,
+  type Endpoint,
+  type MigrationMode,
+  migrationModes,
+  type SessionOptions,
+} from "./options.ts";
+export { ClientSession, type SessionCommand, type SessionInput } from "./session.ts";
+export type { RenderCommand, SessionOutput } from "./session-output.ts";

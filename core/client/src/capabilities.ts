@@ -1,0 +1,45 @@
+// The capabilities that this client announces, by channel: only what it really does.
+
+import {
+  CommonCapability,
+  capabilityWords,
+  DisplayCapability,
+  MainCapability,
+} from "@caraway/protocol";
+import type { ChannelName } from "./channel-name.ts";
+import type { SessionOptions } from "./options.ts";
+
+export const commonCapabilities = capabilityWords([
+  CommonCapability.SPICE_COMMON_CAP_PROTOCOL_AUTH_SELECTION,
+  CommonCapability.SPICE_COMMON_CAP_AUTH_SPICE,
+  CommonCapability.SPICE_COMMON_CAP_AUTH_SASL,
+  CommonCapability.SPICE_COMMON_CAP_MINI_HEADER,
+]);
+
+const displayCapabilities = capabilityWords([
+  DisplayCapability.SPICE_DISPLAY_CAP_SIZED_STREAM,
+  DisplayCapability.SPICE_DISPLAY_CAP_MONITORS_CONFIG,
+  DisplayCapability.SPICE_DISPLAY_CAP_COMPOSITE,
+  DisplayCapability.SPICE_DISPLAY_CAP_A8_SURFACE,
+  DisplayCapability.SPICE_DISPLAY_CAP_LZ4_COMPRESSION,
+  DisplayCapability.SPICE_DISPLAY_CAP_MULTI_CODEC,
+  DisplayCapability.SPICE_DISPLAY_CAP_CODEC_MJPEG,
+]);
+
+function mainCapabilities(options: SessionOptions): number[] {
+  const bits: number[] = [
+    MainCapability.SPICE_MAIN_CAP_NAME_AND_UUID,
+    MainCapability.SPICE_MAIN_CAP_AGENT_CONNECTED_TOKENS,
+  ];
+  if (options.migration !== "switch-host") {
+    bits.push(MainCapability.SPICE_MAIN_CAP_SEMI_SEAMLESS_MIGRATE);
+  }
+  if (options.migration === "seamless") bits.push(MainCapability.SPICE_MAIN_CAP_SEAMLESS_MIGRATE);
+  return capabilityWords(bits);
+}
+
+export function channelCapabilities(name: ChannelName, options: SessionOptions): readonly number[] {
+  if (name === "main") return mainCapabilities(options);
+  if (name === "display") return displayCapabilities;
+  return [];
+}

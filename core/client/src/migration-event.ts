@@ -1,0 +1,57 @@
+// The course of a migration, seen from the client.
+
+import type { CarawayError } from "@caraway/wire";
+import type { ChannelName } from "./channel-name.ts";
+import type { MigrationMode } from "./options.ts";
+
+/** How a channel came over. */
+export type ChannelOutcome =
+  /** Its state went over. */
+  | "kept"
+  /** It began anew on the target. */
+  | "rebuilt"
+  | "lost";
+
+export type MigrationEvent =
+  /** The source named a target; links are being made while the guest runs on. */
+  | { readonly phase: "begin"; readonly mode: MigrationMode; readonly target: string }
+  /** One link to the target failed; it is tried again until the switch. */
+  | {
+      readonly phase: "link-failed";
+      readonly channel: ChannelName;
+      readonly id: number;
+      readonly attempt: number;
+      readonly error: CarawayError;
+    }
+  /** Links are there and the source knows. `missing` channels will begin anew. */
+  | { readonly phase: "ready"; readonly mode: MigrationMode; readonly missing: readonly string[] }
+  /** The source was told that there is no link: it will say SWITCH_HOST if the guest moves. */
+  | { readonly phase: "not-ready"; readonly error: CarawayError }
+  /** The guest has moved; channels go over. */
+  | { readonly phase: "switching"; readonly mode: MigrationMode }
+  | {
+      readonly phase: "channel";
+      readonly channel: ChannelName;
+      readonly id: number;
+      readonly outcome: ChannelOutcome;
+      /** Bytes of MIGRATE_DATA. */
+      readonly dataSize: number;
+    }
+  /**
+   * What the inputs channel did: a hypervisor drops input that reaches the source between its
+   * stop and MIGRATE. `sinceMotionAckMs`: how long before MIGRATE the source last proved that it
+   * takes input (null: never); `resentReleases`: releases that were said again to the target.
+   */
+  | {
+      readonly phase: "input-window";
+      readonly sentInWindow: number;
+      readonly windowMs: number;
+      readonly resentReleases: number;
+      readonly held: number;
+    }
+  /** The session is on the target. `switchMs`: from the first sign of the switch. */
+  | { readonly phase: "done"; readonly mode: MigrationMode; readonly switchMs: number }
+  /** The migration was called off; the session stays on the source. */
+  | { readonly phase: "cancelled" }
+  /** The switch failed; a new session is opened at the target, or the session ends. */
+  | { readonly phase: "failed"; readonly error: CarawayError; readonly reconnecting: boolean };

@@ -1,0 +1,133 @@
+// A channel that is linked to the target and waits for the switch: nothing is read from it, and
+// what arrives all the same is kept.
+
+import {
+  ByteQueue,
+  type ConnectionKey,
+  FrameReader,
+  FrameWriter,
+  type TransportFailure,
+} from "@caraway/channel";
+import { mainCodec } from "@caraway/protocol";
+import type { LinkedConnection } from "./link-attempt.ts";
+import type { ConnectionOwner, Wiring } from "./wiring.ts";
+
+/** Bytes that may be kept of a connection that is paused: what was under way. */
+const keptMax = 8 << 20;
+
+export class ParkedLink implements ConnectionOwner {
+  readonly #wiring: Wiring;
+  readonly #linked: LinkedConnection;
+  readonly #bytes = new ByteQueue();
+  readonly #lost: (failure: TransportFailure | null) => void;
+
+  constructor(
+    wiring: Wiring,
+    linked: LinkedConnection,
+    lost: (failure: TransportFailure | null) => void,
+  ) {
+    this.#wiring = wiring;
+    this.#linked = linked;
+    this.#lost = lost;
+    this.#bytes.push(linked.rest);
+    wiring.handOver(linked.connection, this);
+  }
+
+  /** What the channel goes on with. The caller takes the connection over. */
+  release(): LinkedConnection {
+    return { ...this.#linked, rest: this.#bytes.takeAll() };
+  }
+
+  drop(): void {
+    this.#wiring.disconnect(this.#linked.connection);
+  }
+
+  connected(): void {}
+
+  received(bytes: Uint8Array): void {
+    this.#bytes.push(bytes);
+    if (this.#bytes.size <= keptMax) return;
+    this.drop();
+    this.#lost({ kind: "other", detail: "the target sent too much before the switch" });
+  }
+
+  closed(failure: TransportFailure | null): void {
+    this.#lost(failure);
+  }
+}
+
+/**
+ * Asks a linked target whether it takes the channels' state. Answers once; messages that come
+ * before the answer are kept for the main channel.
+ */
+export class SeamlessQuestion implements ConnectionOwner {
+  readonly #wiring: Wiring;
+  readonly #linked: LinkedConnection;
+  readonly #reader: FrameReader;
+  readonly #kept: Uint8Array[] = [];
+  readonly #keep: FrameWriter;
+  readonly #answer: (accepted: boolean, linked: LinkedConnection) => void;
+  readonly #lost: (failure: TransportFailure | null) => void;
+
+  constructor(
+    wiring: Wiring,
+    linked: LinkedConnection,
+    srcVersion: number,
+    answer: (accepted: boolean, linked: LinkedConnection) => void,
+    lost: (failure: TransportFailure | null) => void,
+  ) {
+    this.#wiring = wiring;
+    this.#linked = linked;
+    this.#answer = answer;
+    this.#lost = lost;
+    const { miniHeader } = linked.agreement;
+    this.#reader = new FrameReader({
+      channel: "main 0 of the target",
+      miniHeader,
+      bodySizeMax: 1 << 20,
+      firstSerial: 1n,
+      listFrames: false,
+    });
+    this.#keep = new FrameWriter(miniHeader, 1n);
+    wiring.handOver(linked.connection, this);
+    const message = { name: "MIGRATE_DST_DO_SEAMLESS", body: { srcVersion } } as const;
+    const bytes = new FrameWriter(miniHeader, 1n).write(mainCodec.client.encode(message));
+    wiring.transmit(linked.connection, bytes);
+    wiring.resume(linked.connection);
+    this.received(linked.rest);
+  }
+
+  get connection(): ConnectionKey {
+    return this.#linked.connection;
+  }
+
+  drop(): void {
+    this.#wiring.disconnect(this.#linked.connection);
+  }
+
+  connected(): void {}
+
+  received(bytes: Uint8Array): void {
+    this.#reader.push(bytes);
+    for (let frame = this.#reader.next(); frame !== null; frame = this.#reader.next()) {
+      const name = mainCodec.server.decode(frame.id, frame.body)?.name;
+      if (name === "MIGRATE_DST_SEAMLESS_ACK" || name === "MIGRATE_DST_SEAMLESS_NACK") {
+        this.#wiring.pause(this.#linked.connection);
+        this.#answer(name === "MIGRATE_DST_SEAMLESS_ACK", this.#rest());
+        return;
+      }
+      this.#kept.push(this.#keep.write(frame));
+    }
+  }
+
+  closed(failure: TransportFailure | null): void {
+    this.#lost(failure);
+  }
+
+  #rest(): LinkedConnection {
+    const queue = new ByteQueue();
+    for (const bytes of this.#kept) queue.push(bytes);
+    queue.push(this.#reader.takePending());
+    return { ...this.#linked, rest: queue.takeAll() };
+  }
+}

@@ -1,0 +1,23 @@
+// What a session says to its driver.
+
+import type { LinkTask, TaskKey, TransportOutput } from "@caraway/channel";
+import type { Display, ServerMessage } from "@caraway/protocol";
+import type { SessionEvent } from "./events.ts";
+
+/** For the renderer, in order; `apply` is answered by a `rendered` input when it is done. */
+export type RenderCommand =
+  | {
+      readonly type: "apply";
+      readonly display: number;
+      readonly message: ServerMessage<typeof Display>;
+    }
+  /** Forget surfaces, palettes and streams of one display channel. */
+  | { readonly type: "reset"; readonly display: number }
+  /** Forget image cache and GLZ window. */
+  | { readonly type: "reset-caches" };
+
+export type SessionOutput =
+  | TransportOutput
+  | { readonly type: "task"; readonly task: TaskKey; readonly work: LinkTask }
+  | { readonly type: "render"; readonly command: RenderCommand }
+  | { readonly type: "event"; readonly event: SessionEvent };
