@@ -8,7 +8,7 @@ import {
   type GlzReferences,
   glzHeaderSize,
   glzMissing,
-  parseGlzHeader,
+  readGlzHeader,
 } from "./glz.ts";
 import { flipRows } from "./image-size.ts";
 import { checkEnd, checkPlausible, LzType } from "./lz.ts";
@@ -84,7 +84,7 @@ export class GlzWindow {
    *   repeats an id, or would make the window larger than its bound. The window is unchanged.
    */
   decode(data: Uint8Array, palette: Uint32Array | null = null): GlzOutcome {
-    const header = parseGlzHeader(data);
+    const header = readGlzHeader(data);
     if (this.hasDecoded(header.id)) {
       throw new CodecError("GLZ", 21, `image ${header.id} has come before`);
     }

@@ -32,7 +32,7 @@ const shortCopy = 48;
  *
  * @throws CodecError when it is not one or when its numbers do not fit together.
  */
-export function parseGlzHeader(data: Uint8Array): GlzHeader {
+export function readGlzHeader(data: Uint8Array): GlzHeader {
   if (data.length < glzHeaderSize) {
     throw new CodecError("GLZ", data.length, "its header is cut off");
   }

@@ -7,7 +7,7 @@ export {
   encodeBitmap,
 } from "./bitmap.ts";
 export { quicKernelBytes } from "./generated/quic-kernel.ts";
-export { type GlzHeader, parseGlzHeader } from "./glz.ts";
+export { type GlzHeader, readGlzHeader } from "./glz.ts";
 export {
   type GlzOutcome,
   GlzWindow,
@@ -16,7 +16,7 @@ export {
   maxGlzWindowPixels,
 } from "./glz-window.ts";
 export { joinJpegAlpha, readJpegSize, splitJpegAlpha } from "./jpeg.ts";
-export { decodeLz, type LzHeader, LzType, parseLzHeader } from "./lz.ts";
+export { decodeLz, type LzHeader, LzType, readLzHeader } from "./lz.ts";
 export { decodeLz4Block, decodeLz4Image } from "./lz4.ts";
 export { widen555, widenPalette } from "./palette.ts";
 export {

@@ -2,7 +2,7 @@
 // before memory is taken, and joining colours and alpha of JPEG_ALPHA. See docs/formats/jpeg.md.
 
 import { countPixels } from "./image-size.ts";
-import { decodeLz, LzType, parseLzHeader } from "./lz.ts";
+import { decodeLz, LzType, readLzHeader } from "./lz.ts";
 import { CodecError, type ColorImage } from "./pixel-image.ts";
 
 /**
@@ -71,7 +71,7 @@ export function joinJpegAlpha(
   topDown: boolean,
 ): ColorImage {
   const { width, height } = colors;
-  const header = parseLzHeader(alphaStream);
+  const header = readLzHeader(alphaStream);
   if (header.type !== LzType.XXXA) {
     throw new CodecError("JPEG_ALPHA", 8, `its alpha is LZ of type ${header.type}`);
   }

@@ -77,7 +77,7 @@ export function lzRowSize(type: LzType, width: number): number {
  *
  * @throws CodecError when it is not one or when its numbers do not fit together.
  */
-export function parseLzHeader(data: Uint8Array): LzHeader {
+export function readLzHeader(data: Uint8Array): LzHeader {
   if (data.length < lzHeaderSize) throw new CodecError("LZ", data.length, "its header is cut off");
   const view = new DataView(data.buffer, data.byteOffset, lzHeaderSize);
   checkLzStart("LZ", view);
@@ -121,7 +121,7 @@ export function checkStride(codec: string, offset: number, header: LzHeader): vo
  * @throws CodecError when the stream is damaged, too short or too long, or a palette is missing.
  */
 export function decodeLz(data: Uint8Array, palette: Uint32Array | null): PixelImage {
-  const header = parseLzHeader(data);
+  const header = readLzHeader(data);
   const { type, width, height } = header;
   const layout = layouts[type];
   if (layout !== undefined) return decodePalette(data, header, layout, palette);

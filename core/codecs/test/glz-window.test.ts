@@ -7,7 +7,7 @@ import {
   type Inflate,
   inflateGlz,
   LzType,
-  parseGlzHeader,
+  readGlzHeader,
 } from "../src/index.ts";
 import { bitFlips, pixelHash, readManifest, readVector, truncations } from "./vectors.ts";
 
@@ -77,7 +77,7 @@ describe("GlzWindow.decode", () => {
       if (outcome.kind === "decoded") {
         hashes.set(file, pixelHash(outcome.image));
       } else {
-        expect(outcome.id).toBeLessThan(parseGlzHeader(data).id);
+        expect(outcome.id).toBeLessThan(readGlzHeader(data).id);
         waiting.push({ ...session.find((image) => image.file === file)! });
       }
     }
@@ -102,7 +102,7 @@ describe("GlzWindow.decode", () => {
     const window = new GlzWindow();
     for (const { data } of session) {
       decode(window, data);
-      expect(window.imageCount).toBe(parseGlzHeader(data).windowHeadDistance + 1);
+      expect(window.imageCount).toBe(readGlzHeader(data).windowHeadDistance + 1);
     }
     expect(window.pixelCount).toBeLessThanOrEqual(60_000);
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { CodecError, decodeLz, LzType, parseLzHeader } from "../src/index.ts";
+import { CodecError, decodeLz, LzType, readLzHeader } from "../src/index.ts";
 import { bitFlips, pixelHash, readManifest, readVector, truncations } from "./vectors.ts";
 
 interface LzVector {
@@ -173,10 +173,10 @@ describe("decodeLz", () => {
   });
 });
 
-describe("parseLzHeader", () => {
+describe("readLzHeader", () => {
   it("reads the header of a stream whose tokens it does not look at", () => {
     const data = lz(LzType.RGBA, 5, 6, [], 0);
-    expect(parseLzHeader(data)).toEqual({
+    expect(readLzHeader(data)).toEqual({
       type: LzType.RGBA,
       width: 5,
       height: 6,

@@ -1,6 +1,8 @@
 // Drivers for Node: the machines of the core with sockets, TLS, timers and crypto.
 
 export * from "./drive.ts";
+export { inflate } from "./inflate.ts";
+export { decodeJpeg } from "./jpeg.ts";
 export type {
   Credentials,
   CredentialsRequest,
