@@ -44,7 +44,7 @@ export function decodeQuic(data: Uint8Array): ColorImage | AlphaImage {
   for (let row = 0; row < pixels.length; row += width) {
     decodeColorRow(color, input, signed, row - width, row, width);
   }
-  if (type === QuicType.RGB16) expandFiveBits(signed);
+  if (type === QuicType.RGB16) expandFiveBits(pixels);
   return { format: "xrgb", width, height, pixels };
 }
 
@@ -82,7 +82,7 @@ function decodePlaneRow(
 }
 
 /** Widens the components of `000rrrrr 000ggggg 000bbbbb` to eight bits each. */
-function expandFiveBits(pixels: Int32Array): void {
+export function expandFiveBits(pixels: Uint32Array): void {
   for (let i = 0; i < pixels.length; i++) {
     const pixel = pixels[i]!;
     pixels[i] = (pixel << 3) | ((pixel >>> 2) & 0x070707);
