@@ -3,6 +3,7 @@
 export * from "./drive.ts";
 export { inflate } from "./inflate.ts";
 export { decodeJpeg } from "./jpeg.ts";
+export { type Kernels, loadKernels } from "./kernels.ts";
 export type {
   Credentials,
   CredentialsRequest,
