@@ -27,5 +27,6 @@ export {
   type PixelImage,
 } from "./pixel-image.ts";
 export { decodeQuic } from "./quic/decode.ts";
+export { encodeQuic, type QuicColorType } from "./quic/encode.ts";
 export { type QuicHeader, QuicType, readQuicHeader } from "./quic/header.ts";
 export { createQuicKernel, type QuicKernel, type QuicKernelExports } from "./quic/kernel.ts";
