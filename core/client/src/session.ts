@@ -66,6 +66,8 @@ interface Reconnect {
   readonly until: Instant;
   /** When to try next; null while a try is under way. */
   retryAt: Instant | null;
+  /** Whether the target has said which channels it has. */
+  listed: boolean;
 }
 
 const reconnectWithinMs = 15_000;
@@ -270,11 +272,13 @@ export class ClientSession
     if (entry === undefined) return;
     entry.attempt = null;
     this.#open(entry.end, linked);
+    this.#checkReconnected();
   }
 
   #open(end: ChannelEnd, linked: LinkedConnection): void {
     const { name, id } = end.channel;
     const { miniHeader } = linked.agreement;
+    if (this.#reconnect !== null) this.#rebuilt(end.channel);
     this.#wiring.event({ name: "channel-linked", channel: name, id, tls: linked.tls, miniHeader });
     end.open(linked);
   }
@@ -284,6 +288,7 @@ export class ClientSession
     if (entry !== undefined) entry.attempt = null;
     if (channel.name !== "main") {
       this.#lose(channel, failure);
+      this.#checkReconnected();
       return;
     }
     const reconnect = this.#reconnect;
@@ -360,7 +365,11 @@ export class ClientSession
       this.#link(channel, this.#sessionId);
       this.#migration?.add(channel);
     }
-    if (this.#reconnect !== null) this.#reconnected(this.#reconnect, wanted);
+    if (this.#reconnect !== null) {
+      this.#loseUnlisted(wanted);
+      this.#reconnect.listed = true;
+      this.#checkReconnected();
+    }
   }
 
   migrateBegin(destination: Destination, seamlessVersion: number | null): void {
@@ -451,20 +460,14 @@ export class ClientSession
     migration.drop();
     this.#migration = null;
     this.#wiring.event({ name: "migration", phase: "done", mode: "seamless", switchMs });
-    if (missing.length > 0) {
-      this.#relink = { at: this.#wiring.now + relinkDelayMs, channels: missing };
-      for (const { name, id } of missing) {
-        const outcome = "rebuilt";
-        this.#wiring.event({
-          name: "migration",
-          phase: "channel",
-          channel: name,
-          id,
-          outcome,
-          dataSize: 0,
-        });
-      }
-    }
+    if (missing.length === 0) return;
+    this.#relink = { at: this.#wiring.now + relinkDelayMs, channels: missing };
+    for (const channel of missing) this.#rebuilt(channel);
+  }
+
+  #rebuilt({ name: channel, id }: ChannelId): void {
+    const outcome = "rebuilt";
+    this.#wiring.event({ name: "migration", phase: "channel", channel, id, outcome, dataSize: 0 });
   }
 
   switchFailed(failure: MigrationFailure): void {
@@ -490,7 +493,14 @@ export class ClientSession
     const { now } = this.#wiring;
     this.#endpoint = target;
     this.#relink = null;
-    this.#reconnect = { mode, since: now, until: now + reconnectWithinMs, retryAt: null };
+    this.#reconnect = {
+      mode,
+      since: now,
+      until: now + reconnectWithinMs,
+      retryAt: null,
+      listed: false,
+    };
+    this.#wiring.render({ type: "reset-caches" });
     for (const inputs of this.#inputs.values()) inputs.migrating();
     for (const entry of this.#channels.values()) {
       entry.attempt?.abandon();
@@ -500,40 +510,31 @@ export class ClientSession
   }
 
   #openAtTarget(migration: ClientMigration): void {
-    const reconnect = this.#reconnect;
-    this.#wiring.render({ type: "reset-caches" });
     const channels = [...this.#channels.values()].map(({ end }) => end);
     for (const end of channels.filter(({ stateKind }) => stateKind === "unlinked")) {
       const linked = migration.take(end.channel);
       if (linked !== null) this.#open(end, linked);
       else this.#link(end.channel, this.#sessionId);
-      const { name, id } = end.channel;
-      this.#wiring.event({
-        name: "migration",
-        phase: "channel",
-        channel: name,
-        id,
-        outcome: "rebuilt",
-        dataSize: 0,
-      });
     }
     migration.drop();
-    if (reconnect !== null) this.#reconnected(reconnect, null);
   }
 
-  /** The new session is there. Channels that it does not have (`listed` null: unknown) are gone. */
-  #reconnected(reconnect: Reconnect, listed: readonly ChannelId[] | null): void {
-    this.#reconnect = null;
-    if (listed !== null) {
-      const labels = new Set(listed.map(channelLabel));
-      for (const [label, { end }] of this.#channels) {
-        if (label === "main 0" || labels.has(label) || end.stateKind === "closed") continue;
-        this.#lose(
-          end.channel,
-          new MigrationFailure("MIGRATION_TARGET_LOST", `the target has no ${label}`),
-        );
-      }
+  /** Channels that the new server does not have are gone. */
+  #loseUnlisted(listed: readonly ChannelId[]): void {
+    const labels = new Set(listed.map(channelLabel));
+    for (const [label, { end }] of [...this.#channels]) {
+      if (label === "main 0" || labels.has(label) || end.stateKind === "closed") continue;
+      const detail = `the target has no ${label}`;
+      this.#lose(end.channel, new MigrationFailure("MIGRATION_TARGET_LOST", detail));
     }
+  }
+
+  /** The move is over when every channel of the new session is linked, or lost. */
+  #checkReconnected(): void {
+    const reconnect = this.#reconnect;
+    if (reconnect?.listed !== true) return;
+    if ([...this.#channels.values()].some(({ attempt }) => attempt?.active)) return;
+    this.#reconnect = null;
     const switchMs = this.#wiring.now - reconnect.since;
     this.#wiring.event({ name: "migration", phase: "done", mode: reconnect.mode, switchMs });
   }
