@@ -1,0 +1,37 @@
+// Set-up for the tests that drive real programs: Debian packages, the guest, a saved desktop.
+
+import { ensureGuest, ensurePackages, ensureSavedVm } from "../../testing/interop/src/index.ts";
+
+// Everything at once, so that whoever is not root gets one command to run.
+const packages = [
+  // The virtual machine.
+  "qemu-system-x86",
+  "qemu-utils",
+  // The guest's builder.
+  "mmdebstrap",
+  "squashfs-tools",
+  "cpio",
+  "gcc",
+  "libc6-dev",
+  "libx11-dev",
+  "libxi-dev",
+  "libxrender-dev",
+  // The reference client, and what it is compiled with.
+  "libspice-client-glib-2.0-dev",
+  "pkg-config",
+];
+
+/** Prepares what the tests need, saying each step. Gives null, or what somebody has to do. */
+export async function prepareRealPrograms(say: (text: string) => void): Promise<string | null> {
+  try {
+    say("set-up: Debian packages");
+    await ensurePackages(packages);
+    say("set-up: the guest");
+    await ensureGuest();
+    say("set-up: a saved desktop");
+    await ensureSavedVm("qxl-vga");
+    return null;
+  } catch (error) {
+    return `set-up failed: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
