@@ -1,1 +1,20 @@
-export {};
+export type { Box } from "./box.ts";
+export { CanvasError, type CanvasFault } from "./canvas-error.ts";
+export {
+  type DecodeJob,
+  type DecodeOutcome,
+  type DecodeResult,
+  type Decoders,
+  type JpegDecoder,
+  plainDecoders,
+  runDecodeJob,
+} from "./decode-job.ts";
+export type { PixelFormat, Pixmap } from "./pixmap.ts";
+export { defaultRendererOptions, Renderer } from "./renderer.ts";
+export type {
+  DisplayMessage,
+  RendererOptions,
+  RenderInput,
+  RenderOutput,
+} from "./renderer-output.ts";
+export { maxSurfaceSide, readColors, type Surface } from "./surface.ts";

@@ -1,0 +1,121 @@
+// Reading pixels of a picture through a transform, a filter and a repeat mode, as 8 bits a channel
+// `0xAARRGGBB` with alpha multiplied in.
+
+import type { Box } from "./box.ts";
+import { fetchPixel } from "./convert.ts";
+import type { Pixmap } from "./pixmap.ts";
+import { fitsFixed, mapCentreX, mapCentreY, type Transform } from "./transform.ts";
+
+export type Filter = "nearest" | "bilinear";
+export type Repeat = "none" | "normal" | "pad" | "reflect";
+
+/** A picture and how it is read. */
+export interface Picture {
+  readonly pixmap: Pixmap;
+  readonly transform: Transform;
+  readonly filter: Filter;
+  readonly repeat: Repeat;
+}
+
+const half = 0x8000;
+/** Pictures and extents from here on are refused by the reference. */
+const maxExtent = 0x7fff;
+
+/**
+ * Whether the reference would draw at all: where a coordinate of the destination (`box`, in the
+ * picture's untransformed space) or its image in the picture leaves 16 bits, it draws nothing.
+ */
+export function canSample(picture: Picture, box: Box): boolean {
+  const { pixmap, transform, filter } = picture;
+  if (box.left - 1 < -0x8000 || box.top - 1 < -0x8000) return false;
+  if (box.right + 1 > 0x7fff || box.bottom + 1 > 0x7fff) return false;
+  if (pixmap.width >= maxExtent || pixmap.height >= maxExtent) return false;
+  const before = 8 + (filter === "bilinear" ? half : 1);
+  const after = 8 + (filter === "bilinear" ? half : -1);
+  for (const x of [box.left - 1, box.right]) {
+    for (const y of [box.top - 1, box.bottom]) {
+      for (const at of [mapCentreX(transform, x, y), mapCentreY(transform, x, y)]) {
+        if (!fitsFixed(at - before) || !fitsFixed(at + after)) return false;
+      }
+    }
+  }
+  return true;
+}
+
+/** Reads `count` pixels of row `y` from column `x` on, in the space before the transform. */
+export function sampleRow(
+  picture: Picture,
+  x: number,
+  y: number,
+  count: number,
+  out: Uint32Array,
+): void {
+  const { transform, filter } = picture;
+  let sx = mapCentreX(transform, x, y);
+  let sy = mapCentreY(transform, x, y);
+  for (let i = 0; i < count; i++) {
+    out[i] = filter === "nearest" ? nearest(picture, sx, sy) : bilinear(picture, sx, sy);
+    sx += transform.xx;
+    sy += transform.yx;
+  }
+}
+
+/** The pixel in which the point lies; a point on an edge belongs to the pixel before it. */
+function nearest(picture: Picture, x: number, y: number): number {
+  return pixelAt(picture, Math.floor((x - 1) / 0x10000), Math.floor((y - 1) / 0x10000));
+}
+
+/** The mean of the four pixels around the point, weighted in steps of 1/128. */
+function bilinear(picture: Picture, x: number, y: number): number {
+  const left = Math.floor((x - half) / 0x10000);
+  const top = Math.floor((y - half) / 0x10000);
+  const dx = (((x - half) >> 9) & 127) << 1;
+  const dy = (((y - half) >> 9) & 127) << 1;
+  const tl = pixelAt(picture, left, top);
+  const tr = pixelAt(picture, left + 1, top);
+  const bl = pixelAt(picture, left, top + 1);
+  const br = pixelAt(picture, left + 1, top + 1);
+  return mix(tl, tr, bl, br, dx, dy);
+}
+
+function mix(tl: number, tr: number, bl: number, br: number, dx: number, dy: number): number {
+  const wbr = dx * dy;
+  const wtr = dx * (256 - dy);
+  const wbl = (256 - dx) * dy;
+  const wtl = (256 - dx) * (256 - dy);
+  let result = 0;
+  for (let shift = 24; shift >= 0; shift -= 8) {
+    const sum =
+      ((tl >>> shift) & 255) * wtl +
+      ((tr >>> shift) & 255) * wtr +
+      ((bl >>> shift) & 255) * wbl +
+      ((br >>> shift) & 255) * wbr;
+    result |= (sum >>> 16) << shift;
+  }
+  return result >>> 0;
+}
+
+function pixelAt(picture: Picture, x: number, y: number): number {
+  const { pixmap, repeat } = picture;
+  const column = repeated(repeat, x, pixmap.width);
+  const row = repeated(repeat, y, pixmap.height);
+  if (column < 0 || row < 0) return 0;
+  return fetchPixel(pixmap.format, pixmap.pixels[row * pixmap.width + column]!);
+}
+
+/** The coordinate inside the picture, or -1 for none. */
+function repeated(repeat: Repeat, at: number, size: number): number {
+  if (at >= 0 && at < size) return at;
+  switch (repeat) {
+    case "none":
+      return -1;
+    case "pad":
+      return at < 0 ? 0 : size - 1;
+    case "normal":
+      return ((at % size) + size) % size;
+    case "reflect": {
+      const turn = ((at % (2 * size)) + 2 * size) % (2 * size);
+      return turn < size ? turn : 2 * size - turn - 1;
+    }
+  }
+}
