@@ -9,6 +9,8 @@ export type {
   CredentialsRequest,
   CredentialsSource,
 } from "./link-tasks.ts";
+export { type Picture, type Screen, Screens } from "./screens.ts";
+export { type PictureEvent, SpiceClient, type SpiceClientOptions } from "./spice-client.ts";
 export * from "./transport.ts";
 export { TransportError } from "./transport-failure.ts";
 export { type HttpProxy, ProxyUrlError, parseProxyUrl } from "./transport-proxy.ts";

@@ -1,0 +1,158 @@
+// A whole client on Node: a session, its renderer, and the decoders, driven by sockets. What it
+// shows can be read at any time; nothing is drawn anywhere.
+
+import {
+  type Decoders,
+  plainDecoders,
+  Renderer,
+  type RenderInput,
+  type RenderOutput,
+  runDecodeJob,
+} from "@caraway/canvas";
+import {
+  ClientSession,
+  type RenderCommand,
+  type SessionCommand,
+  type SessionEvent,
+  type SessionInput,
+  type SessionOptions,
+  type SessionOutput,
+} from "@caraway/client";
+import { CodecError } from "@caraway/codecs";
+import { CarawayError } from "@caraway/wire";
+import { type Driver, type DriverInput, type DriverOutput, drive } from "./drive.ts";
+import { inflate } from "./inflate.ts";
+import { decodeJpeg } from "./jpeg.ts";
+import { loadKernels } from "./kernels.ts";
+import type { CredentialsSource } from "./link-tasks.ts";
+import { Screens } from "./screens.ts";
+import type { TransportOptions } from "./transport.ts";
+
+/** What a session says beside what the driver does for it. */
+type SessionExtra = Exclude<SessionOutput, DriverOutput>;
+type SessionFeed = Exclude<SessionInput, DriverInput>;
+
+/** What the renderer says that is of interest outside. */
+export type PictureEvent = Exclude<RenderOutput, { type: "applied" | "decode" | "failed" }>;
+
+export interface SpiceClientOptions {
+  readonly session: SessionOptions;
+  readonly credentials?: CredentialsSource;
+  readonly transport?: TransportOptions;
+  readonly onEvent?: (event: SessionEvent) => void;
+  readonly onPicture?: (event: PictureEvent) => void;
+  /** A fault in the program itself: everything is closed by then. Thrown when absent. */
+  readonly onFault?: (error: unknown) => void;
+}
+
+export class SpiceClient {
+  readonly renderer = new Renderer();
+  readonly screens = new Screens(this.renderer);
+  readonly #options: SpiceClientOptions;
+  readonly #driver: Driver<SessionFeed>;
+  readonly #decoders: Decoders = makeDecoders();
+  readonly #waiting: RenderInput[] = [];
+  #running = false;
+  #ended = false;
+
+  /** Begins to connect at once. */
+  constructor(options: SpiceClientOptions) {
+    this.#options = options;
+    const session = new ClientSession(options.session);
+    this.#driver = drive<SessionFeed, SessionExtra>(session, {
+      ...(options.transport && { transport: options.transport }),
+      ...(options.credentials !== undefined && { credentials: options.credentials }),
+      ...(options.onFault && { onFault: options.onFault }),
+      onOutput: (output) => this.#take(output),
+    });
+    this.command({ name: "open" });
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  command(command: SessionCommand): void {
+    this.#driver.feed({ type: "command", command });
+  }
+
+  /** Ends the session and closes everything; `ended` is the last event. */
+  close(): void {
+    this.command({ name: "close" });
+    this.#driver.close();
+  }
+
+  #take(output: SessionExtra): void {
+    if (output.type === "render") {
+      this.#render(output.command);
+      return;
+    }
+    if (output.event.name === "ended") {
+      this.#ended = true;
+      this.#driver.close();
+    }
+    this.#options.onEvent?.(output.event);
+  }
+
+  #render(command: RenderCommand): void {
+    const display = command.type === "reset" ? command.display : null;
+    const dropped = display === null ? 0 : this.renderer.pending(display);
+    this.#handle(command);
+    // The session counts an answer for each message, also for those that a reset drops.
+    for (let count = 0; display !== null && count < dropped; count++) {
+      this.#driver.feed({ type: "rendered", display });
+    }
+  }
+
+  /** One input, then drain; what comes meanwhile waits its turn. */
+  #handle(input: RenderInput): void {
+    this.#waiting.push(input);
+    if (this.#running) return;
+    this.#running = true;
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      this.renderer.handle(next);
+      for (let output = this.renderer.poll(); output !== null; output = this.renderer.poll()) {
+        this.#takePicture(output);
+      }
+    }
+    this.#running = false;
+  }
+
+  #takePicture(output: RenderOutput): void {
+    switch (output.type) {
+      case "applied":
+        this.#driver.feed({ type: "rendered", display: output.display });
+        break;
+      case "failed": {
+        const { display, error } = output;
+        this.#driver.feed({ type: "render-failed", display, error });
+        break;
+      }
+      case "decode": {
+        const { task, job } = output;
+        runDecodeJob(job, this.#decoders, (outcome) => {
+          this.#handle({ type: "decoded", task, outcome });
+        });
+        break;
+      }
+      default:
+        this.screens.note(output);
+        this.#options.onPicture?.(output);
+    }
+  }
+}
+
+function makeDecoders(): Decoders {
+  const { quic } = loadKernels();
+  return {
+    ...plainDecoders,
+    quic: (data) => quic.decode(data),
+    inflate,
+    jpeg: (data, done) => {
+      decodeJpeg(data).then(done, (error: unknown) => {
+        if (error instanceof CarawayError) done(error);
+        else done(new CodecError("JPEG", 0, error instanceof Error ? error.message : "failed"));
+      });
+    },
+  };
+}
