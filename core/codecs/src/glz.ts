@@ -5,6 +5,7 @@ import { countPixels } from "./image-size.ts";
 import {
   checkLzStart,
   checkStride,
+  copyShort,
   type LzHeader,
   LzType,
   lzIndexLayout,
@@ -198,7 +199,10 @@ function decodeColors(
     if (distance === 0) {
       const back = (position + 1) * scale;
       if (back > out) outside(token);
-      if (length < shortRun) {
+      if (length <= 8 && back >= 8 && out + 8 <= size) {
+        copyShort(pixels, out - back, pixels, out, length);
+        out = stop;
+      } else if (length < shortRun) {
         for (; out < stop; out++) pixels[out] = pixels[out - back]!;
       } else {
         repeatPixels(pixels, out, back, stop);
@@ -214,7 +218,10 @@ function decodeColors(
     }
     let from = position * scale;
     if (from + length > source.length) outside(token);
-    if (length < shortCopy) {
+    if (length <= 8 && out + 8 <= size && from + 8 <= source.length) {
+      copyShort(source, from, pixels, out, length);
+      out = stop;
+    } else if (length < shortCopy) {
       for (; out < stop; out++) pixels[out] = source[from++]!;
     } else {
       pixels.set(source.subarray(from, from + length), out);

@@ -254,7 +254,10 @@ function decodeColors(
     const stop = out + length;
     if (stop > size) tooLong(token);
     if (distance > out) tooFar(token);
-    if (length < shortRun) {
+    if (length <= 8 && distance >= 8 && out + 8 <= size) {
+      copyShort(pixels, out - distance, pixels, out, length);
+      out = stop;
+    } else if (length < shortRun) {
       for (; out < stop; out++) pixels[out] = pixels[out - distance]!;
     } else {
       repeatPixels(pixels, out, distance, stop);
@@ -262,6 +265,28 @@ function decodeColors(
     }
   }
   return at;
+}
+
+/**
+ * Copies up to eight pixels, by four or eight at a time: most matches are that short, and a loop
+ * would stumble over its end. Pixels copied too many are overwritten by the next token.
+ */
+export function copyShort(
+  source: Uint32Array,
+  from: number,
+  target: Uint32Array,
+  to: number,
+  length: number,
+): void {
+  target[to] = source[from]!;
+  target[to + 1] = source[from + 1]!;
+  target[to + 2] = source[from + 2]!;
+  target[to + 3] = source[from + 3]!;
+  if (length <= 4) return;
+  target[to + 4] = source[from + 4]!;
+  target[to + 5] = source[from + 5]!;
+  target[to + 6] = source[from + 6]!;
+  target[to + 7] = source[from + 7]!;
 }
 
 /** Copies `distance` units back to `out`..`stop`; the two may overlap. */
