@@ -92,23 +92,23 @@ export const AgentMessageHeader = struct("VDAgentMessage", {
 export const agentProtocol = 1;
 export const agentMessageHeaderSize = 20;
 
-const selectionFields = {
+export const Selection = struct("Selection", {
   selection: openEnumOf(u8, "ClipboardSelection", ClipboardSelection),
   reserved: bytes({ fixed: 3 }),
-} as const;
-const selection = given("CLIPBOARD_SELECTION", struct("Selection", selectionFields));
+});
+const selection = given("CLIPBOARD_SELECTION", Selection);
 const clipboardType = openEnumOf(u32, "ClipboardType", ClipboardType);
 
-const MonConfig = struct("VDAgentMonConfig", {
+export const MonConfig = struct("VDAgentMonConfig", {
   height: u32,
   width: u32,
   depth: u32,
   x: i32,
   y: i32,
 });
-const MonitorSize = struct("VDAgentMonitorMM", { height: u16, width: u16 });
+export const MonitorSize = struct("VDAgentMonitorMM", { height: u16, width: u16 });
 
-const GraphicsDevice = struct("VDAgentDeviceDisplayInfo", {
+export const GraphicsDevice = struct("VDAgentDeviceDisplayInfo", {
   channelId: u32,
   monitorId: u32,
   deviceDisplayId: u32,

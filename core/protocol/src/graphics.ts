@@ -69,7 +69,7 @@ export const QMask = struct("QMask", {
 });
 
 /** Dashes: lengths of line and gap in turn. */
-const LineStyle = struct("LineStyle", {
+export const LineStyle = struct("LineStyle", {
   styleNseg: count(u8, "style"),
   style: emptyable(list(fix, { count: "styleNseg" })),
 });

@@ -85,7 +85,7 @@ export const InputsMigrationData = struct("InputsMigrationData", {
   motionCount: u16,
 });
 
-const LossySurface = struct("LossySurface", {
+export const LossySurface = struct("LossySurface", {
   id: u32,
   left: i32,
   top: i32,
@@ -94,7 +94,7 @@ const LossySurface = struct("LossySurface", {
 });
 
 /** Which form it has is not in the data: it follows the sender's jpeg (WAN) option. */
-const SurfacesAtClient = struct("SurfacesAtClient", {
+export const SurfacesAtClient = struct("SurfacesAtClient", {
   count: u32,
   lossless: given("losslessSurfaces", list(u32, { count: "count" })),
   lossy: given("lossySurfaces", list(LossySurface, { count: "count" })),

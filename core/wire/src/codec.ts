@@ -1,7 +1,8 @@
 // What users of declared messages hold: a codec for the messages of one direction of a channel,
 // and a codec for a struct that stands alone; here on top of the reference interpreter.
 
-import { type Context, decodeFields } from "./decode.ts";
+import type { Context } from "./context.ts";
+import { decodeFields } from "./decode.ts";
 import { encodeFields } from "./encode.ts";
 import type { AnyMessageSchema, Fields, MessageOf, StructSchema, StructValue } from "./schema.ts";
 

@@ -2,6 +2,7 @@
 // calls it to explain a refusal; the inspector watches it. Nothing is allocated before its bytes
 // are known to be there.
 
+import { type Context, emptyContext } from "./context.ts";
 import { WireError } from "./errors.ts";
 import { leastSize, node, resolveLength } from "./lengths.ts";
 import { readScalar, scalarSize } from "./scalar.ts";
@@ -21,11 +22,6 @@ import type {
   TextSchema,
 } from "./schema.ts";
 import { decodeUtf8 } from "./utf8.ts";
-
-/** Names that `given` fields ask for: capabilities and options that the peers agreed on. */
-export type Context = ReadonlySet<string>;
-
-export const emptyContext: Context = new Set();
 
 /** Sees every field go by, outer ones before and after their parts. */
 export interface DecodeTrace {

@@ -2,13 +2,15 @@
 // pointers name follows the fixed part in the order in which the pointers were written, nested
 // ones last, which is the order of the reference's marshaller.
 
-import { type Context, emptyContext, type NamedFields } from "./decode.ts";
+import { type Context, emptyContext } from "./context.ts";
+import type { NamedFields } from "./decode.ts";
 import { WireError } from "./errors.ts";
 import { countOf, isEmpty, node, resolveLength } from "./lengths.ts";
 import { fits, scalarRange, scalarSize, writeScalar } from "./scalar.ts";
 import type {
   AnySchema,
   Fields,
+  GivenSchema,
   Infer,
   Length,
   PointerSchema,
@@ -16,6 +18,7 @@ import type {
   SchemaNode,
   StructValue,
   TaggedSchema,
+  WhenSchema,
 } from "./schema.ts";
 import { utf8Size, writeUtf8 } from "./utf8.ts";
 
@@ -79,7 +82,6 @@ function size(schema: SchemaNode, value: unknown, context: Context): number {
       return isNull ? 4 : 4 + size(node(schema.target), value, context);
     }
     case "when":
-      return value === null ? 0 : size(node(schema.schema), value, context);
     case "given":
       return value === null ? 0 : size(node(schema.schema), value, context);
     case "struct":
@@ -97,9 +99,19 @@ function size(schema: SchemaNode, value: unknown, context: Context): number {
 function sizeOfFields(fields: Fields, values: Values, context: Context): number {
   let sum = 0;
   for (const [name, field] of Object.entries(fields)) {
-    sum += size(node(field), values[name], context);
+    const schema = node(field);
+    // A null pointer takes its place, an absent field does not.
+    const isNullPointer = values[name] === null && isPresent(schema, values, context);
+    sum += isNullPointer ? 4 : size(schema, values[name], context);
   }
   return sum;
+}
+
+/** True if a conditional field is wanted by the flags and context that stand before it. */
+function isPresent(schema: SchemaNode, scope: Values, context: Context): boolean {
+  if (schema.kind === "given") return context.has(schema.context);
+  if (schema.kind !== "when") return true;
+  return ((Number(scope[schema.flags]) & schema.bit) !== 0) !== schema.negated;
 }
 
 /** What a pointer names, to be written when the part before it is complete. */
@@ -172,19 +184,10 @@ class Encoder {
       case "pointer":
         this.#pointer(schema, value, path, scope);
         break;
-      case "when": {
-        const set = (Number(scope[schema.flags]) & schema.bit) !== 0;
-        const wanted = set !== schema.negated;
-        const why = `bit ${schema.bit} of ${schema.flags}`;
-        this.#optional(node(schema.schema), wanted, value, path, scope, why);
+      case "when":
+      case "given":
+        this.#optional(schema, value, path, scope);
         break;
-      }
-      case "given": {
-        const wanted = this.#context.has(schema.context);
-        const why = schema.context;
-        this.#optional(node(schema.schema), wanted, value, path, scope, why);
-        break;
-      }
       case "struct":
         this.#fields(schema.fields, value as Values, path, {});
         break;
@@ -234,16 +237,20 @@ class Encoder {
   }
 
   #optional(
-    schema: SchemaNode,
-    wanted: boolean,
+    schema: WhenSchema<unknown> | GivenSchema<unknown>,
     value: unknown,
     path: string,
     scope: Scope,
-    why: string,
   ): void {
-    if (wanted && value === null) throw this.#invalid(path, `missing, though ${why} asks for it`);
-    if (!wanted && value !== null) throw this.#invalid(path, `present, though ${why} excludes it`);
-    if (wanted) this.value(schema, value, path, scope);
+    const inner = node(schema.schema);
+    const why = schema.kind === "given" ? schema.context : `bit ${schema.bit} of ${schema.flags}`;
+    if (isPresent(schema, scope, this.#context)) {
+      const isNullable = inner.kind === "pointer" && inner.null === "allowed";
+      if (value === null && !isNullable) throw this.#invalid(path, `missing: ${why} asks for it`);
+      this.value(inner, value, path, scope);
+    } else if (value !== null) {
+      throw this.#invalid(path, `present: ${why} excludes it`);
+    }
   }
 
   #tagged(schema: TaggedSchema<unknown>, values: Values, path: string): void {

@@ -312,3 +312,9 @@ export function message<const N extends string, const F extends Fields>(
 export type MessageOf<M extends readonly AnyMessageSchema[]> = {
   [I in keyof M]: { readonly name: M[I]["name"]; readonly body: StructValue<M[I]["fields"]> };
 }[number];
+
+/** The body of the message `N` in the union `M`. */
+export type MessageBody<
+  M extends { readonly name: string; readonly body: unknown },
+  N extends M["name"],
+> = Extract<M, { readonly name: N }>["body"];

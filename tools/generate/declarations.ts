@@ -1,0 +1,149 @@
+// Collects what core/protocol declares: which struct and which message stands in which module,
+// under which name. The generated files mirror these modules.
+
+import type {
+  AnyMessageSchema,
+  AnySchema,
+  Fields,
+  SchemaNode,
+  StructSchema,
+  TaggedSchema,
+} from "@caraway/wire";
+import * as agent from "../../core/protocol/src/agent.ts";
+import * as audio from "../../core/protocol/src/audio.ts";
+import * as base from "../../core/protocol/src/base.ts";
+import type { AnyChannelSchema } from "../../core/protocol/src/channel-schema.ts";
+import * as cursor from "../../core/protocol/src/cursor.ts";
+import * as devices from "../../core/protocol/src/devices.ts";
+import * as display from "../../core/protocol/src/display.ts";
+import * as framing from "../../core/protocol/src/framing.ts";
+import * as graphics from "../../core/protocol/src/graphics.ts";
+import * as image from "../../core/protocol/src/image.ts";
+import * as inputs from "../../core/protocol/src/inputs.ts";
+import * as link from "../../core/protocol/src/link.ts";
+import * as main from "../../core/protocol/src/main.ts";
+import * as migrationData from "../../core/protocol/src/migration-data.ts";
+
+/** Modules in the order in which the documentation has them. */
+const modules: Readonly<Record<string, object>> = {
+  link,
+  framing,
+  base,
+  main,
+  display,
+  image,
+  graphics,
+  inputs,
+  cursor,
+  audio,
+  devices,
+  agent,
+  "migration-data": migrationData,
+};
+
+export type NamedSchema = StructSchema<Fields> | TaggedSchema<unknown>;
+
+/** A struct or tagged struct under the name by which its module exports it. */
+export interface NamedDeclaration {
+  readonly module: string;
+  readonly exportName: string;
+  readonly schema: NamedSchema;
+}
+
+/** Messages that share one space of ids: one direction of a channel, or the agent's. */
+export interface MessageList {
+  readonly module: string;
+  /** What generated functions are called after: `MainServer`. */
+  readonly name: string;
+  /** How a module writes the list and the union of its messages. */
+  readonly list: string;
+  readonly union: string;
+  readonly messages: readonly AnyMessageSchema[];
+}
+
+/** One exported codec: a channel's two directions, or a list of its own. */
+export interface CodecDeclaration {
+  readonly module: string;
+  readonly exportName: string;
+  readonly lists:
+    | { readonly server: MessageList; readonly client: MessageList }
+    | { readonly only: MessageList };
+  readonly channel: AnyChannelSchema | null;
+}
+
+export interface Declarations {
+  readonly modules: readonly string[];
+  readonly named: ReadonlyMap<AnySchema, NamedDeclaration>;
+  readonly codecs: readonly CodecDeclaration[];
+}
+
+export function collectDeclarations(): Declarations {
+  const named = new Map<AnySchema, NamedDeclaration>();
+  const codecs: CodecDeclaration[] = [];
+  for (const [module, exports] of Object.entries(modules)) {
+    // Exports of a module come sorted by name, so that the order does not depend on the source.
+    for (const [exportName, value] of Object.entries(exports)) {
+      if (isNamedSchema(value)) named.set(value, { module, exportName, schema: value });
+      else if (isChannel(value)) codecs.push(channelCodec(module, exportName, value));
+      else if (exportName === "agentMessages") codecs.push(agentCodec(module));
+    }
+    if (module === "base") codecs.push(baseCodec(module));
+  }
+  return { modules: Object.keys(modules), named, codecs };
+}
+
+function channelCodec(
+  module: string,
+  exportName: string,
+  channel: AnyChannelSchema,
+): CodecDeclaration {
+  const list = (side: "server" | "client", capital: "Server" | "Client"): MessageList => ({
+    module,
+    name: `${exportName}${capital}`,
+    list: `declared.${exportName}.${side}`,
+    union: `${capital}Message<typeof declared.${exportName}>`,
+    messages: channel[side],
+  });
+  const lists = { server: list("server", "Server"), client: list("client", "Client") };
+  const codecName = `${exportName[0]!.toLowerCase()}${exportName.slice(1)}Codec`;
+  return { module, exportName: codecName, lists, channel };
+}
+
+function baseCodec(module: string): CodecDeclaration {
+  const list = (side: string, messages: readonly AnyMessageSchema[]): MessageList => ({
+    module,
+    name: `Base${side}`,
+    list: `declared.base${side}`,
+    union: `MessageOf<typeof declared.base${side}>`,
+    messages,
+  });
+  const lists = {
+    server: list("Server", base.baseServer),
+    client: list("Client", base.baseClient),
+  };
+  return { module, exportName: "baseCodec", lists, channel: null };
+}
+
+function agentCodec(module: string): CodecDeclaration {
+  const only: MessageList = {
+    module,
+    name: "Agent",
+    list: "declared.agentMessages",
+    union: "MessageOf<typeof declared.agentMessages>",
+    messages: agent.agentMessages,
+  };
+  return { module, exportName: "agentCodec", lists: { only }, channel: null };
+}
+
+export function listsOf(codec: CodecDeclaration): readonly MessageList[] {
+  return "only" in codec.lists ? [codec.lists.only] : [codec.lists.server, codec.lists.client];
+}
+
+function isNamedSchema(value: unknown): value is NamedSchema {
+  const kind = (value as SchemaNode | null)?.kind;
+  return kind === "struct" || kind === "tagged";
+}
+
+function isChannel(value: unknown): value is AnyChannelSchema {
+  return typeof value === "object" && value !== null && "server" in value && "client" in value;
+}

@@ -1,0 +1,16 @@
+// What the generator would write must be what is committed: a changed declaration without its
+// generated code is found here.
+
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { collectDeclarations } from "../generate/declarations.ts";
+import { generatedFolders } from "../generate/folders.ts";
+
+const folders = generatedFolders(collectDeclarations());
+const files = folders.flatMap(({ folder, files }) =>
+  [...files].map(([name, text]) => [`${folder}/${name}`, text] as const),
+);
+
+test.each(files)("%s is up to date (npm run generate)", (path, text) => {
+  expect(readFileSync(new URL(`../../${path}`, import.meta.url), "utf8")).toBe(text);
+});
