@@ -81,8 +81,9 @@ export function collectDeclarations(): Declarations {
   const named = new Map<AnySchema, NamedDeclaration>();
   const codecs: CodecDeclaration[] = [];
   for (const [module, exports] of Object.entries(modules)) {
-    // Exports of a module come sorted by name, so that the order does not depend on the source.
-    for (const [exportName, value] of Object.entries(exports)) {
+    // Sorted, since loaders differ in the order of a module's exports.
+    const sorted = Object.entries(exports).sort(([a], [b]) => (a < b ? -1 : 1));
+    for (const [exportName, value] of sorted) {
       if (isNamedSchema(value)) named.set(value, { module, exportName, schema: value });
       else if (isChannel(value)) codecs.push(channelCodec(module, exportName, value));
       else if (exportName === "agentMessages") codecs.push(agentCodec(module));
