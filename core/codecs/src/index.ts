@@ -6,6 +6,7 @@ export {
   decodeMask,
   encodeBitmap,
 } from "./bitmap.ts";
+export { type CursorData, CursorDataType, type CursorPicture, decodeCursor } from "./cursor.ts";
 export { quicKernelBytes } from "./generated/quic-kernel.ts";
 export { type GlzHeader, readGlzHeader } from "./glz.ts";
 export {
