@@ -1,6 +1,8 @@
 // Real programs as peers: QEMU with spice-server and a graphical guest, and what a test needs to drive and to compare them.
 
+export { GtkClient, type GtkClientOptions, startGtkClient } from "./gtk-client.ts";
 export { ensureGuest, type Guest } from "./guest.ts";
+export { JsonProgram, type ProgramEvent } from "./json-program.ts";
 export {
   announceTarget,
   beginMigration,

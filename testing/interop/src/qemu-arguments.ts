@@ -82,7 +82,10 @@ export function completeDevices(devices: VmDevices): Required<VmDevices> {
 function displayArguments(display: DisplayDevice, monitors: number): string[] {
   const heads = { "qxl-vga": "max_outputs", "virtio-vga": "max_outputs", VGA: null }[display];
   if (heads === null && monitors > 1) throw new Error(`${display} has one monitor`);
-  return ["-device", `${display},id=display${heads === null ? "" : `,${heads}=${monitors}`}`];
+  // The monitor's preferred mode; qxl has its own way, and this very preference.
+  const size = display === "qxl-vga" ? "" : ",xres=1024,yres=768";
+  const outputs = heads === null ? "" : `,${heads}=${monitors}`;
+  return ["-device", `${display},id=display${size}${outputs}`];
 }
 
 export function deviceArguments(devices: VmDevices, spice: SpiceOptions, guest: Guest): string[] {

@@ -24,7 +24,7 @@ import {
   type VmSockets,
 } from "./qemu-arguments.ts";
 import { Qmp } from "./qmp.ts";
-import { type RgbImage, readPpm } from "./rgb-image.ts";
+import { compareImages, type RgbImage, readPpm } from "./rgb-image.ts";
 import { SerialLines, SerialShell } from "./serial.ts";
 import { connectUnix } from "./unix-socket.ts";
 
@@ -138,6 +138,38 @@ export class Vm implements AsyncDisposable {
     const image = readPpm(filename);
     rmSync(filename);
     return image;
+  }
+
+  /**
+   * Runs `work` with the exact picture while the guest is stopped in front of a held X server, then lets both go on. A `stop` alone is not
+   * enough: qxl renders for a dump only while the guest runs, so a dump under `stop` shows what the last one before it asked for; and the
+   * other devices hand their last changes to the SPICE server only while it runs.
+   */
+  async withStillPicture<T>(work: (picture: RgbImage) => Promise<T>, monitor = 0): Promise<T> {
+    await this.shell.run("kill -STOP $(pidof Xorg)");
+    try {
+      await this.#settle(monitor);
+      await this.stop();
+      try {
+        return await work(await this.screendump(monitor));
+      } finally {
+        await this.cont();
+      }
+    } finally {
+      await this.shell.run("kill -CONT $(pidof Xorg)");
+    }
+  }
+
+  /** Waits until two dumps, some refreshes of the display apart, show the same. */
+  async #settle(monitor: number): Promise<void> {
+    let last = await this.screendump(monitor);
+    for (let attempt = 0; attempt < 50; attempt++) {
+      await delay(150);
+      const next = await this.screendump(monitor);
+      if (compareImages(last, next).pixels === 0) return;
+      last = next;
+    }
+    throw new Error("the picture does not come to rest, although the X server is held");
   }
 
   /** Sets another ticket; `expiry` as in QMP's expire_password: `never`, `now`, `+SECONDS`. */
