@@ -1,34 +1,26 @@
 // The QUIC decoder (docs/formats/quic.md) in AssemblyScript, for speed. It takes memory by itself, at
 // fixed addresses, and the tables from its caller, src/quic/kernel.ts, who also reads the header.
 // The data's words stand in reverse order, so that 64 bits can be loaded at any byte of the stream.
-// It needs an engine with 128-bit SIMD, which all current ones are.
+// It needs an engine with 128-bit SIMD, as all current ones have.
 
-// Tables, written by the caller.
-const lengths: usize = 0x0000; // u8 at symbol << 3 | code
-const escapes: usize = 0x0800; // u32 per code: first symbol << 8 | bits
-const codeEntries: usize = 0x0820; // u8 per code: limit << 3 | code
-const triggers: usize = 0x0840; // u16 per level
-const orders: usize = 0x0860; // u8 per run state
-const unusedLanes: usize = 0x0880; // u16 per code: all ones for those that are none
-const waits: usize = 0x0900; // u8 × 256
-
-// Passes: the colours, and a plane.
-const color: usize = 0x1000;
-const plane: usize = 0x2000;
-// Within a pass, from its address on:
-const entries: usize = 0x0000; // u8 at component << 8 | context
-const counters: usize = 0x0400; // u16 at component << 6 | bucket << 3 | code
-const waitField: usize = 0x0700;
-const randomField: usize = 0x0704;
-const levelField: usize = 0x0708;
-const levelLeftField: usize = 0x070c;
-const runStateField: usize = 0x0710;
-const symbolsField: usize = 0x0714; // address of the row of symbols, u32 or u8 each
+import {
+  color,
+  completeSegment,
+  depth,
+  escapes,
+  learn,
+  nextWait,
+  orders,
+  plane,
+  resetPass,
+  runStateField,
+  segmentEnd,
+  setDepth,
+  symbolsField,
+  waitField,
+} from "./quic-models";
 
 const firstFree: usize = 0x3000;
-const maxLevel: u32 = 6;
-const pixelsPerLevel: u32 = 2048;
-
 // The end is checked at least once in 64 pixels of at most 78 bits, which lie in this padding.
 const padding: usize = 1024;
 
@@ -39,7 +31,6 @@ const runTooLong: i32 = 3;
 let imageWidth: u32 = 0;
 let hasColor: bool = false;
 let hasPlane: bool = false;
-let depth: u32 = 8;
 let isFirstRow: bool = true;
 let rows: usize = 0;
 let rowSize: u32 = 0;
@@ -64,7 +55,7 @@ export function prepare(
   rowsInBand: u32,
 ): usize {
   imageWidth = width;
-  depth = bits;
+  setDepth(bits);
   hasColor = withColor;
   hasPlane = withPlane;
   rowSize = withColor ? width << 2 : width;
@@ -138,22 +129,9 @@ export function decodeRows(count: u32): i32 {
   return 0;
 }
 
-function resetPass(pass: usize, components: u32, symbols: usize): void {
-  memory.fill(pass + entries, load<u8>(codeEntries + depth - 1), components << 8);
-  for (let at = pass + counters; at < pass + counters + (components << 7); at += 16) {
-    v128.store(at, v128.load(unusedLanes));
-  }
-  store<u32>(pass, 0, waitField);
-  store<u32>(pass, 0, randomField);
-  store<u32>(pass, 0, levelField);
-  store<u32>(pass, pixelsPerLevel, levelLeftField);
-  store<u32>(pass, 0, runStateField);
-  store<u32>(pass, <u32>symbols, symbolsField);
-}
-
 function decodeColorRow(above: usize, row: usize): i32 {
   for (let from: u32 = 0; from < imageWidth; ) {
-    const end = segmentEnd(color, from);
+    const end = segmentEnd(color, from, imageWidth);
     const status = decodeColorSegment(above, row, from, end);
     if (status !== 0) return status;
     completeSegment(color, end - from);
@@ -164,26 +142,13 @@ function decodeColorRow(above: usize, row: usize): i32 {
 
 function decodePlaneRow(shift: u32, above: usize, row: usize): i32 {
   for (let from: u32 = 0; from < imageWidth; ) {
-    const end = segmentEnd(plane, from);
+    const end = segmentEnd(plane, from, imageWidth);
     const status = decodePlaneSegment(shift, above, row, from, end);
     if (status !== 0) return status;
     completeSegment(plane, end - from);
     from = end;
   }
   return 0;
-}
-
-function segmentEnd(pass: usize, from: u32): u32 {
-  if (load<u32>(pass, levelField) === maxLevel) return imageWidth;
-  return min(imageWidth, from + load<u32>(pass, levelLeftField));
-}
-
-function completeSegment(pass: usize, pixelCount: u32): void {
-  const level = load<u32>(pass, levelField);
-  if (level === maxLevel) return;
-  const left = load<u32>(pass, levelLeftField) - pixelCount;
-  if (left === 0) store<u32>(pass, level + 1, levelField);
-  store<u32>(pass, left === 0 ? pixelsPerLevel : left, levelLeftField);
 }
 
 function decodeColorSegment(above: usize, row: usize, from: u32, end: u32): i32 {
@@ -219,8 +184,8 @@ function decodeColorSegment(above: usize, row: usize, from: u32, end: u32): i32 
       bitCount = valid;
       nextByte = next;
       if (run > 0) {
-        const runEnd = x + run;
-        for (; x < runEnd; x++) store<u32>(row + (x << 2), left);
+        fillPixels(row + (x << 2), left, run);
+        x += run;
         up = load<u32>(above + ((x - 1) << 2)) & 0xffffff;
         context = load<u32>(symbols + ((x - 1) << 2));
       }
@@ -238,7 +203,12 @@ function decodeColorSegment(above: usize, row: usize, from: u32, end: u32): i32 
     let zeros = <u32>clz(pixelBits);
     let length = zeros + code + 1;
     let red: u32;
-    if (zeros < entry >>> 3) {
+    // Every symbol has eight bits in code 7, and half of them are escapes: a branch on the zeros
+    // would be taken by chance.
+    if (code === 7) {
+      length = 8;
+      red = <u32>(pixelBits >>> 56) ^ 0x80;
+    } else if (zeros < entry >>> 3) {
       red = ((zeros - 1) << code) + <u32>(pixelBits >>> (64 - length));
     } else {
       const escaped = load<u32>(escapes + (code << 2));
@@ -253,7 +223,10 @@ function decodeColorSegment(above: usize, row: usize, from: u32, end: u32): i32 
     zeros = <u32>clz(pixelBits);
     length = zeros + code + 1;
     let green: u32;
-    if (zeros < entry >>> 3) {
+    if (code === 7) {
+      length = 8;
+      green = <u32>(pixelBits >>> 56) ^ 0x80;
+    } else if (zeros < entry >>> 3) {
       green = ((zeros - 1) << code) + <u32>(pixelBits >>> (64 - length));
     } else {
       const escaped = load<u32>(escapes + (code << 2));
@@ -268,7 +241,10 @@ function decodeColorSegment(above: usize, row: usize, from: u32, end: u32): i32 
     zeros = <u32>clz(pixelBits);
     length = zeros + code + 1;
     let blue: u32;
-    if (zeros < entry >>> 3) {
+    if (code === 7) {
+      length = 8;
+      blue = <u32>(pixelBits >>> 56) ^ 0x80;
+    } else if (zeros < entry >>> 3) {
       blue = ((zeros - 1) << code) + <u32>(pixelBits >>> (64 - length));
     } else {
       const escaped = load<u32>(escapes + (code << 2));
@@ -321,6 +297,19 @@ function decodeColorSegment(above: usize, row: usize, from: u32, end: u32): i32 
   return bitsLeft() < 0 ? endsEarly : 0;
 }
 
+function fillPixels(at: usize, pixel: u32, count: u32): void {
+  const end = at + (count << 2);
+  const four = i32x4.splat(pixel);
+  while (at + 16 <= end) {
+    v128.store(at, four);
+    at += 16;
+  }
+  while (at < end) {
+    store<u32>(at, pixel);
+    at += 4;
+  }
+}
+
 function decodePlaneSegment(shift: u32, above: usize, row: usize, from: u32, end: u32): i32 {
   const symbols = <usize>load<u32>(plane, symbolsField);
   const first = isFirstRow;
@@ -370,7 +359,10 @@ function decodePlaneSegment(shift: u32, above: usize, row: usize, from: u32, end
     const zeros = <u32>clz(bits);
     let length = zeros + code + 1;
     let symbol: u32;
-    if (zeros < entry >>> 3) {
+    if (code === 7) {
+      length = 8;
+      symbol = <u32>(bits >>> 56) ^ 0x80;
+    } else if (zeros < entry >>> 3) {
       symbol = ((zeros - 1) << code) + <u32>(bits >>> (64 - length));
     } else {
       const escaped = load<u32>(escapes + (code << 2));
@@ -455,47 +447,4 @@ function decodeRun(pass: usize, limit: u32): i32 {
   if (bitsLeft() < 0) return -endsEarly;
   store<u32>(pass, state > 0 ? state - 1 : 0, runStateField);
   return run;
-}
-
-/**
- * Eight counters at a time. They stay below 2 * 26 * 901, since one of them grows by at least 1
- * whenever any grows by at most 26, and all are halved when it has passed 900.
- */
-function learn(pass: usize, component: u32, context: u32, symbol: u32): void {
-  const last = depth - 1;
-  const bucket = min(31 - clz(context + 1), last);
-  const at = pass + counters + (((component << 3) | bucket) << 4);
-  const totals = i16x8.add(v128.load(at), v128.load8x8_u(lengths + (symbol << 3)));
-
-  // The smallest, in all lanes, after three exchanges.
-  let least = i16x8.min_u(
-    totals,
-    i8x16.shuffle(totals, totals, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7),
-  );
-  least = i16x8.min_u(
-    least,
-    i8x16.shuffle(least, least, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11),
-  );
-  least = i16x8.min_u(
-    least,
-    i8x16.shuffle(least, least, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13),
-  );
-  const best = 31 - clz(i16x8.bitmask(i16x8.eq(totals, least)));
-  const forget =
-    <u32>i16x8.extract_lane_u(least, 0) >
-    <u32>load<u16>(triggers + (load<u32>(pass, levelField) << 1));
-  v128.store(at, v128.or(i16x8.shr_u(totals, <i32>forget), v128.load(unusedLanes)));
-
-  const entry = load<u8>(codeEntries + best);
-  const firstContext: u32 = (1 << bucket) - 1;
-  const to = pass + entries + (component << 8) + firstContext;
-  if (load<u8>(to) === entry) return;
-  const endContext: u32 = bucket === last ? 1 << depth : (2 << bucket) - 1;
-  memory.fill(to, entry, endContext - firstContext);
-}
-
-function nextWait(pass: usize): u32 {
-  const random = load<u32>(pass, randomField);
-  store<u32>(pass, (random + 1) & 0xff, randomField);
-  return load<u8>(waits + random) & ((1 << load<u32>(pass, levelField)) - 1);
 }

@@ -131,7 +131,7 @@ function writeTables(buffer: ArrayBuffer, family: CodeFamily): void {
   bytes.set(runOrders, address.orders);
   bytes.set(learnWaits, address.waits);
   new Uint16Array(buffer, address.triggers).set(learnTriggers);
-  new Uint16Array(buffer, address.unusedLanes, 8).fill(0).fill(0xffff, family.depth);
+  new Int32Array(buffer, address.unusedLanes).set(family.unusedPairs);
   const escapes = new Uint32Array(buffer, address.escapes);
   for (let code = 0; code < family.depth; code++) {
     escapes[code] = (family.escapeFirst[code]! << 8) | family.escapeLength[code]!;

@@ -14,6 +14,10 @@ export interface CodeFamily {
   readonly escapeLength: Uint8Array;
   /** Bits of a symbol in a code, at `symbol << 3 | code`. */
   readonly lengths: Uint8Array;
+  /** The same, two 16-bit numbers in one: the higher half is the odd code's. */
+  readonly lengthPairs: Int32Array;
+  /** Pairs of counters that are all ones for codes that do not exist, and else 0. */
+  readonly unusedPairs: Int32Array;
 }
 
 /** No code word is longer. */
@@ -36,7 +40,12 @@ function buildFamily(depth: number): CodeFamily {
       lengths[(symbol << 3) | code] = symbol < first ? (symbol >> code) + 1 + code : limit + suffix;
     }
   }
-  return { depth, mask, entries, escapeFirst, escapeLength, lengths };
+  const lengthPairs = new Int32Array(Uint16Array.from(lengths).buffer);
+  const unusedPairs = new Int32Array(new Uint16Array(8).fill(0xffff, depth).buffer);
+  return {
+    ...{ depth, mask, entries, escapeFirst, escapeLength },
+    ...{ lengths, lengthPairs, unusedPairs },
+  };
 }
 
 export const family8 = buildFamily(8);
