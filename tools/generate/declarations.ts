@@ -23,6 +23,7 @@ import * as inputs from "../../core/protocol/src/inputs.ts";
 import * as link from "../../core/protocol/src/link.ts";
 import * as main from "../../core/protocol/src/main.ts";
 import * as migrationData from "../../core/protocol/src/migration-data.ts";
+import * as streamDevice from "../../core/protocol/src/stream-device.ts";
 
 /** Modules in the order in which the documentation has them. */
 const modules: Readonly<Record<string, object>> = {
@@ -39,6 +40,7 @@ const modules: Readonly<Record<string, object>> = {
   devices,
   agent,
   "migration-data": migrationData,
+  "stream-device": streamDevice,
 };
 
 export type NamedSchema = StructSchema<Fields> | TaggedSchema<unknown>;
@@ -86,7 +88,7 @@ export function collectDeclarations(): Declarations {
     for (const [exportName, value] of sorted) {
       if (isNamedSchema(value)) named.set(value, { module, exportName, schema: value });
       else if (isChannel(value)) codecs.push(channelCodec(module, exportName, value));
-      else if (exportName === "agentMessages") codecs.push(agentCodec(module));
+      else if (exportName.endsWith("Messages")) codecs.push(listCodec(module, exportName, value));
     }
     if (module === "base") codecs.push(baseCodec(module));
   }
@@ -125,15 +127,21 @@ function baseCodec(module: string): CodecDeclaration {
   return { module, exportName: "baseCodec", lists, channel: null };
 }
 
-function agentCodec(module: string): CodecDeclaration {
+/** A list of messages that is no channel: `agentMessages`. */
+function listCodec(
+  module: string,
+  exportName: string,
+  messages: readonly AnyMessageSchema[],
+): CodecDeclaration {
+  const stem = exportName.slice(0, -"Messages".length);
   const only: MessageList = {
     module,
-    name: "Agent",
-    list: "declared.agentMessages",
-    union: "MessageOf<typeof declared.agentMessages>",
-    messages: agent.agentMessages,
+    name: `${stem[0]!.toUpperCase()}${stem.slice(1)}`,
+    list: `declared.${exportName}`,
+    union: `MessageOf<typeof declared.${exportName}>`,
+    messages,
   };
-  return { module, exportName: "agentCodec", lists: { only }, channel: null };
+  return { module, exportName: `${stem}Codec`, lists: { only }, channel: null };
 }
 
 export function listsOf(codec: CodecDeclaration): readonly MessageList[] {

@@ -16,6 +16,7 @@ import {
   u16,
   u32,
   u64,
+  unit,
   when,
 } from "@caraway/wire";
 
@@ -65,6 +66,34 @@ export const FileXferStatus = {
   SESSION_LOCKED: 5,
   VDAGENT_NOT_CONNECTED: 6,
   DISABLED: 7,
+} as const;
+
+/** `VD_AGENT_FILE_XFER_STATUS_ERROR_*`. */
+export const FileXferErrorType = { GLIB_IO: 0 } as const;
+
+/** `details` of FILE_XFER_STATUS with result ERROR. */
+export const FileXferStatusError = struct("VDAgentFileXferStatusError", {
+  errorType: openEnumOf(u8, "FileXferErrorType", FileXferErrorType),
+  errorCode: u32,
+});
+
+/** `details` of FILE_XFER_STATUS with result NOT_ENOUGH_SPACE. */
+export const FileXferStatusNotEnoughSpace = struct("VDAgentFileXferStatusNotEnoughSpace", {
+  diskFreeSpace: unit(u64, "bytes"),
+});
+
+/** `VD_AGENT_SUCCESS` and `VD_AGENT_ERROR`: what REPLY says. */
+export const AgentReplyError = { SUCCESS: 1, ERROR: 2 } as const;
+
+/** `VD_AGENT_*BUTTON_MASK`: not the values of `MouseButtonMask`. */
+export const AgentMouseButtonMask = {
+  LBUTTON: 2,
+  MBUTTON: 4,
+  RBUTTON: 8,
+  UBUTTON: 16,
+  DBUTTON: 32,
+  SBUTTON: 64,
+  EBUTTON: 128,
 } as const;
 
 /** `VD_AGENT_CONFIG_MONITORS_FLAG_*`. */
@@ -121,7 +150,12 @@ export const agentMessages = [
   message(
     "MOUSE_STATE",
     1,
-    { x: u32, y: u32, buttons: u32, displayId: u8 },
+    {
+      x: u32,
+      y: u32,
+      buttons: flagsOf(u32, "AgentMouseButtonMask", AgentMouseButtonMask),
+      displayId: u8,
+    },
     "Server to agent: the pointer in mouse mode CLIENT.",
   ),
   message(
@@ -139,7 +173,12 @@ export const agentMessages = [
     },
     "Client to agent: the monitors that the client wants. Note that height stands before width.",
   ),
-  message("REPLY", 3, { type: u32, error: u32 }, "Agent to client: 1 success, 2 error."),
+  message(
+    "REPLY",
+    3,
+    { type: u32, error: openEnumOf(u32, "AgentReplyError", AgentReplyError) },
+    "Agent to client: how the message of this type went.",
+  ),
   message(
     "CLIPBOARD",
     4,

@@ -4,12 +4,21 @@
 export {
   agentCodec,
   agentMessageHeaderCodec,
+  fileXferStatusErrorCodec,
+  fileXferStatusNotEnoughSpaceCodec,
   vdiChunkHeaderCodec,
 } from "./generated/agent.ts";
 export { playbackCodec, recordCodec } from "./generated/audio.ts";
 export { baseCodec } from "./generated/base.ts";
 export { cursorCodec } from "./generated/cursor.ts";
-export { portCodec, smartcardCodec, usbredirCodec, webdavCodec } from "./generated/devices.ts";
+export {
+  portCodec,
+  smartcardCodec,
+  usbredirCodec,
+  vscErrorCodec,
+  webdavCodec,
+  webdavFrameCodec,
+} from "./generated/devices.ts";
 export { displayCodec } from "./generated/display.ts";
 export {
   dataHeaderCodec,
@@ -27,3 +36,4 @@ export {
   smartcardMigrationDataCodec,
   spicevmcMigrationDataCodec,
 } from "./generated/migration-data.ts";
+export { streamDeviceCodec, streamDeviceHeaderCodec } from "./generated/stream-device.ts";

@@ -146,6 +146,9 @@ export const ResourceType = { PIXMAP: 1 } as const;
 /** `SPICE_STREAM_FLAGS_*`. */
 export const StreamFlag = { TOP_DOWN: 1 } as const;
 
+/** `SPICE_GL_SCANOUT_FLAGS_*`. */
+export const GlScanoutFlag = { Y0TOP: 1 } as const;
+
 /** `SPICE_VIDEO_CODEC_TYPE_*`. */
 export const VideoCodecType = { MJPEG: 1, VP8: 2, H264: 3, VP9: 4, H265: 5 } as const;
 export type VideoCodecType = (typeof VideoCodecType)[keyof typeof VideoCodecType];

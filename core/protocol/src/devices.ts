@@ -5,12 +5,15 @@ import {
   bytes,
   count,
   enumOf,
+  i64,
   message,
   openEnumOf,
   pointer,
+  struct,
   tagged,
   text,
   u8,
+  u16,
   u32,
 } from "@caraway/wire";
 import { baseClient, baseServer } from "./base.ts";
@@ -31,9 +34,14 @@ export const VscMessageType = {
   FLUSH_COMPLETE: 9,
 } as const;
 
+/** Reader id of a message that is about no reader. */
+export const vscUndefinedReaderId = 0xffffffff;
+
+/** Data of a VSC message ERROR; 0 is success. */
+export const VscError = struct("VSCMsgError", { code: u32 });
+
 const smartcardData = {
   type: openEnumOf(u32, "VSCMsgType", VscMessageType),
-  /** 0xffffffff is undefined. */
   readerId: u32,
   length: count(u32, "data"),
   data: bytes({ count: "length" }),
@@ -103,6 +111,13 @@ const portClient = [
 export const Port = channel("port", ChannelType.PORT, SpicevmcCapability, {
   server: portServer,
   client: portClient,
+});
+
+/** One piece of one HTTP connection inside a webdav stream; empty `data` closes the connection. */
+export const WebdavFrame = struct("WebdavFrame", {
+  clientId: i64,
+  size: count(u16, "data"),
+  data: bytes({ count: "size" }),
 });
 
 /** A port whose stream is multiplexed HTTP (WebDAV). */

@@ -15,3 +15,4 @@ export * from "./inputs.ts";
 export * from "./link.ts";
 export * from "./main.ts";
 export * from "./migration-data.ts";
+export * from "./stream-device.ts";

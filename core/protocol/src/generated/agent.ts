@@ -19,6 +19,8 @@ import {
 import * as declared from "../agent.ts";
 
 type AgentMessageHeader = Infer<typeof declared.AgentMessageHeader>;
+type FileXferStatusError = Infer<typeof declared.FileXferStatusError>;
+type FileXferStatusNotEnoughSpace = Infer<typeof declared.FileXferStatusNotEnoughSpace>;
 type GraphicsDevice = Infer<typeof declared.GraphicsDevice>;
 type MonConfig = Infer<typeof declared.MonConfig>;
 type MonitorSize = Infer<typeof declared.MonitorSize>;
@@ -46,6 +48,37 @@ export const agentMessageHeaderCodec: StructCodec<AgentMessageHeader> =
     read: (r) => readAgentMessageHeader(r, r.take(20)),
     size: () => 20,
     write: (w, value) => writeAgentMessageHeader(w, w.take(20), value),
+  });
+
+export function readFileXferStatusError(r: Reader, o: number): FileXferStatusError {
+  return { errorType: r.bytes[o]!, errorCode: r.view.getUint32(o + 1, true) };
+}
+
+export function writeFileXferStatusError(w: Writer, o: number, value: FileXferStatusError): void {
+  w.u8(o, value.errorType);
+  w.u32(o + 1, value.errorCode);
+}
+
+export const fileXferStatusErrorCodec: StructCodec<FileXferStatusError> =
+  /* @__PURE__ */ structCodec(declared.FileXferStatusError, {
+    read: (r) => readFileXferStatusError(r, r.take(5)),
+    size: () => 5,
+    write: (w, value) => writeFileXferStatusError(w, w.take(5), value),
+  });
+
+export function readFileXferStatusNotEnoughSpace(r: Reader, o: number): FileXferStatusNotEnoughSpace {
+  return { diskFreeSpace: r.view.getBigUint64(o, true) };
+}
+
+export function writeFileXferStatusNotEnoughSpace(w: Writer, o: number, value: FileXferStatusNotEnoughSpace): void {
+  w.u64(o, value.diskFreeSpace);
+}
+
+export const fileXferStatusNotEnoughSpaceCodec: StructCodec<FileXferStatusNotEnoughSpace> =
+  /* @__PURE__ */ structCodec(declared.FileXferStatusNotEnoughSpace, {
+    read: (r) => readFileXferStatusNotEnoughSpace(r, r.take(8)),
+    size: () => 8,
+    write: (w, value) => writeFileXferStatusNotEnoughSpace(w, w.take(8), value),
   });
 
 export function readGraphicsDevice(r: Reader): GraphicsDevice {

@@ -5,11 +5,13 @@ import {
   type MessageBody,
   type MessageCodec,
   type Reader,
+  type StructCodec,
   type Writer,
   appendBlock,
   appendTerminatedText,
   messageCodec,
   refused,
+  structCodec,
   terminatedSize,
 } from "@caraway/wire";
 import type { ClientMessage, ServerMessage } from "../channel-schema.ts";
@@ -17,6 +19,8 @@ import * as declared from "../devices.ts";
 import { readBaseClient, readBaseServer, sizeBaseClient, sizeBaseServer, writeBaseClient, writeBaseServer } from "./base.ts";
 
 type CompressedData = Infer<typeof declared.CompressedData>;
+type VscError = Infer<typeof declared.VscError>;
+type WebdavFrame = Infer<typeof declared.WebdavFrame>;
 
 export function readCompressedData(r: Reader): CompressedData {
   const o = r.take(1);
@@ -65,6 +69,47 @@ export function writeCompressedData(w: Writer, value: CompressedData): void {
       throw refused;
   }
 }
+
+export function readVscError(r: Reader, o: number): VscError {
+  return { code: r.view.getUint32(o, true) };
+}
+
+export function writeVscError(w: Writer, o: number, value: VscError): void {
+  w.u32(o, value.code);
+}
+
+export const vscErrorCodec: StructCodec<VscError> =
+  /* @__PURE__ */ structCodec(declared.VscError, {
+    read: (r) => readVscError(r, r.take(4)),
+    size: () => 4,
+    write: (w, value) => writeVscError(w, w.take(4), value),
+  });
+
+export function readWebdavFrame(r: Reader): WebdavFrame {
+  const o = r.take(10);
+  const clientId = r.view.getBigInt64(o, true);
+  const size = r.view.getUint16(o + 8, true);
+  const data = r.block(size);
+  return { clientId, data };
+}
+
+export function sizeWebdavFrame(value: WebdavFrame): number {
+  return 10 + value.data.length;
+}
+
+export function writeWebdavFrame(w: Writer, value: WebdavFrame): void {
+  const o = w.take(10);
+  w.i64(o, value.clientId);
+  w.u16(o + 8, value.data.length);
+  appendBlock(w, value.data);
+}
+
+export const webdavFrameCodec: StructCodec<WebdavFrame> =
+  /* @__PURE__ */ structCodec(declared.WebdavFrame, {
+    read: readWebdavFrame,
+    size: sizeWebdavFrame,
+    write: writeWebdavFrame,
+  });
 
 type PortServer = ServerMessage<typeof declared.Port>;
 
