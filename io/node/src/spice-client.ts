@@ -41,6 +41,8 @@ export interface SpiceClientOptions {
   readonly transport?: TransportOptions;
   readonly onEvent?: (event: SessionEvent) => void;
   readonly onPicture?: (event: PictureEvent) => void;
+  /** Sees each drawing command on its way to the renderer. */
+  readonly onRender?: (command: RenderCommand) => void;
   /** A fault in the program itself: everything is closed by then. Thrown when absent. */
   readonly onFault?: (error: unknown) => void;
 }
@@ -95,6 +97,7 @@ export class SpiceClient {
   }
 
   #render(command: RenderCommand): void {
+    this.#options.onRender?.(command);
     const display = command.type === "reset" ? command.display : null;
     const dropped = display === null ? 0 : this.renderer.pending(display);
     this.#handle(command);

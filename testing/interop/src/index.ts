@@ -1,5 +1,18 @@
 // Real programs as peers: QEMU with spice-server and a graphical guest, and what a test needs to drive and to compare them.
 
+export {
+  CarawayClient,
+  type CarawayClientOptions,
+  comparePictures,
+  connectCaraway,
+  endpointOf,
+} from "./caraway-client.ts";
+export type { Cell, CellResult } from "./cell.ts";
+export {
+  CertificateAuthority,
+  type ServerCertificate,
+  type ServerCertificateOptions,
+} from "./certificates.ts";
 export { GtkClient, type GtkClientOptions, startGtkClient } from "./gtk-client.ts";
 export { ensureGuest, type Guest } from "./guest.ts";
 export { JsonProgram, type ProgramEvent } from "./json-program.ts";
@@ -29,6 +42,7 @@ export {
   type RgbImage,
   readPpm,
 } from "./rgb-image.ts";
+export { makeSaslDirectory } from "./sasl.ts";
 export {
   ensureSavedVm,
   type SavedVmOptions,
