@@ -1,5 +1,6 @@
 // Drivers for Node: the machines of the core with sockets, TLS, timers and crypto.
 
+export * from "./connection-options.ts";
 export * from "./drive.ts";
 export { inflate } from "./inflate.ts";
 export { decodeJpeg } from "./jpeg.ts";
@@ -11,7 +12,16 @@ export type {
 } from "./link-tasks.ts";
 export { type Picture, type Screen, Screens } from "./screens.ts";
 export { type PictureEvent, SpiceClient, type SpiceClientOptions } from "./spice-client.ts";
+export { formatSpiceUri, parseSpiceUri, SpiceUriError } from "./spice-uri.ts";
 export * from "./transport.ts";
 export { TransportError } from "./transport-failure.ts";
 export { type HttpProxy, ProxyUrlError, parseProxyUrl } from "./transport-proxy.ts";
 export type { TlsOptions } from "./transport-tls.ts";
+export {
+  type OvirtAccess,
+  parseVvFile,
+  readVvFile,
+  type VvFile,
+  VvFileError,
+  type VvFileFault,
+} from "./vv-file.ts";
