@@ -46,8 +46,8 @@ export class GlzWindow {
   readonly #maxPixels: number;
 
   /**
-   * @param maxPixels Bound of the pixels held. It has to exceed the size announced in
-   *   DISPLAY_INIT by what may wait while an earlier image is still on its way.
+   * @param maxPixels Bound of the pixels held between images. It has to exceed the size announced
+   *   in DISPLAY_INIT by what may wait while an earlier image is still on its way.
    */
   constructor(maxPixels: number = 2 * maxGlzWindowPixels) {
     this.#maxPixels = maxPixels;
@@ -91,9 +91,9 @@ export class GlzWindow {
     const { units, pixelsPerUnit } = countGlzUnits(header);
     const size = units * pixelsPerUnit;
     checkPlausible("GLZ", data.length - glzHeaderSize, units);
-    if (this.#pixelCount + size > this.#maxPixels) {
-      const detail = `the window would hold ${this.#pixelCount + size} pixels`;
-      throw new CodecError("GLZ", 9, detail);
+    const pixelsAfter = this.#pixelCount + size - this.#countReleased(header);
+    if (pixelsAfter > this.#maxPixels) {
+      throw new CodecError("GLZ", 9, `the window would hold ${pixelsAfter} pixels`);
     }
 
     const pixels = new Uint32Array(size);
@@ -103,6 +103,16 @@ export class GlzWindow {
     checkEnd("GLZ", data, end);
     this.#add(header, pixels);
     return { kind: "decoded", image: toImage(header, pixels) };
+  }
+
+  /** Pixels of the images that go when this one has come. */
+  #countReleased(header: GlzHeader): number {
+    if (header.id !== this.#nextId) return 0;
+    let count = 0;
+    for (let id = this.#headId; id < header.id - header.windowHeadDistance; id++) {
+      count += this.#images.get(id)?.pixels.length ?? 0;
+    }
+    return count;
   }
 
   #add(header: GlzHeader, pixels: Uint32Array): void {

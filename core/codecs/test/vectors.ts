@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { expect } from "vitest";
 import type { PixelImage } from "../src/index.ts";
 
 const folder = new URL("../../../testing/vectors/data/", import.meta.url);
@@ -18,6 +19,13 @@ export function readManifest<T>(path: string): T {
 export function pixelBytes(image: PixelImage): Uint8Array {
   const { buffer, byteOffset, byteLength } = image.pixels;
   return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+/** Compares images without a look at each pixel, which would be slow. */
+export function expectSame(actual: PixelImage, expected: PixelImage): void {
+  const { pixels: _, ...fields } = expected;
+  expect(actual).toMatchObject(fields);
+  expect(Buffer.compare(pixelBytes(actual), pixelBytes(expected))).toBe(0);
 }
 
 export function pixelHash(image: PixelImage): string {
