@@ -12,7 +12,9 @@ import type {
 import * as agent from "../../core/protocol/src/agent.ts";
 import * as audio from "../../core/protocol/src/audio.ts";
 import * as base from "../../core/protocol/src/base.ts";
+import * as capabilities from "../../core/protocol/src/capabilities.ts";
 import type { AnyChannelSchema } from "../../core/protocol/src/channel-schema.ts";
+import * as constants from "../../core/protocol/src/constants.ts";
 import * as cursor from "../../core/protocol/src/cursor.ts";
 import * as devices from "../../core/protocol/src/devices.ts";
 import * as display from "../../core/protocol/src/display.ts";
@@ -144,6 +146,23 @@ function listCodec(
   return { module, exportName: `${stem}Codec`, lists: { only }, channel: null };
 }
 
+/** Names and numbers of an enum, of flags or of capabilities. */
+export interface ConstantTable {
+  readonly module: string;
+  readonly exportName: string;
+  readonly values: Readonly<Record<string, number>>;
+}
+
+export function collectConstants(): readonly ConstantTable[] {
+  const tables: ConstantTable[] = [];
+  for (const [module, exports] of Object.entries({ constants, capabilities, ...modules })) {
+    for (const [exportName, value] of Object.entries(exports)) {
+      if (isTable(value)) tables.push({ module, exportName, values: value });
+    }
+  }
+  return tables.sort((a, b) => (a.exportName < b.exportName ? -1 : 1));
+}
+
 export function listsOf(codec: CodecDeclaration): readonly MessageList[] {
   return "only" in codec.lists ? [codec.lists.only] : [codec.lists.server, codec.lists.client];
 }
@@ -151,6 +170,11 @@ export function listsOf(codec: CodecDeclaration): readonly MessageList[] {
 function isNamedSchema(value: unknown): value is NamedSchema {
   const kind = (value as SchemaNode | null)?.kind;
   return kind === "struct" || kind === "tagged";
+}
+
+function isTable(value: unknown): value is ConstantTable["values"] {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every((number) => typeof number === "number");
 }
 
 function isChannel(value: unknown): value is AnyChannelSchema {

@@ -2,6 +2,7 @@
 
 import { generateCode } from "./code.ts";
 import type { Declarations } from "./declarations.ts";
+import { generateDocs } from "./docs.ts";
 
 export interface GeneratedFolder {
   /** From the repository's root. */
@@ -12,8 +13,17 @@ export interface GeneratedFolder {
   readonly written: readonly string[];
 }
 
-export function generatedFolders(declarations: Declarations): readonly GeneratedFolder[] {
+/** `root` is the repository, whose sources hold the words for the documentation. */
+export function generatedFolders(
+  declarations: Declarations,
+  root: string,
+): readonly GeneratedFolder[] {
   return [
     { folder: "core/protocol/src/generated", files: generateCode(declarations), written: [] },
+    {
+      folder: "docs/protocol",
+      files: generateDocs(declarations, root),
+      written: ["freedoms.md"],
+    },
   ];
 }

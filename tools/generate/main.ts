@@ -20,7 +20,7 @@ function read(path: string): string | null {
 
 const check = process.argv.includes("--check");
 const stale: string[] = [];
-for (const { folder, files, written } of generatedFolders(collectDeclarations())) {
+for (const { folder, files, written } of generatedFolders(collectDeclarations(), root)) {
   const path = join(root, folder);
   if (!check) mkdirSync(path, { recursive: true });
   for (const [name, text] of files) {

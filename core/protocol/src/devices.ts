@@ -41,7 +41,7 @@ export const vscUndefinedReaderId = 0xffffffff;
 export const VscError = struct("VSCMsgError", { code: u32 });
 
 const smartcardData = {
-  type: openEnumOf(u32, "VSCMsgType", VscMessageType),
+  type: openEnumOf(u32, "VscMessageType", VscMessageType),
   readerId: u32,
   length: count(u32, "data"),
   data: bytes({ count: "length" }),
