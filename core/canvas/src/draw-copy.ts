@@ -7,10 +7,10 @@ import { storePixel } from "./convert.ts";
 import { type ImageLookup, type LoadedImage, rawPixels } from "./loaded-image.ts";
 import { copyPixmap, type Pixmap } from "./pixmap.ts";
 import { blitRegion, blitTransparent, moveRegion } from "./raster.ts";
-import type { Region } from "./region.ts";
+import { type Region, regionExtents } from "./region.ts";
 import { Rop, ropOf } from "./rop.ts";
 import type { Filter } from "./sampler.ts";
-import { scaledRows, scaleRegion } from "./scale.ts";
+import { scaleRegion, stretch, stretchedRows } from "./scale.ts";
 
 type Message = ServerMessage<typeof Display>;
 export type Body<N extends Message["name"]> = Extract<Message, { name: N }>["body"];
@@ -57,12 +57,18 @@ export function drawTransparent(
     blitTransparent(dest, region, source, x, y, key);
     return;
   }
-  const rows = scaledRows(source, area, box, "nearest", region, source);
+  const extents = regionExtents(region);
+  const rows = stretchedRows(
+    stretch(source, area, box, "nearest"),
+    extents,
+    extents,
+    source.format,
+  );
   for (const part of region.boxes) {
     const width = part.right - part.left;
     for (let y = part.top; y < part.bottom; y++) {
-      const row = rows?.(part.left, y, width) ?? new Uint32Array(width);
-      const line = { ...source, width, height: 1, pixels: row } as Pixmap;
+      const pixels = rows(part.left, y, width);
+      const line = { ...source, width, height: 1, pixels } as Pixmap;
       const lineRegion = { boxes: [{ ...part, top: y, bottom: y + 1 }], mask: null };
       blitTransparent(dest, lineRegion, line, part.left, y, key);
     }

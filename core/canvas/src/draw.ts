@@ -3,9 +3,12 @@
 import { type Display, MaskFlag, type QMask, type ServerMessage } from "@caraway/protocol";
 import type { Infer } from "@caraway/wire";
 import type { Box } from "./box.ts";
-import { CanvasError } from "./canvas-error.ts";
+import { drawAlphaBlend, drawComposite } from "./draw-composite.ts";
 import { type Body, copyBits, drawCopy, drawOpaque, drawTransparent } from "./draw-copy.ts";
 import { drawBlackness, drawFill, drawInvers, drawWhiteness } from "./draw-fill.ts";
+import { drawRop3 } from "./draw-rop3.ts";
+import { drawStroke } from "./draw-stroke.ts";
+import { drawText } from "./draw-text.ts";
 import type { ImageLookup } from "./loaded-image.ts";
 import type { Pixmap } from "./pixmap.ts";
 import { clipRegion, maskRegion, type Region } from "./region.ts";
@@ -73,8 +76,21 @@ export function draw(message: DrawMessage, dest: Pixmap, images: ImageLookup): R
     case "DRAW_TRANSPARENT":
       drawTransparent(dest, region, message.body, images);
       break;
-    default:
-      throw new CanvasError("INVALID", `${message.name} cannot be drawn yet`);
+    case "DRAW_ROP3":
+      drawRop3(dest, region, message.body, images);
+      break;
+    case "DRAW_STROKE":
+      drawStroke(dest, region, message.body, images);
+      break;
+    case "DRAW_TEXT":
+      drawText(dest, region, message.body, images);
+      break;
+    case "DRAW_ALPHA_BLEND":
+      drawAlphaBlend(dest, region, message.body, images);
+      break;
+    case "DRAW_COMPOSITE":
+      drawComposite(dest, region, message.body, images);
+      break;
   }
   return region;
 }

@@ -57,7 +57,7 @@ export function loadImage(slot: ImageSlot, format: PixelFormat, stores: ImageSto
       } else {
         const decoded = decodeBitmap(bitmap, palette);
         pixmap = withHighBits(image, toPixmap(decoded), decoded);
-        if (keepsPaletteAlpha(bitmap.format, image, format)) {
+        if (keepsPaletteAlpha(bitmap.format, slot, format)) {
           pixmap = { ...pixmap, format: "a8r8g8b8" } as Pixmap;
         }
       }
@@ -100,15 +100,13 @@ function withHighBits(image: WireImage, pixmap: Pixmap, own: PixelImage | null):
 }
 
 /**
- * The reference reads palette pictures that it caches while it draws on a 32_ARGB surface as
- * having alpha, namely the high bytes of the palette.
+ * The reference reads palette pictures as having alpha, namely the high bytes of the palette, when
+ * it keeps them in their own format while it draws on a 32_ARGB surface.
  */
-function keepsPaletteAlpha(bitmapFormat: number, image: WireImage, format: PixelFormat): boolean {
-  const cachedFlags = ImageFlag.CACHE_ME | ImageFlag.CACHE_REPLACE_ME;
+function keepsPaletteAlpha(bitmapFormat: number, slot: ImageSlot, format: PixelFormat): boolean {
+  const isCached = (slot.image.flags & (ImageFlag.CACHE_ME | ImageFlag.CACHE_REPLACE_ME)) !== 0;
   return (
-    format === "a8r8g8b8" &&
-    bitmapFormat <= BitmapFormat["8BIT"] &&
-    (image.flags & cachedFlags) !== 0
+    format === "a8r8g8b8" && bitmapFormat <= BitmapFormat["8BIT"] && (isCached || slot.isOriginal)
   );
 }
 

@@ -37,6 +37,8 @@ export interface ImageSlot {
   readonly image: WireImage;
   /** Pixels that decoding will give; 0 where there is nothing to decode ahead. */
   readonly pixels: number;
+  /** Whether the operation reads the image in its own format, not in that of the surface. */
+  readonly isOriginal: boolean;
   state: SlotState;
 }
 
@@ -73,11 +75,18 @@ export function planImages(
       role: "picture",
       image,
       pixels: decodedPixels(image),
+      isOriginal: message.name === "DRAW_ALPHA_BLEND",
       state: planPicture(image, format, palettes),
     });
   const mask = ({ bitmap }: { readonly bitmap: WireImage | null }) => {
     if (bitmap === null) return;
-    slots.push({ role: "mask", image: bitmap, pixels: 0, state: planMask(bitmap) });
+    slots.push({
+      role: "mask",
+      image: bitmap,
+      pixels: 0,
+      isOriginal: true,
+      state: planMask(bitmap),
+    });
   };
   const brush = (value: WireBrush) => {
     if (value.type === BrushType.PATTERN) picture(value.pat);

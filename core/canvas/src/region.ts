@@ -106,6 +106,51 @@ export function eachBox(
   }
 }
 
+/** Finds the parts of single rows that lie in a region without mask. */
+export class RowClip {
+  readonly #boxes: readonly Box[];
+  /** Where each band of boxes begins; one more at the end. */
+  readonly #bands: number[] = [];
+
+  constructor(region: Region) {
+    this.#boxes = region.boxes;
+    region.boxes.forEach((box, index) => {
+      if (index === 0 || region.boxes[index - 1]!.top !== box.top) this.#bands.push(index);
+    });
+    this.#bands.push(region.boxes.length);
+  }
+
+  /** Calls `visit` for each part of row `y` from `left` to `right`, in order. */
+  eachPart(
+    y: number,
+    left: number,
+    right: number,
+    visit: (left: number, right: number) => void,
+  ): void {
+    const band = lastWhere(this.#bands.length - 1, (i) => this.#boxes[this.#bands[i]!]!.top <= y);
+    if (band < 0 || this.#boxes[this.#bands[band]!]!.bottom <= y) return;
+    const [first, end] = [this.#bands[band]!, this.#bands[band + 1]!];
+    const start = lastWhere(end - first, (i) => this.#boxes[first + i]!.left <= left);
+    for (let i = first + Math.max(0, start); i < end; i++) {
+      const box = this.#boxes[i]!;
+      if (box.left >= right) break;
+      if (box.right > left) visit(Math.max(box.left, left), Math.min(box.right, right));
+    }
+  }
+}
+
+/** The last of `count` places for which the test, true up to some place, is true; -1 for none. */
+function lastWhere(count: number, test: (index: number) => boolean): number {
+  let low = -1;
+  let high = count;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (test(middle)) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
 /**
  * The union of boxes as disjoint boxes in bands. A sweep from the top down over the distinct edges
  * keeps how many boxes begin and end at each distinct x, so that its cost does not depend on how

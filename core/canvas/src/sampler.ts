@@ -4,7 +4,7 @@
 import type { Box } from "./box.ts";
 import { fetchPixel } from "./convert.ts";
 import type { Pixmap } from "./pixmap.ts";
-import { fitsFixed, mapCentreX, mapCentreY, type Transform } from "./transform.ts";
+import { fitsFixed, isIdentity, mapCentreX, mapCentreY, type Transform } from "./transform.ts";
 
 export type Filter = "nearest" | "bilinear";
 export type Repeat = "none" | "normal" | "pad" | "reflect";
@@ -18,8 +18,8 @@ export interface Picture {
 }
 
 const half = 0x8000;
-/** Pictures and extents from here on are refused by the reference. */
-const maxExtent = 0x7fff;
+/** Pictures of this width or height are refused by the reference, as are larger ones. */
+export const maxPictureSide = 0x7fff;
 
 /**
  * Whether the reference would draw at all: where a coordinate of the destination (`box`, in the
@@ -29,7 +29,7 @@ export function canSample(picture: Picture, box: Box): boolean {
   const { pixmap, transform, filter } = picture;
   if (box.left - 1 < -0x8000 || box.top - 1 < -0x8000) return false;
   if (box.right + 1 > 0x7fff || box.bottom + 1 > 0x7fff) return false;
-  if (pixmap.width >= maxExtent || pixmap.height >= maxExtent) return false;
+  if (pixmap.width >= maxPictureSide || pixmap.height >= maxPictureSide) return false;
   const before = 8 + (filter === "bilinear" ? half : 1);
   const after = 8 + (filter === "bilinear" ? half : -1);
   for (const x of [box.left - 1, box.right]) {
@@ -37,6 +37,43 @@ export function canSample(picture: Picture, box: Box): boolean {
       for (const at of [mapCentreX(transform, x, y), mapCentreY(transform, x, y)]) {
         if (!fitsFixed(at - before) || !fitsFixed(at + after)) return false;
       }
+    }
+  }
+  return true;
+}
+
+/**
+ * Whether every pixel read for `box` is opaque, as the reference finds out: pictures without alpha
+ * are, where the filter reads no point outside or the picture repeats.
+ */
+export function coversOpaquely(picture: Picture, box: Box): boolean {
+  const { pixmap, transform, filter, repeat } = picture;
+  switch (pixmap.format) {
+    case "a8r8g8b8":
+    case "a8":
+    case "a1":
+      return false;
+  }
+  if (repeat !== "none") return true;
+  if (isIdentity(transform)) {
+    const { left, top, right, bottom } = box;
+    if (left >= 0 && top >= 0 && right <= pixmap.width && bottom <= pixmap.height) return true;
+  }
+  const isNearest = filter === "nearest" || isIdentity(transform);
+  if (isNearest && isInside(picture, box, 1, -1)) return true;
+  return filter === "bilinear" && isInside(picture, box, half, half);
+}
+
+/** Whether the corners of the box fall inside the picture, with margins in 1/65536 pixel. */
+function isInside(picture: Picture, box: Box, before: number, after: number): boolean {
+  const { pixmap, transform } = picture;
+  for (const x of [box.left, box.right - 1]) {
+    for (const y of [box.top, box.bottom - 1]) {
+      const sx = mapCentreX(transform, x, y);
+      const sy = mapCentreY(transform, x, y);
+      if (sx < before || sy < before) return false;
+      if (sx + after >= pixmap.width * 0x10000 || sy + after >= pixmap.height * 0x10000)
+        return false;
     }
   }
   return true;
@@ -51,12 +88,35 @@ export function sampleRow(
   out: Uint32Array,
 ): void {
   const { transform, filter } = picture;
+  if (isIdentity(transform)) {
+    copyRow(picture, x, y, count, out);
+    return;
+  }
   let sx = mapCentreX(transform, x, y);
   let sy = mapCentreY(transform, x, y);
   for (let i = 0; i < count; i++) {
     out[i] = filter === "nearest" ? nearest(picture, sx, sy) : bilinear(picture, sx, sy);
     sx += transform.xx;
     sy += transform.yx;
+  }
+}
+
+function copyRow(picture: Picture, x: number, y: number, count: number, out: Uint32Array): void {
+  const { pixmap, repeat } = picture;
+  const { format, width, height, pixels } = pixmap;
+  const row = repeated(repeat, y, height);
+  if (row < 0) {
+    out.fill(0, 0, count);
+    return;
+  }
+  if (x >= 0 && x + count <= width) {
+    const from = row * width + x;
+    for (let i = 0; i < count; i++) out[i] = fetchPixel(format, pixels[from + i]!);
+    return;
+  }
+  for (let i = 0; i < count; i++) {
+    const column = repeated(repeat, x + i, width);
+    out[i] = column < 0 ? 0 : fetchPixel(format, pixels[row * width + column]!);
   }
 }
 
@@ -104,7 +164,7 @@ function pixelAt(picture: Picture, x: number, y: number): number {
 }
 
 /** The coordinate inside the picture, or -1 for none. */
-function repeated(repeat: Repeat, at: number, size: number): number {
+export function repeated(repeat: Repeat, at: number, size: number): number {
   if (at >= 0 && at < size) return at;
   switch (repeat) {
     case "none":

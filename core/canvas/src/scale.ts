@@ -1,15 +1,16 @@
 // Scaled copies: a part of a picture stretched over a box, then combined with the destination.
 
 import type { Box } from "./box.ts";
+import type { PlacedPicture } from "./composite.ts";
 import { storePixel } from "./convert.ts";
-import { type PixelArray, type Pixmap, pixelMask } from "./pixmap.ts";
+import { type PixelFormat, type Pixmap, pixelMask } from "./pixmap.ts";
 import { eachBox, type Region, regionExtents } from "./region.ts";
 import { combinePixels, Rop } from "./rop.ts";
-import { canSample, type Filter, type Picture, sampleRow } from "./sampler.ts";
+import { canSample, type Filter, sampleRow } from "./sampler.ts";
 import { scaleTransform } from "./transform.ts";
 
-/** A row of pixels of a scaled picture: `count` from (x, y) on, in the destination's space. */
-export type RowSource = (x: number, y: number, count: number) => PixelArray;
+/** Raw pixels of a stretched picture: `count` from (x, y) of the destination on. */
+export type RowSource = (x: number, y: number, count: number) => Uint32Array;
 
 /**
  * Stretches `area` of the source over `box` of the destination, within the region. Pixels outside
@@ -24,44 +25,54 @@ export function scaleRegion(
   filter: Filter,
   rop: number,
 ): void {
-  const rows = scaledRows(source, area, box, filter, region, rop === Rop.COPY ? dest : source);
-  if (rows === null && rop === Rop.COPY) return;
+  const placed = stretch(source, area, box, filter);
+  const extents = regionExtents(region);
+  if (rop === Rop.COPY && !canDraw(placed, extents)) return;
+  const format = rop === Rop.COPY ? dest.format : source.format;
+  const rows = stretchedRows(placed, extents, extents, format);
   const mask = pixelMask(dest.format);
   eachBox(region, (left, top, right, bottom) => {
     const count = right - left;
     for (let y = top; y < bottom; y++) {
       const at = y * dest.width + left;
-      const row = rows === null ? new Uint32Array(count) : rows(left, y, count);
+      const row = rows(left, y, count);
       if (rop === Rop.COPY) dest.pixels.set(row.subarray(0, count), at);
       else combinePixels(rop, row, 0, dest.pixels, at, count, mask);
     }
   });
 }
 
-/** The scaled picture row by row in the format of `like`; null where nothing can be drawn. */
-export function scaledRows(
-  source: Pixmap,
-  area: Box,
-  box: Box,
-  filter: Filter,
-  region: Region,
-  like: Pixmap,
-): RowSource | null {
+export function stretch(source: Pixmap, area: Box, box: Box, filter: Filter): PlacedPicture {
   const transform = scaleTransform(area, box);
-  const picture: Picture = { pixmap: source, transform, filter, repeat: "none" };
-  const extents = regionExtents(region);
-  const origin = {
-    left: extents.left - box.left,
-    top: extents.top - box.top,
-    right: extents.right - box.left,
-    bottom: extents.bottom - box.top,
-  };
-  if (!canSample(picture, origin)) return null;
-  const width = extents.right - extents.left;
-  const colors = new Uint32Array(width);
+  const picture = { pixmap: source, transform, filter, repeat: "none" } as const;
+  return { picture, x: -box.left, y: -box.top };
+}
+
+/**
+ * Rows of the picture in a format, for places in `extents`; zeros if it cannot be drawn for all of
+ * `asked`.
+ */
+export function stretchedRows(
+  placed: PlacedPicture,
+  asked: Box,
+  extents: Box,
+  format: PixelFormat,
+): RowSource {
+  const { picture, x: dx, y: dy } = placed;
+  const row = new Uint32Array(extents.right - extents.left);
+  if (!canDraw(placed, asked)) return () => row;
   return (x, y, count) => {
-    sampleRow(picture, x - box.left, y - box.top, count, colors);
-    for (let i = 0; i < count; i++) colors[i] = storePixel(like.format, colors[i]!);
-    return colors;
+    sampleRow(picture, x + dx, y + dy, count, row);
+    for (let i = 0; i < count; i++) row[i] = storePixel(format, row[i]!);
+    return row;
   };
+}
+
+function canDraw({ picture, x, y }: PlacedPicture, { left, top, right, bottom }: Box): boolean {
+  return canSample(picture, {
+    left: left + x,
+    top: top + y,
+    right: right + x,
+    bottom: bottom + y,
+  });
 }
