@@ -378,21 +378,21 @@ static const char *command(char **words, int count)
 static gboolean on_input(GIOChannel *source, GIOCondition condition, gpointer data)
 {
     (void)condition, (void)data;
-    char *line = NULL;
-    if (g_io_channel_read_line(source, &line, NULL, NULL, NULL) != G_IO_STATUS_NORMAL) {
-        g_main_loop_quit(loop);
-        return FALSE;
-    }
-    char **words = g_strsplit(g_strstrip(line), " ", -1);
-    if (words[0]) {
-        const char *error = command(words, g_strv_length(words));
+    do {
+        char *line = NULL;
+        if (g_io_channel_read_line(source, &line, NULL, NULL, NULL) != G_IO_STATUS_NORMAL) {
+            g_main_loop_quit(loop);
+            return FALSE;
+        }
+        char **words = g_strsplit(g_strstrip(line), " ", -1);
+        const char *error = words[0] ? command(words, g_strv_length(words)) : NULL;
         if (error)
             report("refused", "\"command\":\"%s\",\"reason\":\"%s\"", words[0], error);
-    }
-    g_strfreev(words);
-    g_free(line);
-    /* The reader may hold further lines: they must not wait for the descriptor. */
-    return g_io_channel_get_buffer_condition(source) & G_IO_IN ? on_input(source, condition, data) : TRUE;
+        g_strfreev(words);
+        g_free(line);
+        /* The reader may hold further lines: they must not wait for the descriptor. */
+    } while (g_io_channel_get_buffer_condition(source) & G_IO_IN);
+    return TRUE;
 }
 
 int main(int argc, char **argv)

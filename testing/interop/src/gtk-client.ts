@@ -86,7 +86,7 @@ export async function startGtkClient(
   options: GtkClientOptions = {},
 ): Promise<GtkClient> {
   const program = await ensurePeerProgram("gtk-client", {
-    pkgConfig: "spice-client-glib-2.0",
+    pkgConfig: ["spice-client-glib-2.0"],
     packages: ["libspice-client-glib-2.0-dev"],
   });
   return new GtkClient(program, address, options);

@@ -13,6 +13,13 @@ export {
   type ServerCertificate,
   type ServerCertificateOptions,
 } from "./certificates.ts";
+export {
+  DrawServer,
+  type DrawServerOptions,
+  type SurfacePixels,
+  startDrawServer,
+  surfaceToRgb,
+} from "./draw-server.ts";
 export { GtkClient, type GtkClientOptions, startGtkClient } from "./gtk-client.ts";
 export { ensureGuest, type Guest } from "./guest.ts";
 export { JsonProgram, type ProgramEvent } from "./json-program.ts";
@@ -34,6 +41,7 @@ export type {
   WanCompression,
 } from "./qemu-arguments.ts";
 export { Qmp, type QmpCommands, QmpError, type QmpEvent } from "./qmp.ts";
+export type * from "./qxl-drawing.ts";
 export {
   compareImages,
   countColours,
