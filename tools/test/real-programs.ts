@@ -18,7 +18,12 @@ const packages = [
   "libxrender-dev",
   // The reference client, and what it is compiled with.
   "libspice-client-glib-2.0-dev",
+  "libspice-protocol-dev",
   "pkg-config",
+  // Certificates and users for TLS and SASL.
+  "openssl",
+  "sasl2-bin",
+  "libsasl2-modules",
 ];
 
 /** Prepares what the tests need, saying each step. Gives null, or what somebody has to do. */

@@ -26,6 +26,8 @@ const linkHeaderSize = 16;
 /** Longest mechanism list and longest SASL step, as spice-gtk holds them. */
 const mechanismListSizeMax = 300;
 const saslDataSizeMax = 1 << 20;
+/** Bytes that may wait for a task: a whole SASL step, or what comes at once behind the last one. */
+const waitingSizeMax = 2 << 20;
 
 export interface LinkParameters {
   readonly connection: ConnectionKey;
@@ -61,7 +63,9 @@ type LinkState =
   /** A task of the driver is under way. */
   | { readonly kind: "sasl-task"; readonly agreement: LinkAgreement; readonly complete: boolean }
   | { readonly kind: "sasl-data"; readonly agreement: LinkAgreement }
-  | { readonly kind: "result"; readonly agreement: LinkAgreement; readonly sasl: boolean }
+  /** SASL has a result of its own, before the link's. */
+  | { readonly kind: "sasl-result"; readonly agreement: LinkAgreement }
+  | { readonly kind: "result"; readonly agreement: LinkAgreement }
   | { readonly kind: "ended" };
 
 export class LinkClient {
@@ -107,8 +111,12 @@ export class LinkClient {
   }
 
   received(bytes: Uint8Array): void {
+    if (this.#state.kind === "ended") return;
     this.#bytes.push(bytes);
     this.#advance();
+    if (this.#bytes.size > waitingSizeMax) {
+      this.#fail(new LinkFailure("LINK_BAD_REPLY", `${this.#bytes.size} bytes in the link stage`));
+    }
   }
 
   /** The driver finished a task of this link. */
@@ -124,14 +132,14 @@ export class LinkClient {
         return;
       }
       this.#transmit(result.ticket);
-      this.#state = { kind: "result", agreement: state.agreement, sasl: false };
+      this.#state = { kind: "result", agreement: state.agreement };
     } else if (state.kind === "sasl-task" && result.kind === "sasl-start") {
       this.#transmit(saslDataCodec.encode({ data: latin1(result.mechanism) }));
       this.#transmitSaslData(result.data);
       this.#state = { kind: "sasl-data", agreement: state.agreement };
     } else if (state.kind === "sasl-task" && result.kind === "sasl-step") {
       if (state.complete) {
-        this.#state = { kind: "result", agreement: state.agreement, sasl: true };
+        this.#state = { kind: "sasl-result", agreement: state.agreement };
       } else {
         this.#transmitSaslData(result.data);
         this.#state = { kind: "sasl-data", agreement: state.agreement };
@@ -142,7 +150,13 @@ export class LinkClient {
 
   /** The transport ended before the link was done. */
   closed(): void {
-    if (this.#state.kind === "ended") return;
+    const { kind } = this.#state;
+    if (kind === "ended") return;
+    if (kind === "sasl-data" || kind === "sasl-task" || kind === "sasl-result") {
+      // spice-server has no word for a user or password that it does not accept.
+      this.#fail(new LinkFailure("LINK_PERMISSION_DENIED", "the server ended the SASL exchange"));
+      return;
+    }
     this.#fail(new LinkFailure("LINK_CLOSED", "the connection ended during the link stage"));
   }
 
@@ -171,8 +185,10 @@ export class LinkClient {
         return this.#readMechanisms(state.agreement);
       case "sasl-data":
         return this.#readSaslData(state.agreement);
+      case "sasl-result":
+        return this.#readSaslResult(state.agreement);
       case "result":
-        return this.#readResult(state);
+        return this.#readResult(state.agreement);
       default:
         return false;
     }
@@ -253,19 +269,24 @@ export class LinkClient {
     return true;
   }
 
-  #readResult(state: { agreement: LinkAgreement; sasl: boolean }): boolean {
+  #readSaslResult(agreement: LinkAgreement): boolean {
+    const bytes = this.#bytes.take(4);
+    if (bytes === null) return false;
+    if (readU32(bytes) !== LinkError.OK) {
+      throw new LinkFailure("LINK_PERMISSION_DENIED", "SASL authentication failed");
+    }
+    this.#state = { kind: "result", agreement };
+    return true;
+  }
+
+  #readResult(agreement: LinkAgreement): boolean {
     const bytes = this.#bytes.take(4);
     if (bytes === null) return false;
     const result = readU32(bytes);
-    if (result !== LinkError.OK) {
-      if (state.sasl && result === LinkError.ERROR) {
-        throw new LinkFailure("LINK_PERMISSION_DENIED", "SASL authentication failed");
-      }
-      throw linkFailureFrom(result, "link result");
-    }
+    if (result !== LinkError.OK) throw linkFailureFrom(result, "link result");
     this.#state = { kind: "ended" };
     const rest = this.#bytes.takeAll();
-    this.#outputs.push({ type: "linked", agreement: state.agreement, rest });
+    this.#outputs.push({ type: "linked", agreement, rest });
     return false;
   }
 

@@ -2,7 +2,7 @@
 // Bytes: link header + link message (client), link header + link reply (server), auth mechanism if
 // both announced AUTH_SELECTION, ticket or SASL, link result.
 
-import { bytes, count, list, openEnumOf, pointer, struct, u8, u32 } from "@caraway/wire";
+import { bytes, count, emptyable, list, openEnumOf, pointer, struct, u8, u32 } from "@caraway/wire";
 import { ChannelType, LinkError } from "./constants.ts";
 
 /** "REDQ". */
@@ -47,7 +47,8 @@ export const LinkReply = struct("LinkReply", {
   pubKey: bytes({ fixed: 162 }),
   numCommonCaps: u32,
   numChannelCaps: u32,
-  caps: pointer(list(u32, { sum: ["numCommonCaps", "numChannelCaps"] })),
+  /** Common words, then the channel's; a reply of spice-server that tells an error has a null here. */
+  caps: emptyable(list(u32, { sum: ["numCommonCaps", "numChannelCaps"] })),
 });
 
 /** The value on the wire is the bit number of the mechanism's common capability. */

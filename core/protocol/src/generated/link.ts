@@ -93,8 +93,8 @@ export function readLinkReply(r: Reader, o: number): LinkReply {
   const pubKey = r.bytes.subarray(o + 4, o + 4 + 162);
   const numCommonCaps = r.view.getUint32(o + 166, true);
   const numChannelCaps = r.view.getUint32(o + 170, true);
-  let caps: number[];
-  {
+  let caps: number[] = [];
+  if (r.view.getUint32(o + 174, true) !== 0) {
     const back = r.jump(r.pointer(o + 174));
     let at = r.take((numCommonCaps + numChannelCaps) * 4);
     const items: number[] = [];
@@ -118,7 +118,7 @@ export function writeLinkReply(w: Writer, o: number, value: LinkReply): void {
   w.u32(o + 166, value.numCommonCaps);
   w.u32(o + 170, value.numChannelCaps);
   if (value.caps.length !== value.numCommonCaps + value.numChannelCaps) throw refused;
-  w.point(o + 174, appendCaps, value.caps);
+  if (value.caps.length !== 0) w.point(o + 174, appendCaps, value.caps);
 }
 
 export const linkReplyCodec: StructCodec<LinkReply> =
