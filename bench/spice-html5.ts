@@ -26,13 +26,57 @@ interface Html5Quic {
   from_dv(view: DataView, at: number, message: ArrayBuffer): number;
 }
 
-/** Node takes files there for CommonJS, since no package.json says otherwise: hence the URL. */
+/** Its LZ decoder for RGB32 and RGBA: the bytes R, G, B, A of an image. */
+export async function loadHtml5Lz(): Promise<(data: Uint8Array) => Uint8ClampedArray> {
+  const { convert_spice_lz_to_web: convert } = (await importFile("lz.js")) as {
+    convert_spice_lz_to_web(context: object, image: Html5LzImage): { data: Uint8ClampedArray };
+  };
+  const context = {
+    createImageData: (width: number, height: number) => ({
+      ...{ width, height },
+      data: new Uint8ClampedArray(width * height * 4),
+    }),
+  };
+  return (data) => {
+    // Its caller has read the header and hands in a buffer with the tokens.
+    const view = new DataView(data.buffer, data.byteOffset, data.length);
+    const image = {
+      type: view.getUint32(8),
+      width: view.getUint32(12),
+      height: view.getUint32(16),
+      top_down: view.getUint32(24),
+      data: data.slice(28).buffer,
+    };
+    return convert(context, image).data;
+  };
+}
+
+interface Html5LzImage {
+  readonly type: number;
+  readonly width: number;
+  readonly height: number;
+  readonly top_down: number;
+  readonly data: ArrayBuffer;
+}
+
+/**
+ * Node takes files there for CommonJS, since no package.json says otherwise: hence URLs of their
+ * text, also for what they import.
+ */
 async function importFile(name: string): Promise<unknown> {
-  let source: Buffer;
+  return import(readAsUrl(name));
+}
+
+function readAsUrl(name: string): string {
+  let source: string;
   try {
-    source = readFileSync(folder + name);
+    source = readFileSync(folder + name, "utf8");
   } catch (cause) {
     throw new Error(`${folder}${name} is not there: apt-get install spice-html5`, { cause });
   }
-  return import(`data:text/javascript;base64,${source.toString("base64")}`);
+  const text = source.replace(
+    /from '\.\/([\w-]+\.js)'/g,
+    (_, other) => `from '${readAsUrl(other)}'`,
+  );
+  return `data:text/javascript;base64,${Buffer.from(text).toString("base64")}`;
 }

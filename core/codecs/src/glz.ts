@@ -5,16 +5,16 @@ import { countPixels } from "./image-size.ts";
 import {
   checkLzStart,
   checkStride,
+  copyColors,
   copyShort,
   type LzHeader,
   LzType,
   lzIndexLayout,
   lzRowSize,
-  repeatPixels,
-  shortRun,
 } from "./lz.ts";
 import { expandIndexRow, type IndexLayout, lzPaletteTable, widen555 } from "./palette.ts";
 import { CodecError } from "./pixel-image.ts";
+import { repeatUnits, shortRun } from "./repeat.ts";
 
 export interface GlzHeader extends LzHeader {
   /** Number of the image in its session, from 0. */
@@ -132,6 +132,7 @@ function decodeColors(
   references: GlzReferences,
 ): number {
   const end = data.length;
+  const view = new DataView(data.buffer, data.byteOffset, end);
   const size = pixels.length;
   const literalBytes = layout !== undefined ? 1 : sixteen ? 2 : 3;
   const extraUnits = layout !== undefined ? 2 : sixteen ? 1 : 0;
@@ -157,9 +158,9 @@ function decodeColors(
           pixels[out] = widen555((data[at]! << 8) | data[at + 1]!);
         }
       } else {
-        for (; out < stop; out++, at += 3) {
-          pixels[out] = data[at]! | (data[at + 1]! << 8) | (data[at + 2]! << 16);
-        }
+        copyColors(data, view, at, pixels, out, stop, 0);
+        at += (control + 1) * 3;
+        out = stop;
       }
       continue;
     }
@@ -205,7 +206,7 @@ function decodeColors(
       } else if (length < shortRun) {
         for (; out < stop; out++) pixels[out] = pixels[out - back]!;
       } else {
-        repeatPixels(pixels, out, back, stop);
+        repeatUnits(pixels, out, back, stop);
         out = stop;
       }
       continue;

@@ -4,8 +4,9 @@
 import { BitmapFormat, bitmapRowSize, decodeBitmap } from "./bitmap.ts";
 import { countPixels } from "./image-size.ts";
 import { CodecError, type PixelImage } from "./pixel-image.ts";
+import { repeatUnits, shortRun } from "./repeat.ts";
 
-/** Below this many bytes a loop beats the call of `copyWithin` or `set`. */
+/** Below this many bytes a loop beats the call of `set`. */
 const shortCopy = 32;
 
 const formats: readonly number[] = [
@@ -136,27 +137,11 @@ function decodeSequences(
     }
     if (length > size - out) tooLong(at);
     const stop = out + length;
-    if (length < shortCopy) {
+    if (length < shortRun) {
       for (; out < stop; out++) bytes[out] = bytes[out - distance]!;
     } else {
-      repeatBytes(bytes, out, distance, stop);
+      repeatUnits(bytes, out, distance, stop);
       out = stop;
     }
-  }
-}
-
-/** Copies `distance` bytes back to `out`..`stop`; the two may overlap. */
-function repeatBytes(bytes: Uint8Array, out: number, distance: number, stop: number): void {
-  if (distance === 1) {
-    bytes.fill(bytes[out - 1]!, out, stop);
-    return;
-  }
-  // What is written repeats with the distance, so each copy may be twice as long as the last.
-  const source = out - distance;
-  let done = out;
-  while (done < stop) {
-    const count = Math.min(done - source, stop - done);
-    bytes.copyWithin(done, source, source + count);
-    done += count;
   }
 }
