@@ -1,1 +1,3 @@
+// The command has no library interface: see bin/caraway.js.
+
 export {};

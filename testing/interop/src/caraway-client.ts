@@ -123,8 +123,7 @@ export function connectCaraway(vm: Vm, options: CarawayClientOptions = {}): Cara
 export async function comparePictures(vm: Vm, client: CarawayClient): Promise<ImageDifference> {
   await vm.shell.run("pkill -STOP -x Xorg");
   try {
-    await client.settle();
-    const running = compareImages(client.picture(), await vm.screendump());
+    const running = await compareHeld(vm, client);
     if (running.pixels > 0) return running;
     await vm.stop();
     try {
@@ -135,4 +134,13 @@ export async function comparePictures(vm: Vm, client: CarawayClient): Promise<Im
   } finally {
     await vm.shell.run("pkill -CONT -x Xorg");
   }
+}
+
+/** The last update may still be on its way when the picture seems to rest: looks twice. */
+async function compareHeld(vm: Vm, client: CarawayClient): Promise<ImageDifference> {
+  await client.settle();
+  const first = compareImages(client.picture(), await vm.screendump());
+  if (first.pixels === 0) return first;
+  await client.settle(1000);
+  return compareImages(client.picture(), await vm.screendump());
 }

@@ -1,0 +1,138 @@
+// `caraway connect`: a session without a window, which tells what happens.
+
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  type ChannelName,
+  defaultSessionOptions,
+  type MigrationMode,
+  migrationModes,
+  type SessionEvent,
+} from "@caraway/client";
+import type { PictureEvent, SpiceClient } from "@caraway/node";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import {
+  addConnectionOptions,
+  type ConnectionFlags,
+  readConnection,
+} from "./connection-arguments.ts";
+import { eventData, eventText, pictureData, pictureText } from "./event-text.ts";
+import { jsonLine } from "./json-lines.ts";
+import { waitForPicture } from "./picture-wait.ts";
+import { writePng } from "./png.ts";
+import { parseCount } from "./screenshot.ts";
+import { runSession } from "./session-run.ts";
+import { typing } from "./us-keyboard.ts";
+
+interface ConnectFlags extends ConnectionFlags {
+  readonly json: boolean;
+  readonly duration?: number;
+  readonly type?: string;
+  readonly screenshot?: string;
+  readonly migration: MigrationMode;
+  readonly resize?: { readonly width: number; readonly height: number };
+}
+
+/** Between two key events: as a quick typist, and slow enough for any guest. */
+const keyIntervalMs = 20;
+/** Longest wait for the inputs channel before typing. */
+const readyWithinMs = 20_000;
+
+export function addConnectCommand(program: Command): void {
+  const command = program
+    .command("connect")
+    .description("hold a session without a window and tell what happens")
+    .argument(
+      "<target>",
+      "spice://host:port, spice+tls://, spice+unix://, ws://, wss:// or a .vv file",
+    )
+    .option("--json", "one JSON object a line on standard output", false)
+    .option(
+      "--duration <s>",
+      "end after so many seconds (default: when the server or Ctrl-C does)",
+      parseCount,
+    )
+    .option("--type <text>", "type this text, as on a US keyboard")
+    .option("--resize <WxH>", "ask the guest's agent for this size", parseSize)
+    .option("--screenshot <file>", "write the picture at the end to a PNG file")
+    .addOption(
+      new Option("--migration <mode>", "best way to announce of going along when the VM moves")
+        .choices(migrationModes)
+        .default("seamless"),
+    );
+  addConnectionOptions(command).action(connect);
+}
+
+function parseSize(text: string): { width: number; height: number } {
+  const match = /^(\d{2,5})x(\d{2,5})$/.exec(text);
+  if (match === null) throw new InvalidArgumentError("write it as 1280x800");
+  return { width: Number(match[1]), height: Number(match[2]) };
+}
+
+async function connect(target: string, flags: ConnectFlags): Promise<void> {
+  const connection = await readConnection(target, flags);
+  const keys = typing(flags.type ?? "");
+  const linked = new Set<ChannelName>();
+  const tell = flags.json ? tellJson : tellPerson;
+  const watcher = {
+    session: { migration: flags.migration, channels: defaultSessionOptions.channels },
+    onEvent(event: SessionEvent): void {
+      if (event.name === "channel-linked") linked.add(event.channel);
+      tell(eventData(event), eventText(event));
+    },
+    onPicture(event: PictureEvent): void {
+      tell(pictureData(event), pictureText(event));
+    },
+  };
+  await runSession(connection, watcher, async (client, interrupted) => {
+    const started = performance.now();
+    if (flags.resize !== undefined) {
+      const monitors = [{ ...flags.resize, x: 0, y: 0 }];
+      client.command({ name: "monitors", monitors });
+    }
+    if (keys.length > 0) await typeKeys(client, keys, () => linked.has("inputs"), interrupted);
+    const left =
+      (flags.duration ?? Number.POSITIVE_INFINITY) * 1000 - (performance.now() - started);
+    await rest(left, interrupted);
+    if (flags.screenshot !== undefined) await takeScreenshot(client, flags.screenshot);
+  });
+}
+
+async function typeKeys(
+  client: SpiceClient,
+  keys: ReturnType<typeof typing>,
+  ready: () => boolean,
+  interrupted: AbortSignal,
+): Promise<void> {
+  for (let waited = 0; !ready(); waited += keyIntervalMs) {
+    if (interrupted.aborted) return;
+    if (waited > readyWithinMs) throw new Error("the server offers no inputs channel to type on");
+    await delay(keyIntervalMs);
+  }
+  for (const { scancode, down } of keys) {
+    if (interrupted.aborted) return;
+    client.command({ name: "input", input: { kind: down ? "key-down" : "key-up", scancode } });
+    await delay(keyIntervalMs);
+  }
+}
+
+/** Waits so long, or for ever, or until Ctrl-C. */
+async function rest(durationMs: number, interrupted: AbortSignal): Promise<void> {
+  const sliceMs = 24 * 3600 * 1000;
+  for (let left = durationMs; left > 0 && !interrupted.aborted; left -= sliceMs) {
+    await delay(Math.min(left, sliceMs), undefined, { signal: interrupted }).catch(() => {});
+  }
+}
+
+async function takeScreenshot(client: SpiceClient, file: string): Promise<void> {
+  const picture = await waitForPicture(client, 0, 10_000);
+  if (picture === null) throw new Error("there is no picture to write");
+  await writePng(file, picture);
+}
+
+function tellJson(data: object | null): void {
+  if (data !== null) process.stdout.write(`${jsonLine(data)}\n`);
+}
+
+function tellPerson(_data: object | null, text: string | null): void {
+  if (text !== null) process.stdout.write(`${text}\n`);
+}

@@ -1,0 +1,84 @@
+// What a session tells, in words for a person and as data for a script.
+
+import type { SessionEvent } from "@caraway/client";
+import type { PictureEvent } from "@caraway/node";
+
+/** `event` first, then the fields as they are. Pixels and raw messages stay out. */
+export function eventData(event: SessionEvent): object | null {
+  if (event.name === "channel-message" || event.name === "agent-message") return null;
+  if (event.name === "cursor") {
+    const { shape, channelId } = event;
+    if (shape === null) return { event: "cursor", channelId, shape: null };
+    const { data, ...rest } = shape;
+    return { event: "cursor", channelId, shape: { ...rest, dataSize: data.length } };
+  }
+  const { name, ...fields } = event;
+  return { event: name, ...fields };
+}
+
+export function pictureData(event: PictureEvent): object | null {
+  if (event.type === "damage") return null;
+  const { type, ...fields } = event;
+  return { event: type, ...fields };
+}
+
+/** One line, or null for what a person need not know. */
+export function eventText(event: SessionEvent): string | null {
+  switch (event.name) {
+    case "channel-linked":
+      return `${event.channel} ${event.id}: linked${event.tls ? " over TLS" : ""}`;
+    case "channel-lost":
+      return `${event.channel} ${event.id}: lost: ${event.error.message}`;
+    case "vm":
+      return event.vmName === null ? null : `VM ${event.vmName}`;
+    case "mouse-mode":
+      return `mouse mode ${event.mode}`;
+    case "agent":
+      return event.connected ? "the guest's agent is there" : "the guest's agent is gone";
+    case "notify":
+      return `the server says: ${event.message}`;
+    case "input-dropped":
+      return `${event.count} keys or clicks were dropped while the desktop moved`;
+    case "migration":
+      return migrationText(event);
+    default:
+      return null;
+  }
+}
+
+function migrationText(event: Extract<SessionEvent, { name: "migration" }>): string | null {
+  switch (event.phase) {
+    case "begin":
+      return `the VM is about to move to ${event.target}: linking (${event.mode})`;
+    case "link-failed":
+      return `link of ${event.channel} ${event.id} to the target failed: ${event.error.message}`;
+    case "ready":
+      return event.missing.length === 0
+        ? `ready to move (${event.mode})`
+        : `ready to move (${event.mode}), without ${event.missing.join(", ")}`;
+    case "not-ready":
+      return `no link to the target: ${event.error.message}`;
+    case "switching":
+      return `the VM has moved: switching (${event.mode})`;
+    case "done":
+      return `moved (${event.mode}) in ${Math.round(event.switchMs)} ms`;
+    case "cancelled":
+      return "the move was called off";
+    case "failed":
+      return `the move failed: ${event.error.message}${event.reconnecting ? "; connecting anew" : ""}`;
+    case "channel":
+    case "input-window":
+      return null;
+  }
+}
+
+export function pictureText(event: PictureEvent): string | null {
+  switch (event.type) {
+    case "surface-create":
+      return event.isPrimary ? `display ${event.display}: ${event.width}x${event.height}` : null;
+    case "monitors":
+      return `display ${event.display}: ${event.heads.length} monitor(s)`;
+    default:
+      return null;
+  }
+}
