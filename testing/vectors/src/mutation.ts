@@ -48,7 +48,7 @@ export function jointsOf(schema: NamedFields<Fields>, body: Uint8Array, context:
 
 /** A changed copy of `body`. */
 export function mutate(body: Uint8Array, joints: Joints, random: Random): Uint8Array {
-  const changed = body.slice();
+  const changed = new Uint8Array(body);
   const changes = random.once(4) ? 2 : 1;
   for (let i = 0; i < changes; i++) {
     const kind = random.below(8);
@@ -88,7 +88,7 @@ function put(bytes: Uint8Array, offset: number, size: number, value: number): vo
 
 /** Changes bytes without knowing what they mean, for formats that have no schema. */
 export function mutateBlindly(bytes: Uint8Array, random: Random): Uint8Array {
-  const changed = bytes.slice();
+  const changed = new Uint8Array(bytes);
   const changes = 1 + random.below(4);
   for (let i = 0; i < changes && changed.length > 0; i++) {
     // Headers decide most: half of the changes go to the first bytes.

@@ -1,0 +1,7 @@
+// Every fuzz target that there is. A package that parses what peers send adds its own here.
+
+import { codecTargets } from "./codec-targets.ts";
+import type { FuzzTarget } from "./fuzz-target.ts";
+import { protocolTargets } from "./protocol-targets.ts";
+
+export const fuzzTargets: readonly FuzzTarget[] = [...protocolTargets, ...codecTargets];
