@@ -304,12 +304,16 @@ class Body {
     scope: Fields,
   ): void {
     const target = node(s.target);
+    const before = this.lines.length;
     if ("length" in target)
       this.#checkLength(target.length, countText(this.module, s, value), name, scope);
+    const checks = this.lines.splice(before);
     const point = `w.point(${at}, ${this.#append(target, name)}, ${value});`;
-    if (s.null === "allowed") this.lines.push(`if (${value} !== null) ${point}`);
-    else if (s.null === "empty") this.lines.push(`if (${value}.length !== 0) ${point}`);
-    else this.lines.push(point);
+    if (s.null === "allowed") this.lines.push(...checks, `if (${value} !== null) ${point}`);
+    else if (s.null === "forbidden") this.lines.push(...checks, point);
+    else if (checks.length === 0) this.lines.push(`if (${value}.length !== 0) ${point}`);
+    // What is empty is written as a null, whatever other fields say of its length.
+    else this.lines.push(`if (${value}.length !== 0) {`, ...indent([...checks, point]), "}");
   }
 
   /** The function that writes a pointer's target where the writer is. */

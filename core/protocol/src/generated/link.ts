@@ -117,8 +117,10 @@ export function writeLinkReply(w: Writer, o: number, value: LinkReply): void {
   w.bytes.set(value.pubKey, o + 4);
   w.u32(o + 166, value.numCommonCaps);
   w.u32(o + 170, value.numChannelCaps);
-  if (value.caps.length !== value.numCommonCaps + value.numChannelCaps) throw refused;
-  if (value.caps.length !== 0) w.point(o + 174, appendCaps, value.caps);
+  if (value.caps.length !== 0) {
+    if (value.caps.length !== value.numCommonCaps + value.numChannelCaps) throw refused;
+    w.point(o + 174, appendCaps, value.caps);
+  }
 }
 
 export const linkReplyCodec: StructCodec<LinkReply> =
