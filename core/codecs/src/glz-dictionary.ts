@@ -1,12 +1,12 @@
 // Encoder of GLZ images: the sender's side of the window that all display channels of a session
 // share. See docs/formats/glz.md, "Encoding".
 
-import { glzHeaderSize } from "./glz.ts";
 import { encodeGlzPass, type GlzPass, glzUnits, PositionTable } from "./glz-encode.ts";
+import { glzHeaderSize } from "./glz-header.ts";
 import { maxGlzWindowPixels } from "./glz-window.ts";
 import { countPixels } from "./image-size.ts";
-import { LzType, lzMagic, lzRowSize, lzVersion } from "./lz.ts";
 import { narrowPixels } from "./lz-encode.ts";
+import { LzType, lzMagic, lzRowSize, lzVersion } from "./lz-header.ts";
 import { CodecError, type ColorImage } from "./pixel-image.ts";
 
 /** The types that a sender uses. */

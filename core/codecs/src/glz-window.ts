@@ -1,17 +1,10 @@
 // The GLZ window of a session: it decodes images, keeps those that later ones may refer to and
 // forgets the others. See docs/formats/glz.md, "The window".
 
-import {
-  countGlzUnits,
-  decodeGlzPixels,
-  type GlzHeader,
-  type GlzReferences,
-  glzHeaderSize,
-  glzMissing,
-  readGlzHeader,
-} from "./glz.ts";
+import { decodeGlzPixels, type GlzReferences, glzMissing } from "./glz.ts";
+import { countGlzUnits, type GlzHeader, glzHeaderSize, readGlzHeader } from "./glz-header.ts";
 import { flipRows } from "./image-size.ts";
-import { checkEnd, checkPlausible, LzType } from "./lz.ts";
+import { checkEnd, checkPlausible, LzType } from "./lz-header.ts";
 import { CodecError, type ColorImage, maxImagePixels } from "./pixel-image.ts";
 
 /** The largest window, in pixels, that a client may ask a server for: its offsets have 25 bits. */

@@ -1,78 +1,14 @@
-// The GLZ stream: its header, and the passes that turn tokens into pixels with the help of earlier
-// images. Which images those are is the window's affair (glz-window.ts). See docs/formats/glz.md.
+// The GLZ stream: the passes that turn tokens into pixels with the help of earlier images. Which
+// images those are is the window's affair (glz-window.ts). See docs/formats/glz.md.
 
-import { countPixels } from "./image-size.ts";
-import {
-  checkLzStart,
-  checkStride,
-  copyColors,
-  copyShort,
-  type LzHeader,
-  LzType,
-  lzIndexLayout,
-  lzRowSize,
-} from "./lz.ts";
+import { type GlzHeader, glzHeaderSize } from "./glz-header.ts";
+import { LzType, lzIndexLayout } from "./lz-header.ts";
 import { expandIndexRow, type IndexLayout, lzPaletteTable, widen555 } from "./palette.ts";
 import { CodecError } from "./pixel-image.ts";
-import { repeatUnits, shortRun } from "./repeat.ts";
-
-export interface GlzHeader extends LzHeader {
-  /** Number of the image in its session, from 0. */
-  readonly id: number;
-  /** How many images back the sender's window begins, seen from this image. */
-  readonly windowHeadDistance: number;
-}
-
-export const glzHeaderSize = 33;
+import { copyColors, copyShort, repeatUnits, shortRun } from "./unit-copy.ts";
 
 /** Below this many units a loop beats copying from another image with `set`. */
 const shortCopy = 48;
-
-/**
- * Reads the header of a GLZ image.
- *
- * @throws CodecError when it is not one or when its numbers do not fit together.
- */
-export function readGlzHeader(data: Uint8Array): GlzHeader {
-  if (data.length < glzHeaderSize) {
-    throw new CodecError("GLZ", data.length, "its header is cut off");
-  }
-  const view = new DataView(data.buffer, data.byteOffset, glzHeaderSize);
-  checkLzStart("GLZ", view);
-  const type = view.getUint8(8) & 15;
-  if (type < LzType.PLT1_LE || type > LzType.RGBA) {
-    throw new CodecError("GLZ", 8, `there is no type ${type}`);
-  }
-  const header: GlzHeader = {
-    type: type as LzType,
-    topDown: view.getUint8(8) >> 4 !== 0,
-    width: view.getUint32(9),
-    height: view.getUint32(13),
-    stride: view.getUint32(17),
-    id: view.getUint32(21) * 2 ** 32 + view.getUint32(25),
-    windowHeadDistance: view.getUint32(29),
-  };
-  countPixels("GLZ", 9, header.width, header.height);
-  checkStride("GLZ", 17, header);
-  // Senders count from 0, so an id that a number cannot hold is never reached.
-  if (!Number.isSafeInteger(header.id)) {
-    throw new CodecError("GLZ", 21, `its id ${header.id} is too large`);
-  }
-  if (header.windowHeadDistance > header.id) {
-    throw new CodecError("GLZ", 29, `its window begins before image 0`);
-  }
-  return header;
-}
-
-/** Units in the stream of one pass, and the pixels that each stands for. */
-export function countGlzUnits(header: GlzHeader): { units: number; pixelsPerUnit: number } {
-  const layout = lzIndexLayout(header.type);
-  if (layout === undefined) return { units: header.width * header.height, pixelsPerUnit: 1 };
-  return {
-    units: lzRowSize(header.type, header.width) * header.height,
-    pixelsPerUnit: 8 / layout.bits,
-  };
-}
 
 /** The images that the one being decoded may refer to. */
 export interface GlzReferences {

@@ -8,8 +8,8 @@ export {
 } from "./bitmap.ts";
 export { type CursorData, CursorDataType, type CursorPicture, decodeCursor } from "./cursor.ts";
 export { quicKernelBytes } from "./generated/quic-kernel.ts";
-export { type GlzHeader, readGlzHeader } from "./glz.ts";
 export { GlzDictionary, type GlzType } from "./glz-dictionary.ts";
+export { type GlzHeader, readGlzHeader } from "./glz-header.ts";
 export {
   type GlzOutcome,
   GlzWindow,
@@ -18,8 +18,9 @@ export {
   maxGlzWindowPixels,
 } from "./glz-window.ts";
 export { joinJpegAlpha, readJpegSize, splitJpegAlpha } from "./jpeg.ts";
-export { decodeLz, type LzHeader, LzType, readLzHeader } from "./lz.ts";
+export { decodeLz } from "./lz.ts";
 export { encodeLz, encodeLzIndices, type LzColorType } from "./lz-encode.ts";
+export { type LzHeader, LzType, readLzHeader } from "./lz-header.ts";
 export { decodeLz4Block, decodeLz4Image } from "./lz4.ts";
 export { encodeLz4Block, encodeLz4Image } from "./lz4-encode.ts";
 export { widen555, widenPalette } from "./palette.ts";

@@ -2,7 +2,8 @@
 // before memory is taken, and joining colours and alpha of JPEG_ALPHA. See docs/formats/jpeg.md.
 
 import { countPixels } from "./image-size.ts";
-import { decodeLz, LzType, readLzHeader } from "./lz.ts";
+import { decodeLz } from "./lz.ts";
+import { LzType, readLzHeader } from "./lz-header.ts";
 import { CodecError, type ColorImage } from "./pixel-image.ts";
 
 /**

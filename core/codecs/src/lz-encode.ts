@@ -8,7 +8,7 @@ import {
   narrow555,
 } from "./bitmap.ts";
 import { countPixels } from "./image-size.ts";
-import { LzType, lzHeaderSize, lzMagic, lzRowSize, lzVersion } from "./lz.ts";
+import { LzType, lzHeaderSize, lzMagic, lzRowSize, lzVersion } from "./lz-header.ts";
 import { CodecError, type ColorImage, type PixelImage } from "./pixel-image.ts";
 
 const hashBits = 13;

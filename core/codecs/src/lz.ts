@@ -1,114 +1,18 @@
 // Decoder of LZ images. See docs/formats/lz.md.
 
-import { countPixels, flipRows } from "./image-size.ts";
+import { flipRows } from "./image-size.ts";
 import {
-  expandIndexRow,
-  type IndexLayout,
-  indexRowSize,
-  lzPaletteTable,
-  widen555,
-} from "./palette.ts";
+  checkEnd,
+  checkPlausible,
+  type LzHeader,
+  LzType,
+  lzHeaderSize,
+  lzIndexLayout,
+  readLzHeader,
+} from "./lz-header.ts";
+import { expandIndexRow, type IndexLayout, lzPaletteTable, widen555 } from "./palette.ts";
 import { type AlphaImage, CodecError, type PixelImage } from "./pixel-image.ts";
-import { repeatUnits, shortRun } from "./repeat.ts";
-
-/** LZ_IMAGE_TYPE_*. GLZ uses those up to RGBA. */
-export const LzType = {
-  PLT1_LE: 1,
-  PLT1_BE: 2,
-  PLT4_LE: 3,
-  PLT4_BE: 4,
-  PLT8: 5,
-  RGB16: 6,
-  RGB24: 7,
-  RGB32: 8,
-  RGBA: 9,
-  XXXA: 10,
-  A8: 11,
-} as const;
-
-export type LzType = (typeof LzType)[keyof typeof LzType];
-
-export interface LzHeader {
-  readonly type: LzType;
-  readonly width: number;
-  readonly height: number;
-  /** Bytes of a row in the sender's bitmap. */
-  readonly stride: number;
-  readonly topDown: boolean;
-}
-
-export const lzMagic = 0x20205a4c;
-export const lzVersion = 0x00010001;
-export const lzHeaderSize = 28;
-
-const layouts: Readonly<Record<number, IndexLayout>> = {
-  [LzType.PLT1_LE]: { bits: 1, upperFirst: false },
-  [LzType.PLT1_BE]: { bits: 1, upperFirst: true },
-  [LzType.PLT4_LE]: { bits: 4, upperFirst: false },
-  [LzType.PLT4_BE]: { bits: 4, upperFirst: true },
-  [LzType.PLT8]: { bits: 8, upperFirst: true },
-};
-
-/** How the indices of a palette type lie in their bytes; undefined for the other types. */
-export function lzIndexLayout(type: number): IndexLayout | undefined {
-  return layouts[type];
-}
-
-/** Bytes per pixel of a row in the sender's bitmap, for the types without palette. */
-const bytesPerPixel: Readonly<Record<number, number>> = {
-  [LzType.RGB16]: 2,
-  [LzType.RGB24]: 3,
-  [LzType.RGB32]: 4,
-  [LzType.RGBA]: 4,
-  [LzType.XXXA]: 4,
-  [LzType.A8]: 1,
-};
-
-/** Bytes of a row without padding in the bitmap that an image of this type comes from. */
-export function lzRowSize(type: LzType, width: number): number {
-  const layout = layouts[type];
-  return layout === undefined ? width * bytesPerPixel[type]! : indexRowSize(layout, width);
-}
-
-/**
- * Reads the header of an LZ image.
- *
- * @throws CodecError when it is not one or when its numbers do not fit together.
- */
-export function readLzHeader(data: Uint8Array): LzHeader {
-  if (data.length < lzHeaderSize) throw new CodecError("LZ", data.length, "its header is cut off");
-  const view = new DataView(data.buffer, data.byteOffset, lzHeaderSize);
-  checkLzStart("LZ", view);
-  const type = view.getUint32(8);
-  if (type < LzType.PLT1_LE || type > LzType.A8) {
-    throw new CodecError("LZ", 8, `there is no type ${type}`);
-  }
-  const header: LzHeader = {
-    type: type as LzType,
-    width: view.getUint32(12),
-    height: view.getUint32(16),
-    stride: view.getUint32(20),
-    topDown: view.getUint32(24) !== 0,
-  };
-  countPixels("LZ", 12, header.width, header.height);
-  checkStride("LZ", 20, header);
-  return header;
-}
-
-/** Checks magic and version, which LZ and GLZ have in common. */
-export function checkLzStart(codec: string, view: DataView): void {
-  if (view.getUint32(0) !== lzMagic) throw new CodecError(codec, 0, "it does not begin with LZ");
-  if (view.getUint32(4) !== lzVersion) {
-    throw new CodecError(codec, 4, `its version 0x${view.getUint32(4).toString(16)} is unknown`);
-  }
-}
-
-export function checkStride(codec: string, offset: number, header: LzHeader): void {
-  if (header.stride !== lzRowSize(header.type, header.width)) {
-    const detail = `a stride of ${header.stride} does not fit a width of ${header.width}`;
-    throw new CodecError(codec, offset, detail);
-  }
-}
+import { copyColors, copyShort, repeatUnits, shortRun } from "./unit-copy.ts";
 
 /**
  * Decodes an LZ image. The palette types need `palette`: entries `0x00RRGGBB`, whose high byte is
@@ -121,7 +25,7 @@ export function checkStride(codec: string, offset: number, header: LzHeader): vo
 export function decodeLz(data: Uint8Array, palette: Uint32Array | null): PixelImage {
   const header = readLzHeader(data);
   const { type, width, height } = header;
-  const layout = layouts[type];
+  const layout = lzIndexLayout(type);
   if (layout !== undefined) return decodePalette(data, header, layout, palette);
   checkPlausible("LZ", data.length - lzHeaderSize, width * height);
   if (type === LzType.XXXA || type === LzType.A8) return decodeAlpha(data, header);
@@ -137,21 +41,6 @@ export function decodeLz(data: Uint8Array, palette: Uint32Array | null): PixelIm
   checkEnd("LZ", data, at);
   if (!header.topDown) flipRows(pixels, width);
   return { format: type === LzType.RGBA ? "argb" : "xrgb", width, height, pixels };
-}
-
-/**
- * Refuses a stream that cannot possibly hold so many units: no byte stands for more than 255.
- * So memory taken stays in proportion to the bytes received.
- */
-export function checkPlausible(codec: string, byteCount: number, unitCount: number): void {
-  if (unitCount > 255 * byteCount) {
-    throw new CodecError(codec, byteCount, `${byteCount} bytes cannot hold ${unitCount} units`);
-  }
-}
-
-export function checkEnd(codec: string, data: Uint8Array, at: number): void {
-  if (at !== data.length)
-    throw new CodecError(codec, at, `${data.length - at} bytes are left over`);
 }
 
 /** Puts alpha into the high bytes of pixels that are opaque so far, as most of them stay. */
@@ -278,55 +167,6 @@ function decodeColors(
     }
   }
   return at;
-}
-
-/**
- * Copies up to eight pixels, by four or eight at a time: most matches are that short, and a loop
- * would stumble over its end. Pixels copied too many are overwritten by the next token.
- */
-export function copyShort(
-  source: Uint32Array,
-  from: number,
-  target: Uint32Array,
-  to: number,
-  length: number,
-): void {
-  target[to] = source[from]!;
-  target[to + 1] = source[from + 1]!;
-  target[to + 2] = source[from + 2]!;
-  target[to + 3] = source[from + 3]!;
-  if (length <= 4) return;
-  target[to + 4] = source[from + 4]!;
-  target[to + 5] = source[from + 5]!;
-  target[to + 6] = source[from + 6]!;
-  target[to + 7] = source[from + 7]!;
-}
-
-/** Puts bytes B, G, R together to the pixels `startOut`..`stop`, with the high byte of `high`. */
-export function copyColors(
-  data: Uint8Array,
-  view: DataView,
-  start: number,
-  pixels: Uint32Array,
-  startOut: number,
-  stop: number,
-  high: number,
-): void {
-  let at = start;
-  let out = startOut;
-  // Three words are four pixels, which is twice as fast as twelve bytes.
-  for (; out + 3 < stop; out += 4, at += 12) {
-    const first = view.getUint32(at, true);
-    const second = view.getUint32(at + 4, true);
-    const third = view.getUint32(at + 8, true);
-    pixels[out] = (first & 0xffffff) | high;
-    pixels[out + 1] = (first >>> 24) | ((second & 0xffff) << 8) | high;
-    pixels[out + 2] = (second >>> 16) | ((third & 0xff) << 16) | high;
-    pixels[out + 3] = (third >>> 8) | high;
-  }
-  for (; out < stop; out++, at += 3) {
-    pixels[out] = data[at]! | (data[at + 1]! << 8) | (data[at + 2]! << 16) | high;
-  }
 }
 
 /** Decodes one pass of one-byte units: packed indices or alpha; returns the offset behind it. */

@@ -4,7 +4,7 @@
 import { BitmapFormat, bitmapRowSize, decodeBitmap } from "./bitmap.ts";
 import { countPixels } from "./image-size.ts";
 import { CodecError, type PixelImage } from "./pixel-image.ts";
-import { repeatUnits, shortRun } from "./repeat.ts";
+import { repeatUnits, shortRun } from "./unit-copy.ts";
 
 /** Below this many bytes a loop beats the call of `set`. */
 const shortCopy = 32;
