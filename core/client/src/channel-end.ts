@@ -7,7 +7,6 @@
 // `send` keeps it.
 
 import {
-  AckWindow,
   type ConnectionKey,
   FrameReader,
   FrameWriter,
@@ -17,6 +16,7 @@ import {
 import { type baseClient, baseCodec, type baseServer, MigrateFlag } from "@caraway/protocol";
 import { CarawayError, type MessageOf, WireError } from "@caraway/wire";
 import { type ChannelId, channelLabel } from "./channel-name.ts";
+import { ChannelProgress, type Credit } from "./channel-progress.ts";
 import type { LinkedConnection } from "./link-attempt.ts";
 import type { ConnectionOwner, Wiring } from "./wiring.ts";
 
@@ -53,11 +53,14 @@ export interface ChannelHandler {
 export interface ChannelOwner {
   /** MIGRATE came: the guest has moved. */
   migrating(end: ChannelEnd): void;
-  /** The state (null: none) waits for the target. */
-  handedOver(end: ChannelEnd): void;
-  /** Whether every serial of the list was handled. */
-  satisfied(waits: readonly ChannelSerial[]): boolean;
-  /** A message was handled: others may wait for it. */
+  /**
+   * The source has nothing more to say and the channel waits for the target. The connection to
+   * the source is the owner's now: a source that loses its main channel drops the others too.
+   */
+  handedOver(end: ChannelEnd, source: ConnectionKey): void;
+  /** Whether every serial of the list was handled, as far as `end` must wait for it. */
+  satisfied(end: ChannelEnd, waits: readonly ChannelSerial[]): boolean;
+  /** A message was handled, or no more will be: others may wait for it. */
   progressed(end: ChannelEnd): void;
   /** The channel ended by itself; its connection is closed. */
   failed(end: ChannelEnd, error: CarawayError): void;
@@ -76,7 +79,14 @@ type ChannelState =
   /** The flush mark is sent (if wanted); MIGRATE_DATA must be the next message. */
   | { readonly kind: "awaiting-data"; readonly wire: Wire }
   /** Nothing more comes from the source. */
-  | { readonly kind: "handed-over"; readonly wire: Wire; readonly data: Uint8Array | null }
+  | {
+      readonly kind: "handed-over";
+      readonly data: Uint8Array | null;
+      /** Serials of the next message of either direction. */
+      readonly nextReceived: bigint;
+      readonly nextSent: bigint;
+    }
+  /** What is sent is dropped; the channel may be opened again. */
   | { readonly kind: "closed" };
 
 interface WorkItem {
@@ -87,19 +97,13 @@ interface WorkItem {
   readonly last: boolean;
 }
 
-interface PendingCredit {
-  readonly serial: bigint;
-  readonly last: boolean;
-  readonly ackEpoch: number;
-  /** Serials of an earlier, unrelated connection say nothing about this one. */
-  readonly openEpoch: number;
-}
-
 /** Images of a large screen, sent raw, fit. */
 const displayBodySizeMax = 256 << 20;
 const bodySizeMax = 16 << 20;
 /** Messages that the handler may keep before the channel stops reading. */
 const pendingMax = 512;
+/** Bytes that may wait for a peer that does not read. */
+const backlogMax = 64 << 20;
 
 export class ChannelEnd implements ConnectionOwner {
   readonly channel: ChannelId;
@@ -107,13 +111,9 @@ export class ChannelEnd implements ConnectionOwner {
   readonly #owner: ChannelOwner;
   #handler: ChannelHandler | null = null;
   #state: ChannelState = { kind: "unlinked" };
-  #acks = new AckWindow();
-  #ackEpoch = 0;
-  #openEpoch = 0;
+  readonly #progress = new ChannelProgress();
   readonly #work: WorkItem[] = [];
-  #pending: PendingCredit[] = [];
   #held: EncodedMessage[] = [];
-  #handledSerial = 0n;
   #paused = false;
   #pumping = false;
 
@@ -136,14 +136,9 @@ export class ChannelEnd implements ConnectionOwner {
     return this.#state.kind === "open";
   }
 
-  /** Messages that are kept for the target. */
-  get heldCount(): number {
-    return this.#held.length;
-  }
-
   /** Serial of the newest message that was handled. */
   get handledSerial(): bigint {
-    return this.#handledSerial;
+    return this.#progress.handledSerial;
   }
 
   /** Bytes of MIGRATE_DATA that wait for the target. */
@@ -159,11 +154,9 @@ export class ChannelEnd implements ConnectionOwner {
   snapshot(): unknown {
     return {
       state: this.#state.kind,
-      acks: this.#acks.snapshot(),
+      progress: this.#progress.snapshot(),
       work: this.#work.length,
-      pending: this.#pending.length,
       held: this.#held.length,
-      handledSerial: this.#handledSerial,
       handler: this.#handler?.snapshot() ?? null,
     };
   }
@@ -171,11 +164,8 @@ export class ChannelEnd implements ConnectionOwner {
   /** The channel begins, or begins anew: nothing of an earlier connection counts any more. */
   open(linked: LinkedConnection): void {
     this.#dropWire();
-    this.#acks = new AckWindow();
-    this.#ackEpoch += 1;
-    this.#openEpoch += 1;
+    this.#progress.begin();
     this.#work.length = 0;
-    this.#handledSerial = 0n;
     this.#attach(linked, 1n, 1n);
     this.#handler?.opened();
     this.#sendHeld();
@@ -186,12 +176,7 @@ export class ChannelEnd implements ConnectionOwner {
   moveTo(linked: LinkedConnection): void {
     const state = this.#state;
     if (state.kind !== "handed-over") throw new Error("a channel moves once it is handed over");
-    const { reader, writer } = state.wire;
-    // The target numbers its first message as the source numbered MIGRATE_DATA (spice-server
-    // since 2016). DEVIATION: spice-gtk counts on and is then one ahead of the server.
-    const nextSerial = state.data === null ? reader.nextSerial : reader.nextSerial - 1n;
-    this.#dropWire();
-    this.#attach(linked, nextSerial, writer.nextSerial);
+    this.#attach(linked, state.nextReceived, state.nextSent);
     if (state.data !== null) {
       this.#transmit({ name: "MIGRATE_DATA", body: { data: state.data } });
     }
@@ -211,17 +196,15 @@ export class ChannelEnd implements ConnectionOwner {
   }
 
   /** Drops what is kept for the target: it belongs to a state that is gone. */
-  dropHeld(keep: (message: EncodedMessage) => boolean = () => false): number {
-    const before = this.#held.length;
-    this.#held = this.#held.filter(keep);
-    return before - this.#held.length;
+  dropHeld(): void {
+    this.#held = [];
   }
 
   /** The oldest message that the handler kept is handled now. */
   credit(): void {
-    const credit = this.#pending.shift();
-    if (credit === undefined) return;
-    this.#handled(credit);
+    if (this.#progress.pendingCount === 0) return;
+    if (this.#progress.handledNext()) this.#transmit({ name: "ACK", body: {} });
+    this.#owner.progressed(this);
     this.#pump();
   }
 
@@ -235,6 +218,7 @@ export class ChannelEnd implements ConnectionOwner {
     this.#dropWire();
     this.#state = { kind: "closed" };
     this.#work.length = 0;
+    this.#held = [];
   }
 
   /** Leaves the connection; the channel may be opened again and keeps what is sent meanwhile. */
@@ -247,16 +231,19 @@ export class ChannelEnd implements ConnectionOwner {
   connected(): void {}
 
   received(bytes: Uint8Array): void {
-    if (!("wire" in this.#state) || this.#state.kind === "handed-over") return;
+    if (!("wire" in this.#state)) return;
     this.#state.wire.reader.push(bytes);
     this.#pump();
   }
 
+  backlog(bytes: number): void {
+    if (bytes <= backlogMax) return;
+    const failure = { kind: "other", detail: "the server does not read" } as const;
+    this.fail(new ChannelClosed(channelLabel(this.channel), failure));
+  }
+
   closed(failure: TransportFailure | null): void {
-    if (this.#state.kind === "closed" || this.#state.kind === "unlinked") return;
-    // Once handed over, the source has nothing more to say.
-    if (this.#state.kind === "handed-over") return;
-    this.#fail(new ChannelClosed(channelLabel(this.channel), failure));
+    this.fail(new ChannelClosed(channelLabel(this.channel), failure));
   }
 
   #attach(linked: LinkedConnection, firstSerial: bigint, nextSerial: bigint): void {
@@ -303,7 +290,7 @@ export class ChannelEnd implements ConnectionOwner {
       while (this.#step());
     } catch (error) {
       if (!(error instanceof CarawayError)) throw error;
-      this.#fail(error);
+      this.fail(error);
     } finally {
       this.#pumping = false;
     }
@@ -311,12 +298,12 @@ export class ChannelEnd implements ConnectionOwner {
   }
 
   #step(): boolean {
-    if (this.#pending.length >= pendingMax) return false;
+    if (this.#progress.pendingCount >= pendingMax) return false;
     const item = this.#work[0];
     if (item === undefined) return this.#readFrame();
     const message = this.#decodeBase(item);
     const waits = this.#waitsOf(item, message);
-    if (waits.length > 0 && !this.#owner.satisfied(waits)) return false;
+    if (waits.length > 0 && !this.#owner.satisfied(this, waits)) return false;
     this.#work.shift();
     this.#handle(item, message);
     return true;
@@ -347,49 +334,24 @@ export class ChannelEnd implements ConnectionOwner {
   }
 
   #handle(item: WorkItem, base: BaseServerMessage | null): void {
-    const credit: PendingCredit = {
-      serial: item.serial,
-      last: item.last,
-      ackEpoch: this.#ackEpoch,
-      openEpoch: this.#openEpoch,
-    };
     if (this.#state.kind === "awaiting-data") {
       this.#takeData(base, item.id);
       return;
     }
+    const credit = this.#progress.creditFor(item.serial, item.last);
     if (base !== null) {
       this.#handleBase(base);
-      this.#queueCredit(credit, true);
-      return;
+      this.#handledNow(credit);
+    } else if (this.#handler?.message(item.id, item.body) ?? true) {
+      this.#handledNow(credit);
+    } else {
+      this.#progress.handledLater(credit);
     }
-    this.#queueCredit(credit, this.#handler?.message(item.id, item.body) ?? true);
   }
 
-  /** Keeps the order: a message counts as handled only when all before it are. */
-  #queueCredit(credit: PendingCredit, handled: boolean): void {
-    if (handled && this.#pending.length === 0) this.#handled(credit);
-    else if (!handled) this.#pending.push(credit);
-    else this.#deferHandled(credit);
-  }
-
-  /** A message that needs no renderer, behind ones that do: its serial counts with the last. */
-  #deferHandled(credit: PendingCredit): void {
-    const last = this.#pending.length - 1;
-    const before = this.#pending[last]!;
-    this.#pending[last] = { ...before, serial: credit.serial };
-    if (credit.last) this.#ack(credit.ackEpoch);
-  }
-
-  #handled(credit: PendingCredit): void {
-    if (credit.last && credit.openEpoch === this.#openEpoch) this.#handledSerial = credit.serial;
-    if (credit.last) this.#ack(credit.ackEpoch);
+  #handledNow(credit: Credit): void {
+    if (this.#progress.handledNow(credit)) this.#transmit({ name: "ACK", body: {} });
     this.#owner.progressed(this);
-  }
-
-  #ack(epoch: number): void {
-    if (epoch !== this.#ackEpoch) return;
-    const due = this.#acks.handled();
-    if (due !== null && this.#state.kind === "open") this.#transmit({ name: "ACK", body: {} });
   }
 
   #handleBase(message: BaseServerMessage): void {
@@ -400,9 +362,8 @@ export class ChannelEnd implements ConnectionOwner {
       case "MIGRATE_DATA":
         throw this.unexpected("MIGRATE_DATA", "no MIGRATE came before");
       case "SET_ACK": {
-        this.#ackEpoch += 1;
         const { generation, window } = message.body;
-        this.#acks.open(generation, window);
+        this.#progress.openWindow(generation, window);
         this.#transmit({ name: "ACK_SYNC", body: { generation } });
         break;
       }
@@ -438,8 +399,7 @@ export class ChannelEnd implements ConnectionOwner {
       this.#state = { kind: "awaiting-data", wire };
       return;
     }
-    this.#state = { kind: "handed-over", wire, data: null };
-    this.#owner.handedOver(this);
+    this.#handOver(wire, null);
   }
 
   #takeData(base: BaseServerMessage | null, id: number): void {
@@ -447,9 +407,16 @@ export class ChannelEnd implements ConnectionOwner {
     if (base?.name !== "MIGRATE_DATA") {
       throw this.unexpected(base?.name ?? `message ${id}`, "after MIGRATE only MIGRATE_DATA comes");
     }
-    const { wire } = this.#state;
-    this.#state = { kind: "handed-over", wire, data: base.body.data };
-    this.#owner.handedOver(this);
+    this.#handOver(this.#state.wire, base.body.data);
+  }
+
+  #handOver({ connection, reader, writer }: Wire, data: Uint8Array | null): void {
+    // The target numbers its first message as the source numbered MIGRATE_DATA (spice-server
+    // since 2016). DEVIATION: spice-gtk counts on and is then one ahead of the server.
+    const nextReceived = data === null ? reader.nextSerial : reader.nextSerial - 1n;
+    this.#work.length = 0;
+    this.#state = { kind: "handed-over", data, nextReceived, nextSent: writer.nextSerial };
+    this.#owner.handedOver(this, connection);
   }
 
   #transmit(message: BaseClientMessage): void {
@@ -462,7 +429,7 @@ export class ChannelEnd implements ConnectionOwner {
   #regulate(): void {
     const { kind } = this.#state;
     if (kind !== "open" && kind !== "awaiting-data") return;
-    const behind = this.#work.length > 0 || this.#pending.length >= pendingMax;
+    const behind = this.#work.length > 0 || this.#progress.pendingCount >= pendingMax;
     if (behind === this.#paused) return;
     this.#paused = behind;
     const { connection } = this.#state.wire;
@@ -491,12 +458,9 @@ export class ChannelEnd implements ConnectionOwner {
     );
   }
 
-  /** Ends the channel with an error of its handler. */
+  /** Ends the channel, if there is something to end. */
   fail(error: CarawayError): void {
-    if (this.#state.kind !== "closed") this.#fail(error);
-  }
-
-  #fail(error: CarawayError): void {
+    if (this.#state.kind === "closed" || this.#state.kind === "unlinked") return;
     this.close();
     this.#owner.failed(this, error);
   }

@@ -9,7 +9,7 @@ export {
 } from "./channel-name.ts";
 export type { CursorShape } from "./cursor-channel.ts";
 export type { MouseModeName, SessionEvent } from "./events.ts";
-export type { InputCommand } from "./inputs-channel.ts";
+export type { InputCommand } from "./input-command.ts";
 export type { ChannelOutcome, MigrationEvent } from "./migration-event.ts";
 export { MigrationFailure, type MigrationFailureCode } from "./migration-failure.ts";
 export {

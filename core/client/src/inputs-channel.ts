@@ -1,8 +1,10 @@
-// The inputs channel: keys, buttons and motion on their way to the guest.
+// The inputs channel: keys, buttons and motion on their way to the guest, in order, as fast as a
+// guest takes them.
 //
-// A hypervisor drops what reaches the source between the guest's stop and MIGRATE, and a client
-// cannot see the stop. So releases that were sent shortly before MIGRATE are said again to the
-// target: a release too many does nothing in a guest, a release too few leaves a key stuck.
+// A hypervisor drops input while its guest does not run, at the source between the guest's stop
+// and MIGRATE, at the target until the guest goes on there; a client sees neither. So nothing is
+// sent for a moment after MIGRATE, and releases that were sent shortly before it are said again to
+// the target: a release too many does nothing in a guest, a release too few leaves a key stuck.
 
 import type { Instant } from "@caraway/channel";
 import {
@@ -11,14 +13,23 @@ import {
   inputMotionAckBunch,
   inputsCodec,
   KeyboardModifier,
-  MouseButton,
-  MouseButtonMask,
   type ServerMessage,
 } from "@caraway/protocol";
 import type { ChannelEnd, ChannelHandler, ChannelSerial } from "./channel-end.ts";
+import type { MouseModeName } from "./events.ts";
+import {
+  buttonMask,
+  bytesOf,
+  type InputCommand,
+  isMotion,
+  isRelease,
+  pressCode,
+  type ReleaseCommand,
+  releaseCode,
+  releasesSame,
+} from "./input-command.ts";
+import { InputPace } from "./input-pace.ts";
 import type { Wiring } from "./wiring.ts";
-
-type InputsClientMessage = ClientMessage<typeof Inputs>;
 
 /** Motions under way from which on further motion is merged rather than sent. */
 const motionsInFlightMax = 2 * inputMotionAckBunch;
@@ -26,38 +37,35 @@ const motionsInFlightMax = 2 * inputMotionAckBunch;
 /** Releases of this long before MIGRATE are said again: several times a usual stop phase. */
 const releaseWindowMs = 3000;
 
-/** Keys and buttons that are kept while there is no server; the rest is dropped and told. */
-const heldMax = 1024;
+/** How long after the first sign of the switch a target's guest may still stand. */
+const targetStartMs = 200;
 
-export type InputCommand =
-  /** PC/AT set 1 code of a key; extended keys are 0xe0NN. */
-  | { readonly kind: "key-down"; readonly scancode: number }
-  | { readonly kind: "key-up"; readonly scancode: number }
-  | { readonly kind: "lock-keys"; readonly modifiers: number }
-  | { readonly kind: "motion"; readonly dx: number; readonly dy: number }
-  | {
-      readonly kind: "position";
-      readonly x: number;
-      readonly y: number;
-      readonly display: number;
-    }
-  | { readonly kind: "button-down"; readonly button: number }
-  | { readonly kind: "button-up"; readonly button: number };
+/** Commands that may wait; a release may wait even then, up to twice as many. */
+const queueMax = 1024;
 
 interface Release {
   readonly at: Instant;
-  readonly message: InputsClientMessage;
+  readonly command: ReleaseCommand;
 }
 
 export class InputsChannel implements ChannelHandler {
   readonly #end: ChannelEnd;
   readonly #wiring: Wiring;
+  readonly #pace = new InputPace();
+  /** What is not sent yet. Motion stands in it once for each run without keys and buttons. */
+  readonly #queue: InputCommand[] = [];
+  /** Nothing is sent before. */
+  #holdUntil: Instant = 0;
+  /** When the queue can go on; null if something else must happen first. */
+  #wakeAt: Instant | null = null;
+  #moving = false;
   #buttonsState = 0;
   #motionsInFlight = 0;
-  /** Motion that waits for an ack, merged. */
-  #motion: { dx: number; dy: number } | null = null;
-  #position: { x: number; y: number; display: number } | null = null;
+  #mouseMode: MouseModeName = "server";
+  /** The pointer's newest place; null when it was moved by motion since. */
+  #position: Extract<InputCommand, { kind: "position" }> | null = null;
   #releases: Release[] = [];
+  /** When keys and buttons of the last moments were sent. */
   #sent: Instant[] = [];
   #dropped = 0;
 
@@ -68,6 +76,8 @@ export class InputsChannel implements ChannelHandler {
 
   snapshot(): unknown {
     return {
+      queued: this.#queue.length,
+      moving: this.#moving,
       buttonsState: this.#buttonsState,
       motionsInFlight: this.#motionsInFlight,
       releases: this.#releases.length,
@@ -78,21 +88,40 @@ export class InputsChannel implements ChannelHandler {
     return [];
   }
 
-  /** The guest may be another one, or the same at another host: what is held goes to it. */
   opened(): void {
     this.#motionsInFlight = 0;
-    this.#resendReleases();
+    this.#arrive();
   }
 
   moved(): void {
-    this.#resendReleases();
+    this.#arrive();
   }
 
-  /** MIGRATE: what was sent in the last moments may be lost. */
-  migrating(): void {
-    const since = this.#wiring.now - releaseWindowMs;
-    this.#sent = this.#sent.filter((at) => at >= since);
-    this.#releases = this.#releases.filter(({ at }) => at >= since);
+  deadline(): Instant | null {
+    return this.#wakeAt;
+  }
+
+  timeout(): void {
+    if (this.#wakeAt !== null && this.#wakeAt <= this.#wiring.now) this.#drain();
+  }
+
+  /** The guest has moved, or will have in a moment: what was sent just now may be lost. */
+  moving(): void {
+    if (this.#moving) return;
+    this.#moving = true;
+    this.#wakeAt = null;
+    const { now } = this.#wiring;
+    this.#holdUntil = now + targetStartMs;
+    this.#sent = this.#sent.filter((at) => at >= now - releaseWindowMs);
+    this.#releases = this.#releases.filter(({ at }) => at >= now - releaseWindowMs);
+  }
+
+  /** In mode `server` a server passes over positions: it learns the newest one again. */
+  mouseModeIs(mode: MouseModeName): void {
+    const before = this.#mouseMode;
+    this.#mouseMode = mode;
+    if (mode === "client" && before !== mode && this.#position !== null)
+      this.handle(this.#position);
   }
 
   message(id: number, body: Uint8Array): boolean {
@@ -107,7 +136,7 @@ export class InputsChannel implements ChannelHandler {
         break;
       case "MOUSE_MOTION_ACK":
         this.#motionsInFlight = Math.max(0, this.#motionsInFlight - inputMotionAckBunch);
-        this.#flushMotion();
+        this.#drain();
         break;
       default:
         break;
@@ -116,41 +145,14 @@ export class InputsChannel implements ChannelHandler {
   }
 
   handle(command: InputCommand): void {
-    switch (command.kind) {
-      case "key-down":
-        this.#forgetRelease("KEY_UP", releaseCode(command.scancode));
-        this.#sendInOrder({ name: "KEY_DOWN", body: { code: pressCode(command.scancode) } });
-        break;
-      case "key-up":
-        this.#release({ name: "KEY_UP", body: { code: releaseCode(command.scancode) } });
-        break;
-      case "lock-keys":
-        this.#sendInOrder({ name: "KEY_MODIFIERS", body: { modifiers: command.modifiers } });
-        break;
-      case "motion": {
-        const { dx = 0, dy = 0 } = this.#motion ?? {};
-        this.#motion = { dx: dx + command.dx, dy: dy + command.dy };
-        this.#flushMotion();
-        break;
-      }
-      case "position":
-        this.#position = { x: command.x, y: command.y, display: command.display };
-        this.#flushMotion();
-        break;
-      case "button-down": {
-        this.#forgetRelease("MOUSE_RELEASE", command.button);
-        this.#buttonsState |= buttonMask(command.button);
-        const body = { button: command.button, buttonsState: this.#buttonsState };
-        this.#sendInOrder({ name: "MOUSE_PRESS", body });
-        break;
-      }
-      case "button-up": {
-        this.#buttonsState &= ~buttonMask(command.button);
-        const body = { button: command.button, buttonsState: this.#buttonsState };
-        this.#release({ name: "MOUSE_RELEASE", body });
-        break;
-      }
+    if (isMotion(command)) this.#queueMotion(command);
+    else if (this.#queue.length < (isRelease(command) ? 2 * queueMax : queueMax)) {
+      this.#queue.push(command);
+    } else {
+      this.#dropped += 1;
+      this.#wiring.event({ name: "input-dropped", count: this.#dropped });
     }
+    this.#drain();
   }
 
   #decode(id: number, body: Uint8Array): ServerMessage<typeof Inputs> | null {
@@ -170,99 +172,113 @@ export class InputsChannel implements ChannelHandler {
     });
   }
 
-  #release(message: InputsClientMessage): void {
-    if (this.#sendInOrder(message)) this.#releases.push({ at: this.#wiring.now, message });
-    const since = this.#wiring.now - releaseWindowMs;
-    while (this.#releases.length > 0 && this.#releases[0]!.at < since) this.#releases.shift();
+  /** Merges with motion that waits behind the last key or button. */
+  #queueMotion(command: InputCommand): void {
+    for (let index = this.#queue.length - 1; index >= 0; index--) {
+      const waiting = this.#queue[index]!;
+      if (!isMotion(waiting)) break;
+      if (waiting.kind !== command.kind) continue;
+      this.#queue[index] = merged(waiting, command);
+      return;
+    }
+    this.#queue.push(command);
   }
 
-  /** What is held again must not be released again. */
-  #forgetRelease(name: "KEY_UP" | "MOUSE_RELEASE", code: number): void {
-    this.#releases = this.#releases.filter(({ message }) => {
-      if (message.name !== name) return true;
-      return (message.name === "KEY_UP" ? message.body.code : message.body.button) !== code;
+  #drain(): void {
+    this.#wakeAt = null;
+    for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
+      if (!this.#end.isOpen || !this.#isDue(next)) return;
+      this.#queue.shift();
+      this.#send(next);
+    }
+  }
+
+  #isDue(command: InputCommand): boolean {
+    const { now } = this.#wiring;
+    if (isMotion(command)) {
+      this.#wakeAt = now < this.#holdUntil ? this.#holdUntil : null;
+      // A click must land where it was made: motion before it does not wait for acks.
+      const urgent = this.#queue.slice(1, 3).some((behind) => !isMotion(behind));
+      return this.#wakeAt === null && (urgent || this.#motionsInFlight < motionsInFlightMax);
+    }
+    const free = Math.max(this.#holdUntil, this.#pace.whenFree(bytesOf(command), now));
+    this.#wakeAt = now < free ? free : null;
+    return this.#wakeAt === null;
+  }
+
+  #send(command: InputCommand): void {
+    if (isMotion(command)) {
+      this.#motionsInFlight += 1;
+      this.#position = command.kind === "position" ? command : null;
+    } else {
+      this.#pace.spend(bytesOf(command), this.#wiring.now);
+      this.#remember(command);
+    }
+    this.#end.send(inputsCodec.client.encode(this.#messageOf(command)));
+  }
+
+  #messageOf(command: InputCommand): ClientMessage<typeof Inputs> {
+    switch (command.kind) {
+      case "key-down":
+        return { name: "KEY_DOWN", body: { code: pressCode(command.scancode) } };
+      case "key-up":
+        return { name: "KEY_UP", body: { code: releaseCode(command.scancode) } };
+      case "lock-keys":
+        return { name: "KEY_MODIFIERS", body: { modifiers: command.modifiers } };
+      case "motion": {
+        const { dx, dy } = command;
+        return { name: "MOUSE_MOTION", body: { dx, dy, buttonsState: this.#buttonsState } };
+      }
+      case "position": {
+        const { x, y, display: displayId } = command;
+        const buttonsState = this.#buttonsState;
+        return { name: "MOUSE_POSITION", body: { x, y, buttonsState, displayId } };
+      }
+      case "button-down": {
+        const { button } = command;
+        this.#buttonsState |= buttonMask(button);
+        return { name: "MOUSE_PRESS", body: { button, buttonsState: this.#buttonsState } };
+      }
+      case "button-up": {
+        const { button } = command;
+        this.#buttonsState &= ~buttonMask(button);
+        return { name: "MOUSE_RELEASE", body: { button, buttonsState: this.#buttonsState } };
+      }
+    }
+  }
+
+  /** Keeps the newest release of each key and button, unless it was pressed again since. */
+  #remember(command: InputCommand): void {
+    const { now } = this.#wiring;
+    const since = now - releaseWindowMs;
+    this.#releases = this.#releases.filter(({ at, command: release }) => {
+      return at >= since && !releasesSame(release, command);
     });
+    if (isRelease(command)) this.#releases.push({ at: now, command });
+    this.#sent.push(now);
+    while (this.#sent[0]! < since) this.#sent.shift();
   }
 
-  /** Motion before a key or button goes first, so that a click lands where it was made. */
-  #sendInOrder(message: InputsClientMessage): boolean {
-    this.#flushMotion(true);
-    const open = this.#end.isOpen;
-    if (!open && this.#end.heldCount >= heldMax) {
-      this.#dropped += 1;
-      this.#wiring.event({ name: "input-dropped", count: this.#dropped });
-      return false;
-    }
-    if (open) this.#remember();
-    this.#send(message);
-    return open;
-  }
-
-  #remember(): void {
-    const since = this.#wiring.now - releaseWindowMs;
-    this.#sent.push(this.#wiring.now);
-    while (this.#sent.length > 0 && this.#sent[0]! < since) this.#sent.shift();
-  }
-
-  #flushMotion(force = false): void {
-    if (!this.#end.isOpen) return;
-    if (!force && this.#motionsInFlight >= motionsInFlightMax) return;
-    const buttonsState = this.#buttonsState;
-    if (this.#motion !== null) {
-      const { dx, dy } = this.#motion;
-      this.#motion = null;
-      this.#motionsInFlight += 1;
-      this.#send({ name: "MOUSE_MOTION", body: { dx, dy, buttonsState } });
-    }
-    if (this.#position !== null) {
-      const { x, y, display } = this.#position;
-      this.#position = null;
-      this.#motionsInFlight += 1;
-      this.#send({ name: "MOUSE_POSITION", body: { x, y, buttonsState, displayId: display } });
-    }
-  }
-
-  #resendReleases(): void {
-    const again = this.#releases;
-    this.#releases = [];
-    const sent = this.#sent;
-    this.#sent = [];
-    if (sent.length > 0) {
+  /** There is a server again. */
+  #arrive(): void {
+    if (this.#moving) {
+      this.#moving = false;
+      const again = this.#releases.map(({ command }) => command);
       this.#wiring.event({
         name: "migration",
         phase: "input-window",
-        sentInWindow: sent.length,
+        sentInWindow: this.#sent.length,
         windowMs: releaseWindowMs,
         resentReleases: again.length,
-        held: this.#end.heldCount,
+        held: this.#queue.length,
       });
+      this.#queue.unshift(...again);
     }
-    for (const { message } of again) this.#send(message);
-  }
-
-  #send(message: InputsClientMessage): void {
-    this.#end.send(inputsCodec.client.encode(message));
+    this.#drain();
   }
 }
 
-/** Bytes on the wire, first byte lowest: 0xe0NN becomes e0 NN. */
-function pressCode(scancode: number): number {
-  return scancode > 0xff ? 0xe0 | ((scancode & 0xff) << 8) : scancode;
-}
-
-function releaseCode(scancode: number): number {
-  return scancode > 0xff ? pressCode(scancode) | 0x8000 : scancode | 0x80;
-}
-
-const masks: Readonly<Record<number, number>> = {
-  [MouseButton.LEFT]: MouseButtonMask.LEFT,
-  [MouseButton.MIDDLE]: MouseButtonMask.MIDDLE,
-  [MouseButton.RIGHT]: MouseButtonMask.RIGHT,
-  [MouseButton.SIDE]: MouseButtonMask.SIDE,
-  [MouseButton.EXTRA]: MouseButtonMask.EXTRA,
-};
-
-/** The wheel is a pair of buttons that are never held. */
-function buttonMask(button: number): number {
-  return masks[button] ?? 0;
+function merged(waiting: InputCommand, command: InputCommand): InputCommand {
+  if (waiting.kind !== "motion" || command.kind !== "motion") return command;
+  return { kind: "motion", dx: waiting.dx + command.dx, dy: waiting.dy + command.dy };
 }

@@ -42,14 +42,21 @@ export interface LinkRequest {
   readonly connectionId: number;
 }
 
+interface Current {
+  readonly connection: ConnectionKey;
+  readonly tls: boolean;
+  readonly link: LinkClient;
+  task: boolean;
+}
+
 export class LinkAttempt implements ConnectionOwner, TaskOwner {
   readonly #wiring: Wiring;
   readonly #options: SessionOptions;
   readonly #request: LinkRequest;
   readonly #owner: LinkOwner;
-  readonly #deadline: Instant;
-  /** Null when the attempt is over. */
-  #current: { connection: ConnectionKey; tls: boolean; link: LinkClient } | null = null;
+  #deadline: Instant;
+  /** Null when the attempt is over. `task`: the driver works, or asks a person, for it. */
+  #current: Current | null = null;
 
   constructor(wiring: Wiring, options: SessionOptions, request: LinkRequest, owner: LinkOwner) {
     this.#wiring = wiring;
@@ -67,8 +74,9 @@ export class LinkAttempt implements ConnectionOwner, TaskOwner {
     return this.#current !== null;
   }
 
+  /** None while a task is under way: a person may be looking for the password. */
   deadline(): Instant | null {
-    return this.#current === null ? null : this.#deadline;
+    return this.#current === null || this.#current.task ? null : this.#deadline;
   }
 
   snapshot(): unknown {
@@ -77,7 +85,8 @@ export class LinkAttempt implements ConnectionOwner, TaskOwner {
 
   /** Time passed: gives up when the deadline is reached. */
   timeout(): void {
-    if (this.#current === null || this.#wiring.now < this.#deadline) return;
+    const deadline = this.deadline();
+    if (deadline === null || this.#wiring.now < deadline) return;
     const { linkTimeoutMs } = this.#options;
     this.#fail(new LinkFailure("LINK_TIMEOUT", this.#say(`no link after ${linkTimeoutMs} ms`)));
   }
@@ -100,7 +109,10 @@ export class LinkAttempt implements ConnectionOwner, TaskOwner {
   }
 
   done(result: LinkTaskResult): void {
-    this.#current?.link.done(result);
+    if (this.#current === null) return;
+    this.#current.task = false;
+    this.#deadline = this.#wiring.now + this.#options.linkTimeoutMs;
+    this.#current.link.done(result);
     this.#drain();
   }
 
@@ -133,7 +145,7 @@ export class LinkAttempt implements ConnectionOwner, TaskOwner {
       commonCapabilities,
       channelCapabilities: channelCapabilities(channel.name, this.#options),
     });
-    this.#current = { connection, tls: choice.tls !== null, link };
+    this.#current = { connection, tls: choice.tls !== null, link, task: false };
   }
 
   #drain(): void {
@@ -146,6 +158,7 @@ export class LinkAttempt implements ConnectionOwner, TaskOwner {
           this.#wiring.transmit(current.connection, output.bytes);
           break;
         case "task":
+          current.task = true;
           this.#wiring.task(this, output.work);
           break;
         case "linked": {
@@ -164,8 +177,8 @@ export class LinkAttempt implements ConnectionOwner, TaskOwner {
   }
 
   #linkFailed(tls: boolean, failure: LinkFailure): void {
-    const canSecure = this.#request.endpoint.tlsPort !== null;
-    if (failure.code === "LINK_NEED_SECURED" && !tls && canSecure) {
+    const secured = chooseAddress(this.#request.endpoint, true);
+    if (failure.code === "LINK_NEED_SECURED" && !tls && secured?.tls != null) {
       this.abandon();
       this.#connect(true);
       return;

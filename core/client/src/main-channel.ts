@@ -25,6 +25,7 @@ export type ListedChannel = Infer<typeof import("@caraway/protocol").ChannelId>;
 export interface MainOwner {
   sessionBegan(sessionId: number): void;
   channelsListed(channels: readonly ListedChannel[]): void;
+  mouseModeIs(mode: MouseModeName): void;
   migrateBegin(destination: Destination, seamlessVersion: number | null): void;
   migrateCancel(): void;
   migrateEnd(): void;
@@ -66,8 +67,13 @@ export class MainChannel implements ChannelHandler {
     this.#end.dropHeld();
   }
 
-  /** Channels that appeared behind the move are announced only to who asks. */
+  /** The state that a source hands over does not hold the mouse mode. */
   moved(): void {
+    if (this.#wantedMouseMode === "client") this.#requestMouseMode("client");
+  }
+
+  /** Asks for CHANNELS_LIST, now and when channels appear. */
+  attachChannels(): void {
     this.send({ name: "ATTACH_CHANNELS", body: {} });
   }
 
@@ -171,7 +177,7 @@ export class MainChannel implements ChannelHandler {
     if (body.agentConnected !== 0) this.#agent.attach(body.agentTokens);
     else this.#agent.grantTokens(body.agentTokens - this.#agent.tokens);
     this.#drainAgent();
-    this.send({ name: "ATTACH_CHANNELS", body: {} });
+    this.attachChannels();
     this.#owner.sessionBegan(sessionId);
   }
 
@@ -182,6 +188,7 @@ export class MainChannel implements ChannelHandler {
     if (supported & MouseMode.SERVER) modes.push("server");
     if (supported & MouseMode.CLIENT) modes.push("client");
     this.#wiring.event({ name: "mouse-mode", mode, supported: modes });
+    this.#owner.mouseModeIs(mode);
     const wanted = this.#wantedMouseMode;
     if (mode !== wanted && modes.includes(wanted)) this.#requestMouseMode(wanted);
   }

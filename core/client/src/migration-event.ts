@@ -38,9 +38,10 @@ export type MigrationEvent =
       readonly dataSize: number;
     }
   /**
-   * What the inputs channel did: a hypervisor drops input that reaches the source between its
-   * stop and MIGRATE. `sinceMotionAckMs`: how long before MIGRATE the source last proved that it
-   * takes input (null: never); `resentReleases`: releases that were said again to the target.
+   * What the inputs channel did. A hypervisor drops what reaches it while its guest stands, so of
+   * the keys and buttons that were sent within `windowMs` before the switch (`sentInWindow`) the
+   * newest may be lost. `resentReleases`: releases that are said again to the target; `held`:
+   * commands that were kept for it.
    */
   | {
       readonly phase: "input-window";
@@ -51,7 +52,7 @@ export type MigrationEvent =
     }
   /** The session is on the target. `switchMs`: from the first sign of the switch. */
   | { readonly phase: "done"; readonly mode: MigrationMode; readonly switchMs: number }
-  /** The migration was called off; the session stays on the source. */
-  | { readonly phase: "cancelled" }
+  /** The migration was called off, or replaced by another; the session stays on the source. */
+  | { readonly phase: "cancelled"; readonly by: "source" | "another-migration" }
   /** The switch failed; a new session is opened at the target, or the session ends. */
   | { readonly phase: "failed"; readonly error: CarawayError; readonly reconnecting: boolean };

@@ -3,12 +3,13 @@
 
 import {
   ByteQueue,
-  type ConnectionKey,
   FrameReader,
   FrameWriter,
+  ProtocolError,
   type TransportFailure,
 } from "@caraway/channel";
 import { mainCodec } from "@caraway/protocol";
+import { CarawayError } from "@caraway/wire";
 import type { LinkedConnection } from "./link-attempt.ts";
 import type { ConnectionOwner, Wiring } from "./wiring.ts";
 
@@ -44,6 +45,7 @@ export class ParkedLink implements ConnectionOwner {
 
   connected(): void {}
 
+  /** The connection is paused: only what was under way still comes. */
   received(bytes: Uint8Array): void {
     this.#bytes.push(bytes);
     if (this.#bytes.size <= keptMax) return;
@@ -63,8 +65,9 @@ export class ParkedLink implements ConnectionOwner {
 export class SeamlessQuestion implements ConnectionOwner {
   readonly #wiring: Wiring;
   readonly #linked: LinkedConnection;
+  readonly #srcVersion: number;
   readonly #reader: FrameReader;
-  readonly #kept: Uint8Array[] = [];
+  readonly #kept = new ByteQueue();
   readonly #keep: FrameWriter;
   readonly #answer: (accepted: boolean, linked: LinkedConnection) => void;
   readonly #lost: (failure: TransportFailure | null) => void;
@@ -78,27 +81,32 @@ export class SeamlessQuestion implements ConnectionOwner {
   ) {
     this.#wiring = wiring;
     this.#linked = linked;
+    this.#srcVersion = srcVersion;
     this.#answer = answer;
     this.#lost = lost;
     const { miniHeader } = linked.agreement;
     this.#reader = new FrameReader({
       channel: "main 0 of the target",
       miniHeader,
-      bodySizeMax: 1 << 20,
+      bodySizeMax: keptMax,
       firstSerial: 1n,
       listFrames: false,
     });
     this.#keep = new FrameWriter(miniHeader, 1n);
-    wiring.handOver(linked.connection, this);
-    const message = { name: "MIGRATE_DST_DO_SEAMLESS", body: { srcVersion } } as const;
-    const bytes = new FrameWriter(miniHeader, 1n).write(mainCodec.client.encode(message));
-    wiring.transmit(linked.connection, bytes);
-    wiring.resume(linked.connection);
-    this.received(linked.rest);
   }
 
-  get connection(): ConnectionKey {
-    return this.#linked.connection;
+  /** Asks. The answer may be there already. */
+  begin(): void {
+    const { connection, agreement, rest } = this.#linked;
+    this.#wiring.handOver(connection, this);
+    const { id, body } = mainCodec.client.encode({
+      name: "MIGRATE_DST_DO_SEAMLESS",
+      body: { srcVersion: this.#srcVersion },
+    });
+    const bytes = new FrameWriter(agreement.miniHeader, 1n).write({ id, body });
+    this.#wiring.transmit(connection, bytes);
+    this.#wiring.resume(connection);
+    this.received(rest);
   }
 
   drop(): void {
@@ -108,15 +116,13 @@ export class SeamlessQuestion implements ConnectionOwner {
   connected(): void {}
 
   received(bytes: Uint8Array): void {
-    this.#reader.push(bytes);
-    for (let frame = this.#reader.next(); frame !== null; frame = this.#reader.next()) {
-      const name = mainCodec.server.decode(frame.id, frame.body)?.name;
-      if (name === "MIGRATE_DST_SEAMLESS_ACK" || name === "MIGRATE_DST_SEAMLESS_NACK") {
-        this.#wiring.pause(this.#linked.connection);
-        this.#answer(name === "MIGRATE_DST_SEAMLESS_ACK", this.#rest());
-        return;
-      }
-      this.#kept.push(this.#keep.write(frame));
+    try {
+      this.#reader.push(bytes);
+      this.#read();
+    } catch (error) {
+      if (!(error instanceof CarawayError)) throw error;
+      this.drop();
+      this.#lost({ kind: "other", detail: error.message });
     }
   }
 
@@ -124,10 +130,21 @@ export class SeamlessQuestion implements ConnectionOwner {
     this.#lost(failure);
   }
 
-  #rest(): LinkedConnection {
-    const queue = new ByteQueue();
-    for (const bytes of this.#kept) queue.push(bytes);
-    queue.push(this.#reader.takePending());
-    return { ...this.#linked, rest: queue.takeAll() };
+  #read(): void {
+    for (let frame = this.#reader.next(); frame !== null; frame = this.#reader.next()) {
+      const name = mainCodec.server.decode(frame.id, frame.body)?.name;
+      if (name === "MIGRATE_DST_SEAMLESS_ACK" || name === "MIGRATE_DST_SEAMLESS_NACK") {
+        this.#wiring.pause(this.#linked.connection);
+        this.#kept.push(this.#reader.takePending());
+        const rest = this.#kept.takeAll();
+        this.#answer(name === "MIGRATE_DST_SEAMLESS_ACK", { ...this.#linked, rest });
+        return;
+      }
+      this.#kept.push(this.#keep.write(frame));
+      if (this.#kept.size > keptMax) {
+        const detail = "too much before the answer";
+        throw new ProtocolError("MESSAGE_TOO_LARGE", "main 0 of the target", "messages", detail);
+      }
+    }
   }
 }

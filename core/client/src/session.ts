@@ -4,6 +4,7 @@
 
 import type { Monitor } from "@caraway/agent";
 import type {
+  ConnectionKey,
   Instant,
   LinkFailure,
   LinkTaskResult,
@@ -13,23 +14,19 @@ import type {
 } from "@caraway/channel";
 import type { ImageCompression } from "@caraway/protocol";
 import type { CarawayError } from "@caraway/wire";
-import { CarriedChannel } from "./carried-channel.ts";
-import { ChannelEnd, type ChannelOwner, type ChannelSerial } from "./channel-end.ts";
+import type { ChannelEnd } from "./channel-end.ts";
 import { type ChannelId, channelLabel, channelNameOf } from "./channel-name.ts";
-import { CursorChannel } from "./cursor-channel.ts";
-import { DisplayChannel } from "./display-channel.ts";
+import { ChannelSet, type ChannelSetOwner } from "./channel-set.ts";
 import type { MouseModeName } from "./events.ts";
-import { type InputCommand, InputsChannel } from "./inputs-channel.ts";
-import { LinkAttempt, type LinkedConnection, type LinkOwner } from "./link-attempt.ts";
-import {
-  type Destination,
-  type ListedChannel,
-  MainChannel,
-  type MainOwner,
-} from "./main-channel.ts";
+import type { InputCommand } from "./input-command.ts";
+import { LateChannels } from "./late-channels.ts";
+import type { LinkedConnection } from "./link-attempt.ts";
+import type { Destination, ListedChannel, MainChannel } from "./main-channel.ts";
 import { ClientMigration, type MigrationOwner } from "./migration.ts";
+import type { ChannelOutcome } from "./migration-event.ts";
 import { MigrationFailure } from "./migration-failure.ts";
 import type { Endpoint, MigrationMode, SessionOptions } from "./options.ts";
+import { Reconnect, type ReconnectOwner } from "./reconnect.ts";
 import type { SessionOutput } from "./session-output.ts";
 import { targetEndpoint } from "./target-endpoint.ts";
 import { Wiring } from "./wiring.ts";
@@ -53,58 +50,32 @@ export type SessionInput =
   /** The renderer gave up on this display. */
   | { readonly type: "render-failed"; readonly display: number; readonly error: CarawayError };
 
-interface Channel {
-  readonly end: ChannelEnd;
-  attempt: LinkAttempt | null;
-}
+/** Channels of one session; a server that lists more is not one of ours. */
+const channelsMax = 64;
 
-/** A session that is opened anew at the target of a migration. */
-interface Reconnect {
-  readonly mode: MigrationMode;
-  readonly since: Instant;
-  /** Until then a target that cannot be reached is tried again. */
-  readonly until: Instant;
-  /** When to try next; null while a try is under way. */
-  retryAt: Instant | null;
-  /** Whether the target has said which channels it has. */
-  listed: boolean;
-}
-
-const reconnectWithinMs = 15_000;
-const reconnectDelayMs = 500;
-/** A target counts the channels that come over; late ones may link once it is done. */
-const relinkDelayMs = 500;
+const mainId: ChannelId = { name: "main", id: 0 };
 
 export class ClientSession
-  implements
-    Machine<SessionInput, SessionOutput>,
-    ChannelOwner,
-    LinkOwner,
-    MainOwner,
-    MigrationOwner
+  implements Machine<SessionInput, SessionOutput>, ChannelSetOwner, MigrationOwner, ReconnectOwner
 {
   readonly #options: SessionOptions;
   readonly #wiring = new Wiring();
-  readonly #channels = new Map<string, Channel>();
-  readonly #main: MainChannel;
-  readonly #displays = new Map<number, DisplayChannel>();
-  readonly #inputs = new Map<number, InputsChannel>();
+  readonly #channels: ChannelSet;
   #endpoint: Endpoint;
   #sessionId = 0;
   #migration: ClientMigration | null = null;
+  /** The next migration, announced by a target before the last channels are there. */
+  #postponed: { destination: Destination; seamlessVersion: number | null } | null = null;
   #reconnect: Reconnect | null = null;
-  /** Channels of which the target had no link: linked again at this time. */
-  #relink: { readonly at: Instant; readonly channels: readonly ChannelId[] } | null = null;
-  /** Channels to open when the target's INIT comes (semi-seamless). */
-  #awaitingInit: ClientMigration | null = null;
+  #late: LateChannels | null = null;
+  /** Late channels that are being linked, by label. */
+  readonly #rebuilding = new Set<string>();
   #ended = false;
 
   constructor(options: SessionOptions) {
     this.#options = options;
     this.#endpoint = options.endpoint;
-    const end = this.#addChannel({ name: "main", id: 0 });
-    this.#main = new MainChannel(end, this.#wiring, options, this);
-    end.setHandler(this.#main);
+    this.#channels = new ChannelSet(this.#wiring, options, this);
   }
 
   handle(input: SessionInput, now: Instant): void {
@@ -121,6 +92,7 @@ export class ClientSession
         this.#wiring.forget(input.connection)?.closed(input.failure);
         break;
       case "backlog":
+        this.#wiring.owner(input.connection)?.backlog?.(input.bytes);
         break;
       case "timeout":
         this.#timeout();
@@ -132,10 +104,10 @@ export class ClientSession
         this.#command(input.command);
         break;
       case "rendered":
-        this.#channels.get(`display ${input.display}`)?.end.credit();
+        this.#channels.end({ name: "display", id: input.display })?.credit();
         break;
       case "render-failed":
-        this.#channels.get(`display ${input.display}`)?.end.fail(input.error);
+        this.#channels.end({ name: "display", id: input.display })?.fail(input.error);
         break;
     }
   }
@@ -147,24 +119,22 @@ export class ClientSession
   deadline(): Instant | null {
     if (this.#ended) return null;
     const deadlines = [
+      this.#channels.deadline(),
       this.#migration?.deadline() ?? null,
-      this.#awaitingInit?.deadline() ?? null,
-      this.#reconnect?.retryAt ?? null,
-      this.#reconnect?.until ?? null,
-      this.#relink?.at ?? null,
+      this.#reconnect?.deadline() ?? null,
+      this.#late?.deadline() ?? null,
     ];
-    for (const { attempt } of this.#channels.values()) deadlines.push(attempt?.deadline() ?? null);
     const due = deadlines.filter((deadline) => deadline !== null);
     return due.length === 0 ? null : Math.min(...due);
   }
 
   snapshot(now: Instant): unknown {
     return {
-      channels: [...this.#channels].map(([label, { end, attempt }]) => {
-        return [label, end.snapshot(), attempt?.snapshot() ?? null];
-      }),
+      channels: this.#channels.snapshot(),
       migration: this.#migration?.snapshot(now) ?? null,
-      reconnecting: this.#reconnect !== null,
+      reconnect: this.#reconnect?.snapshot() ?? null,
+      late: this.#late?.channels.map(channelLabel) ?? null,
+      connections: this.#wiring.connectionCount,
       ended: this.#ended,
     };
   }
@@ -179,201 +149,128 @@ export class ClientSession
   #command(command: SessionCommand): void {
     switch (command.name) {
       case "open":
-        this.#link({ name: "main", id: 0 }, 0);
+        this.connectMain();
         break;
       case "close":
         this.#end(null);
         break;
       case "input":
-        this.#inputs.get(0)?.handle(command.input);
+        this.#channels.inputs?.handle(command.input);
         break;
       case "mouse-mode":
-        this.#main.wantMouseMode(command.mode);
+        this.#channels.main.wantMouseMode(command.mode);
         break;
       case "monitors":
-        this.#main.wantMonitors(command.monitors);
+        this.#channels.main.wantMonitors(command.monitors);
         break;
       case "prefer-compression":
-        for (const display of this.#displays.values()) {
-          display.preferCompression(command.compression);
-        }
+        this.#channels.preferCompression(command.compression);
         break;
     }
   }
 
   #timeout(): void {
     const { now } = this.#wiring;
-    for (const { attempt } of [...this.#channels.values()]) attempt?.timeout();
+    this.#channels.timeout();
     this.#migration?.timeout();
-    if (this.#relink !== null && this.#relink.at <= now) {
-      const { channels } = this.#relink;
-      this.#relink = null;
-      for (const channel of channels) this.#link(channel, this.#sessionId);
-    }
-    const reconnect = this.#reconnect;
-    if (reconnect === null) return;
-    if (reconnect.until <= now) {
-      const detail = `no session with the target after ${reconnectWithinMs} ms`;
-      this.#end(new MigrationFailure("MIGRATION_TIMEOUT", detail));
-    } else if (reconnect.retryAt !== null && reconnect.retryAt <= now) {
-      reconnect.retryAt = null;
-      this.#link({ name: "main", id: 0 }, 0);
-    }
+    this.#reconnect?.timeout(now);
+    if (this.#late?.timeout(now) === false) this.#settleLate(new Set());
   }
 
   // Channels and their links.
 
-  #addChannel(channel: ChannelId): ChannelEnd {
-    const end = new ChannelEnd(channel, this.#wiring, this);
-    this.#channels.set(channelLabel(channel), { end, attempt: null });
-    return end;
+  connectMain(): void {
+    this.#channels.link(mainId, this.#endpoint, 0);
   }
 
-  #channelFor(channel: ChannelId): Channel {
-    const label = channelLabel(channel);
-    const known = this.#channels.get(label);
-    if (known !== undefined && known.end.stateKind !== "closed") return known;
-    const end = this.#addChannel(channel);
-    end.setHandler(this.#handlerFor(channel, end));
-    return this.#channels.get(label)!;
-  }
-
-  #handlerFor(channel: ChannelId, end: ChannelEnd) {
-    switch (channel.name) {
-      case "main":
-        return this.#main;
-      case "display": {
-        const display = new DisplayChannel(end, this.#wiring, this.#options);
-        this.#displays.set(channel.id, display);
-        return display;
-      }
-      case "inputs": {
-        const inputs = new InputsChannel(end, this.#wiring);
-        this.#inputs.set(channel.id, inputs);
-        return inputs;
-      }
-      case "cursor":
-        return new CursorChannel(end, this.#wiring);
-      default:
-        return new CarriedChannel(end, this.#wiring);
-    }
-  }
-
-  #link(channel: ChannelId, connectionId: number): void {
-    const entry = this.#channelFor(channel);
-    if (entry.attempt?.active || entry.end.stateKind !== "unlinked") return;
-    const request = { channel, endpoint: this.#endpoint, connectionId };
-    entry.attempt = new LinkAttempt(this.#wiring, this.#options, request, this);
-    entry.attempt.start();
-  }
-
-  linked(channel: ChannelId, linked: LinkedConnection): void {
-    const entry = this.#channels.get(channelLabel(channel));
-    if (entry === undefined) return;
-    entry.attempt = null;
-    this.#open(entry.end, linked);
+  channelLinked(end: ChannelEnd, linked: LinkedConnection): void {
+    this.#open(end, linked);
+    this.#migration?.add(end.channel);
     this.#checkReconnected();
   }
 
   #open(end: ChannelEnd, linked: LinkedConnection): void {
     const { name, id } = end.channel;
     const { miniHeader } = linked.agreement;
-    if (this.#reconnect !== null) this.#rebuilt(end.channel);
+    if (this.#isRebuilt(end.channel)) this.#tellOutcome(end.channel, "rebuilt");
     this.#wiring.event({ name: "channel-linked", channel: name, id, tls: linked.tls, miniHeader });
     end.open(linked);
   }
 
-  linkFailed(channel: ChannelId, failure: LinkFailure): void {
-    const entry = this.#channels.get(channelLabel(channel));
-    if (entry !== undefined) entry.attempt = null;
+  channelLinkFailed(channel: ChannelId, failure: LinkFailure): void {
     if (channel.name !== "main") {
       this.#lose(channel, failure);
       this.#checkReconnected();
-      return;
-    }
-    const reconnect = this.#reconnect;
-    const { now } = this.#wiring;
-    if (reconnect === null || failure.transport === null || now >= reconnect.until) {
-      this.#end(failure);
-      return;
-    }
-    reconnect.retryAt = now + reconnectDelayMs;
+    } else if (this.#reconnect !== null) this.#mainFailed(this.#reconnect, failure);
+    else this.#end(failure);
   }
 
+  /** The channel ends; the session goes on without it. */
   #lose(channel: ChannelId, error: CarawayError): void {
-    this.#channels.get(channelLabel(channel))?.end.close();
-    if (channel.name === "display") this.#displays.delete(channel.id);
-    if (channel.name === "inputs") this.#inputs.delete(channel.id);
+    this.#channels.end(channel)?.close();
+    this.#migration?.remove(channel);
     const { name, id } = channel;
+    if (this.#isRebuilt(channel)) this.#tellOutcome(channel, "lost");
     this.#wiring.event({ name: "channel-lost", channel: name, id, error });
   }
 
-  satisfied(waits: readonly ChannelSerial[]): boolean {
-    return waits.every(({ channelType, channelId, messageSerial }) => {
-      const name = channelNameOf(channelType);
-      const end = name === null ? undefined : this.#channels.get(`${name} ${channelId}`)?.end;
-      // A channel that this client does not have will never get there: nothing to wait for.
-      return end?.isOpen !== true || end.handledSerial >= messageSerial;
-    });
-  }
-
-  progressed(end: ChannelEnd): void {
-    if (end.channel.name !== "display") return;
-    for (const other of this.#displays.keys()) {
-      if (other !== end.channel.id) this.#channels.get(`display ${other}`)?.end.retry();
-    }
+  /** Whether the channel begins anew because of a migration. Asked when that is settled. */
+  #isRebuilt(channel: ChannelId): boolean {
+    return this.#rebuilding.delete(channelLabel(channel)) || this.#reconnect !== null;
   }
 
   failed(end: ChannelEnd, error: CarawayError): void {
-    if (this.#migration?.phase === "switching") {
-      this.#migration.endLost(end);
-      return;
-    }
-    if (end.channel.name !== "main") {
+    const migration = this.#migration;
+    if (migration?.phase === "switching") {
+      migration.endLost(end, error);
+    } else if (end.channel.name !== "main") {
       this.#lose(end.channel, error);
-      return;
-    }
-    if (this.#migration?.readyMode != null) {
-      const detail = "the source went away after the target was ready";
-      this.#switchFailedAt(
-        this.#migration.target,
-        new MigrationFailure("MIGRATION_SOURCE_LOST", detail, { cause: error }),
-      );
-      return;
-    }
-    this.#end(error);
+    } else if (migration !== null) {
+      const detail = "the source went away before it had handed the session over";
+      const failure = new MigrationFailure("MIGRATION_SOURCE_LOST", detail, { cause: error });
+      this.#switchFailedAt(migration.target, failure);
+    } else if (this.#reconnect !== null) this.#mainFailed(this.#reconnect, error);
+    else this.#end(error);
   }
 
   // What the main channel learns.
 
   sessionBegan(sessionId: number): void {
     this.#sessionId = sessionId;
-    const migration = this.#awaitingInit;
-    if (migration === null) return;
-    this.#awaitingInit = null;
-    this.#openAtTarget(migration);
+    const parked = this.#reconnect?.takeParked() ?? null;
+    if (parked !== null) this.#openAtTarget(parked);
+  }
+
+  mouseModeIs(mode: MouseModeName): void {
+    this.#channels.inputs?.mouseModeIs(mode);
   }
 
   channelsListed(listed: readonly ListedChannel[]): void {
+    // Channels of the source do not begin any more, and the target is asked when all are over.
+    if (this.#migration?.phase === "switching") return;
     const wanted = listed
       .map(({ type, id }) => ({ name: channelNameOf(type), id }))
       .filter((channel): channel is ChannelId => {
-        return channel.name !== null && this.#options.channels.includes(channel.name);
-      });
-    for (const channel of wanted) {
-      if (channel.name === "main") continue;
-      this.#link(channel, this.#sessionId);
-      this.#migration?.add(channel);
-    }
-    if (this.#reconnect !== null) {
-      this.#loseUnlisted(wanted);
-      this.#reconnect.listed = true;
-      this.#checkReconnected();
-    }
+        const { name } = channel;
+        return name !== null && name !== "main" && this.#options.channels.includes(name);
+      })
+      .slice(0, channelsMax);
+    const labels = new Set(wanted.map(channelLabel));
+    this.#settleLate(labels);
+    for (const channel of wanted) this.#channels.link(channel, this.#endpoint, this.#sessionId);
+    if (this.#reconnect === null) return;
+    this.#loseUnlisted(labels);
+    this.#reconnect.listed();
+    this.#checkReconnected();
   }
 
   migrateBegin(destination: Destination, seamlessVersion: number | null): void {
-    this.#migration?.drop();
+    if (this.#migration?.phase === "switching") {
+      this.#expectTarget("MIGRATE_BEGIN");
+      this.#postponed = { destination, seamlessVersion };
+      return;
+    }
+    this.#callOff("another-migration");
     const seamless = this.#options.migration === "seamless" ? seamlessVersion : null;
     try {
       const endpoint = targetEndpoint(destination, this.#options);
@@ -381,46 +278,52 @@ export class ClientSession
       this.#migration = new ClientMigration(this.#wiring, this.#options, target, this);
     } catch (error) {
       if (!(error instanceof MigrationFailure)) throw error;
-      this.#migration = null;
       this.#wiring.event({ name: "migration", phase: "not-ready", error });
       this.sendToSource({ name: "MIGRATE_CONNECT_ERROR", body: {} });
       return;
     }
-    this.#migration.begin(this.#openChannels().map(({ channel }) => channel));
+    this.#migration.begin(this.#channels.openEnds.map(({ channel }) => channel));
   }
 
   migrateCancel(): void {
+    if (this.#migration?.phase === "switching") {
+      this.#expectTarget("MIGRATE_CANCEL");
+      this.#postponed = null;
+      return;
+    }
+    this.#callOff("source");
+  }
+
+  #callOff(by: "source" | "another-migration"): void {
     if (this.#migration === null) return;
     this.#migration.drop();
     this.#migration = null;
-    this.#wiring.event({ name: "migration", phase: "cancelled" });
+    this.#wiring.event({ name: "migration", phase: "cancelled", by });
+  }
+
+  /** In the middle of the switch, only the target may speak of another migration. */
+  #expectTarget(message: string): void {
+    if (this.#migration?.awaits(mainId) !== true) return;
+    throw this.#channels.mainEnd.unexpected(message, "channels are going over already");
   }
 
   /** Semi-seamless: the guest has moved; everything begins anew over the links that are there. */
   migrateEnd(): void {
     const migration = this.#migration;
-    const main =
-      migration?.readyMode === "semi-seamless" ? migration.take({ name: "main", id: 0 }) : null;
+    const main = migration?.readyMode === "semi-seamless" ? migration.take(mainId) : null;
     if (migration === null || main === null) {
-      const detail = "the source ended a migration for which there is no link to the target";
-      const failure = new MigrationFailure("MIGRATION_NOT_LINKED", detail);
-      if (migration === null) this.#end(failure);
-      else this.#switchFailedAt(migration.target, failure);
+      this.#movedWithoutLinks(this.#channels.mainEnd, "MIGRATE_END");
       return;
     }
     this.#wiring.event({ name: "migration", phase: "switching", mode: "semi-seamless" });
-    this.#beginReconnect("semi-seamless", migration.target);
     this.#migration = null;
-    this.#awaitingInit = migration;
-    const { end } = this.#channels.get("main 0")!;
-    end.unlink();
-    this.#open(end, main);
-    this.#main.send({ name: "MIGRATE_END", body: {} });
+    migration.keepLinked();
+    this.#beginReconnect("semi-seamless", migration.target, migration);
+    this.#open(this.#channels.mainEnd, main);
+    this.#channels.main.send({ name: "MIGRATE_END", body: {} });
   }
 
   switchHost(destination: Destination): void {
-    this.#migration?.drop();
-    this.#migration = null;
     try {
       const target = targetEndpoint(destination, this.#options);
       this.#wiring.event({ name: "migration", phase: "switching", mode: "switch-host" });
@@ -435,21 +338,45 @@ export class ClientSession
 
   migrating(end: ChannelEnd): void {
     const migration = this.#migration;
-    if (migration?.phase === "ready") {
-      migration.migrating(this.#openChannels());
-    } else if (migration?.phase !== "switching") {
-      end.fail(end.unexpected("MIGRATE", "no migration is agreed on"));
+    if (migration?.phase === "switching") {
+      if (!migration.awaits(end.channel)) {
+        end.fail(end.unexpected("MIGRATE", "the channel has only just come over"));
+      }
+    } else if (migration?.readyMode === "seamless") {
+      const missing = this.#channels.linking;
+      this.#channels.abandonLinks();
+      this.#checkReconnected();
+      migration.beginSwitch(this.#channels.openEnds, missing);
+    } else if (migration?.readyMode === "semi-seamless") {
+      // spice-server may remember the mode of an earlier migration. The guest has moved.
+      this.migrateEnd();
+      return;
+    } else {
+      this.#movedWithoutLinks(end, "MIGRATE");
       return;
     }
-    if (end.channel.name === "inputs") this.#inputs.get(end.channel.id)?.migrating();
+    if (end.channel.name === "inputs") this.#channels.inputs?.moving();
   }
 
-  handedOver(end: ChannelEnd): void {
-    this.#migration?.handedOver(end);
+  /** The guest has moved, and there is nothing that the session could go over by. */
+  #movedWithoutLinks(end: ChannelEnd, message: string): void {
+    const migration = this.#migration;
+    if (migration === null) {
+      end.fail(end.unexpected(message, "no migration was announced"));
+      return;
+    }
+    const detail = "the guest moved before the target was linked";
+    const failure = new MigrationFailure("MIGRATION_NOT_LINKED", detail);
+    this.#switchFailedAt(migration.target, failure);
+  }
+
+  handedOver(end: ChannelEnd, source: ConnectionKey): void {
+    if (this.#migration === null) this.#wiring.disconnect(source);
+    else this.#migration.handedOver(end, source);
   }
 
   sendToSource(message: Parameters<MainChannel["send"]>[0]): void {
-    this.#main.send(message);
+    this.#channels.main.send(message);
   }
 
   switched(missing: readonly ChannelId[]): void {
@@ -459,15 +386,16 @@ export class ClientSession
     this.#endpoint = migration.target;
     migration.drop();
     this.#migration = null;
+    this.#reconnect?.drop();
+    this.#reconnect = null;
     this.#wiring.event({ name: "migration", phase: "done", mode: "seamless", switchMs });
-    if (missing.length === 0) return;
-    this.#relink = { at: this.#wiring.now + relinkDelayMs, channels: missing };
-    for (const channel of missing) this.#rebuilt(channel);
-  }
-
-  #rebuilt({ name: channel, id }: ChannelId): void {
-    const outcome = "rebuilt";
-    this.#wiring.event({ name: "migration", phase: "channel", channel, id, outcome, dataSize: 0 });
+    const late = [...missing, ...(this.#late?.channels ?? [])];
+    this.#late = new LateChannels(late, this.#wiring.now, () => {
+      this.#channels.main.attachChannels();
+    });
+    const next = this.#postponed;
+    this.#postponed = null;
+    if (next !== null) this.migrateBegin(next.destination, next.seamlessVersion);
   }
 
   switchFailed(failure: MigrationFailure): void {
@@ -476,84 +404,97 @@ export class ClientSession
 
   /** The guest is at the target as far as we know: try to have a new session with it there. */
   #switchFailedAt(target: Endpoint, error: MigrationFailure): void {
-    this.#migration?.drop();
-    this.#migration = null;
     this.#wiring.event({ name: "migration", phase: "failed", error, reconnecting: true });
     this.#connectAnew(target);
   }
 
   #connectAnew(target: Endpoint): void {
-    this.#beginReconnect("switch-host", target);
-    this.#sessionId = 0;
-    this.#link({ name: "main", id: 0 }, 0);
+    this.#beginReconnect("switch-host", target, null);
+    this.connectMain();
   }
 
   /** Leaves the source on every channel; what the user does meanwhile is kept. */
-  #beginReconnect(mode: MigrationMode, target: Endpoint): void {
-    const { now } = this.#wiring;
+  #beginReconnect(mode: MigrationMode, target: Endpoint, parked: ClientMigration | null): void {
+    this.#migration?.drop();
+    this.#migration = null;
+    this.#reconnect?.drop();
+    this.#late = null;
+    this.#rebuilding.clear();
+    this.#postponed = null;
     this.#endpoint = target;
-    this.#relink = null;
-    this.#reconnect = {
-      mode,
-      since: now,
-      until: now + reconnectWithinMs,
-      retryAt: null,
-      listed: false,
-    };
+    this.#reconnect = new Reconnect(mode, parked, this.#wiring.now, this);
     this.#wiring.render({ type: "reset-caches" });
-    for (const inputs of this.#inputs.values()) inputs.migrating();
-    for (const entry of this.#channels.values()) {
-      entry.attempt?.abandon();
-      entry.attempt = null;
-      if (entry.end.stateKind !== "closed" || entry.end.channel.name === "main") entry.end.unlink();
-    }
+    this.#channels.inputs?.moving();
+    this.#unlinkAll();
   }
 
-  #openAtTarget(migration: ClientMigration): void {
-    const channels = [...this.#channels.values()].map(({ end }) => end);
-    for (const end of channels.filter(({ stateKind }) => stateKind === "unlinked")) {
-      const linked = migration.take(end.channel);
+  #unlinkAll(): void {
+    this.#channels.abandonLinks();
+    this.#sessionId = 0;
+    for (const end of this.#channels.ends) end.unlink();
+  }
+
+  #openAtTarget(parked: ClientMigration): void {
+    for (const end of this.#channels.ends.filter(({ stateKind }) => stateKind === "unlinked")) {
+      const linked = parked.take(end.channel);
       if (linked !== null) this.#open(end, linked);
-      else this.#link(end.channel, this.#sessionId);
+      else this.#channels.link(end.channel, this.#endpoint, this.#sessionId);
     }
-    migration.drop();
+    parked.drop();
+  }
+
+  #mainFailed(reconnect: Reconnect, error: CarawayError): void {
+    this.#unlinkAll();
+    reconnect.mainFailed(error, this.#wiring.now);
   }
 
   /** Channels that the new server does not have are gone. */
-  #loseUnlisted(listed: readonly ChannelId[]): void {
-    const labels = new Set(listed.map(channelLabel));
-    for (const [label, { end }] of [...this.#channels]) {
-      if (label === "main 0" || labels.has(label) || end.stateKind === "closed") continue;
-      const detail = `the target has no ${label}`;
-      this.#lose(end.channel, new MigrationFailure("MIGRATION_TARGET_LOST", detail));
+  #loseUnlisted(listed: ReadonlySet<string>): void {
+    for (const { channel, stateKind } of this.#channels.ends) {
+      if (channel.name === "main" || stateKind === "closed") continue;
+      if (!listed.has(channelLabel(channel))) this.#lose(channel, absent(channel));
     }
   }
 
-  /** The move is over when every channel of the new session is linked, or lost. */
   #checkReconnected(): void {
-    const reconnect = this.#reconnect;
-    if (reconnect?.listed !== true) return;
-    if ([...this.#channels.values()].some(({ attempt }) => attempt?.active)) return;
-    this.#reconnect = null;
-    const switchMs = this.#wiring.now - reconnect.since;
-    this.#wiring.event({ name: "migration", phase: "done", mode: reconnect.mode, switchMs });
+    if (this.#channels.linking.length === 0) this.#reconnect?.settled(this.#wiring.now);
   }
 
-  #openChannels(): ChannelEnd[] {
-    return [...this.#channels.values()]
-      .map(({ end }) => end)
-      .filter(({ stateKind }) => stateKind !== "closed" && stateKind !== "unlinked");
+  reconnected(mode: MigrationMode, switchMs: number): void {
+    this.#reconnect = null;
+    this.#wiring.event({ name: "migration", phase: "done", mode, switchMs });
+  }
+
+  reconnectFailed(error: CarawayError): void {
+    this.#end(error);
+  }
+
+  /** The target has said which channels it has, or will not: the rest is not to be had there. */
+  #settleLate(listed: ReadonlySet<string>): void {
+    const channels = this.#late?.channels ?? [];
+    this.#late = null;
+    for (const channel of channels) {
+      this.#rebuilding.add(channelLabel(channel));
+      if (!listed.has(channelLabel(channel))) this.#lose(channel, absent(channel));
+    }
+  }
+
+  #tellOutcome({ name: channel, id }: ChannelId, outcome: ChannelOutcome): void {
+    this.#wiring.event({ name: "migration", phase: "channel", channel, id, outcome, dataSize: 0 });
   }
 
   #end(error: CarawayError | null): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#migration?.drop();
-    this.#awaitingInit?.drop();
-    for (const { end, attempt } of this.#channels.values()) {
-      attempt?.abandon();
-      end.close();
-    }
+    this.#reconnect?.drop();
+    this.#channels.abandonLinks();
+    for (const end of this.#channels.ends) end.close();
     this.#wiring.event({ name: "ended", error });
   }
+}
+
+function absent(channel: ChannelId): MigrationFailure {
+  const detail = `the target has no ${channelLabel(channel)}`;
+  return new MigrationFailure("MIGRATION_TARGET_LOST", detail);
 }

@@ -1,10 +1,12 @@
 // Links to the target of a migration, made while the guest still runs on the source: main first,
-// the others in parallel, each tried again until the switch. A failing channel degrades only
-// itself; what that means for the migration is decided elsewhere.
+// the others in parallel, each tried again until the switch. A channel that cannot be linked
+// degrades only itself; what that means for the migration is decided elsewhere.
+//
+// INVARIANT: links that are lost again are all made anew, main first. A target counts the channels
+// of a client that comes over, and one that was linked twice would make it wait for ever.
 
 import { type Instant, LinkFailure, type TransportFailure } from "@caraway/channel";
 import { hasCapability, MainCapability } from "@caraway/protocol";
-import type { CarawayError } from "@caraway/wire";
 import { type ChannelId, channelLabel } from "./channel-name.ts";
 import { LinkAttempt, type LinkedConnection, type LinkOwner } from "./link-attempt.ts";
 import type { Endpoint, SessionOptions } from "./options.ts";
@@ -15,22 +17,28 @@ type TargetLink =
   | { readonly kind: "linking"; readonly attempt: LinkAttempt }
   | { readonly kind: "asking"; readonly question: SeamlessQuestion }
   | { readonly kind: "parked"; readonly parked: ParkedLink; readonly accepted: boolean }
-  | { readonly kind: "waiting"; readonly until: Instant; readonly failure: CarawayError };
+  /** Until a time, or (null) until main is linked. */
+  | { readonly kind: "waiting"; readonly until: Instant | null };
 
 interface Entry {
   readonly channel: ChannelId;
   link: TargetLink;
-  attempts: number;
+  failures: number;
+  failure: LinkFailure | null;
 }
 
 export interface TargetLinksOwner {
   /** A channel's link changed: ask again. */
   targetLinksChanged(): void;
-  targetLinkFailed(channel: ChannelId, attempt: number, failure: CarawayError): void;
+  targetLinkFailed(channel: ChannelId, attempt: number, failure: LinkFailure): void;
 }
 
 const retryDelayMs = 250;
 const retryDelayMsMax = 2000;
+
+function isMain(channel: ChannelId): boolean {
+  return channel.name === "main";
+}
 
 export class TargetLinks implements LinkOwner {
   readonly #wiring: Wiring;
@@ -41,6 +49,8 @@ export class TargetLinks implements LinkOwner {
   readonly #seamlessVersion: number | null;
   readonly #owner: TargetLinksOwner;
   readonly #entries = new Map<string, Entry>();
+  /** After the switch began: a link that fails is given up. */
+  #final = false;
 
   constructor(
     wiring: Wiring,
@@ -57,22 +67,53 @@ export class TargetLinks implements LinkOwner {
   }
 
   snapshot(): unknown {
-    return [...this.#entries].map(([label, { link, attempts }]) => [label, link.kind, attempts]);
+    return [...this.#entries].map(([label, { link, failures }]) => [label, link.kind, failures]);
   }
 
   /** Begins to link. Main goes first; the others wait until it is linked. */
   add(channel: ChannelId): void {
     const label = channelLabel(channel);
     if (this.#entries.has(label)) return;
-    const waitForMain = channel.name !== "main" && !this.#mainLinked;
-    const link: TargetLink = {
-      kind: "waiting",
-      until: waitForMain ? Number.POSITIVE_INFINITY : this.#wiring.now,
-      failure: new LinkFailure("LINK_UNREACHABLE", `${label}: main is not linked yet`),
+    const entry: Entry = {
+      channel,
+      link: { kind: "waiting", until: null },
+      failures: 0,
+      failure: null,
     };
-    const entry: Entry = { channel, link, attempts: 0 };
     this.#entries.set(label, entry);
-    if (!waitForMain) this.#start(entry);
+    if (isMain(channel) || this.#mainLinked) this.#start(entry);
+  }
+
+  /** The channel does not go over after all. */
+  remove(channel: ChannelId): void {
+    const label = channelLabel(channel);
+    const entry = this.#entries.get(label);
+    if (entry === undefined) return;
+    this.#entries.delete(label);
+    dropLink(entry.link);
+  }
+
+  /** The switch begins: no link is tried again, and what waits to be tried is given up. */
+  finish(): void {
+    this.#final = true;
+    for (const { channel, link } of [...this.#entries.values()]) {
+      if (link.kind === "waiting") this.remove(channel);
+    }
+  }
+
+  /** As `finish`, and what is not linked by now is given up too. */
+  keepLinked(): void {
+    this.#final = true;
+    for (const channel of this.missing) this.remove(channel);
+  }
+
+  /** Whether the channel's state may go to the target: now, in a moment, or never. */
+  readiness(channel: ChannelId): "ready" | "coming" | "never" {
+    const link = this.#entries.get(channelLabel(channel))?.link;
+    if (link === undefined) return "never";
+    if (link.kind !== "parked") return "coming";
+    // State that the target did not agree to take would end the channel there.
+    return isMain(channel) && !link.accepted ? "never" : "ready";
   }
 
   /** Channels that are not linked (main: or not asked) yet. */
@@ -81,10 +122,10 @@ export class TargetLinks implements LinkOwner {
     return entries.filter(({ link }) => link.kind !== "parked").map(({ channel }) => channel);
   }
 
-  /** The newest failure of a channel that is not linked. */
-  failureOf(channel: ChannelId): CarawayError | null {
-    const link = this.#entries.get(channelLabel(channel))?.link;
-    return link?.kind === "waiting" ? link.failure : null;
+  /** How often linking this channel has failed, and why the last time. */
+  failuresOf(channel: ChannelId): { readonly count: number; readonly newest: LinkFailure | null } {
+    const entry = this.#entries.get(channelLabel(channel));
+    return { count: entry?.failures ?? 0, newest: entry?.failure ?? null };
   }
 
   /** Whether the target said that it takes the channels' state. */
@@ -103,20 +144,22 @@ export class TargetLinks implements LinkOwner {
   }
 
   deadline(): Instant | null {
-    let earliest = Number.POSITIVE_INFINITY;
+    let earliest: Instant | null = null;
     for (const { link } of this.#entries.values()) {
-      const at = link.kind === "waiting" ? link.until : null;
-      const deadline = link.kind === "linking" ? link.attempt.deadline() : at;
-      if (deadline !== null) earliest = Math.min(earliest, deadline);
+      const due = link.kind === "linking" ? link.attempt.deadline() : null;
+      const at = link.kind === "waiting" ? link.until : due;
+      if (at !== null && (earliest === null || at < earliest)) earliest = at;
     }
-    return earliest === Number.POSITIVE_INFINITY ? null : earliest;
+    return earliest;
   }
 
   timeout(): void {
     for (const entry of [...this.#entries.values()]) {
       const { link } = entry;
       if (link.kind === "linking") link.attempt.timeout();
-      else if (link.kind === "waiting" && link.until <= this.#wiring.now) this.#start(entry);
+      else if (link.kind === "waiting" && link.until !== null && link.until <= this.#wiring.now) {
+        this.#start(entry);
+      }
     }
   }
 
@@ -132,14 +175,17 @@ export class TargetLinks implements LinkOwner {
       this.#wiring.disconnect(linked.connection);
       return;
     }
-    if (channel.name === "main") this.#mainIsLinked(entry, linked);
+    if (isMain(channel)) this.#mainIsLinked(entry, linked);
     else this.#park(entry, linked, false);
     this.#owner.targetLinksChanged();
   }
 
   linkFailed(channel: ChannelId, failure: LinkFailure): void {
     const entry = this.#entries.get(channelLabel(channel));
-    if (entry !== undefined) this.#retry(entry, failure);
+    if (entry === undefined) return;
+    this.#failed(entry, failure);
+    if (!this.#final) entry.link = { kind: "waiting", until: this.#retryAt(entry) };
+    this.#owner.targetLinksChanged();
   }
 
   get #mainLinked(): boolean {
@@ -148,7 +194,6 @@ export class TargetLinks implements LinkOwner {
   }
 
   #start(entry: Entry): void {
-    entry.attempts += 1;
     const request = {
       channel: entry.channel,
       endpoint: this.#endpoint,
@@ -165,8 +210,10 @@ export class TargetLinks implements LinkOwner {
     const able = hasCapability(channelCapabilities, SPICE_MAIN_CAP_SEAMLESS_MIGRATE);
     if (this.#seamlessVersion !== null && able) this.#ask(entry, linked, this.#seamlessVersion);
     else this.#park(entry, linked, false);
-    for (const other of this.#entries.values()) {
-      if (other.link.kind === "waiting" && other.attempts === 0) this.#start(other);
+    // The target may have turned us away with its very first bytes.
+    if (!this.#mainLinked) return;
+    for (const other of [...this.#entries.values()]) {
+      if (other.link.kind === "waiting" && other.link.until === null) this.#start(other);
     }
   }
 
@@ -177,8 +224,8 @@ export class TargetLinks implements LinkOwner {
     };
     const lost = (failure: TransportFailure | null) => this.#lose(entry, failure);
     const question = new SeamlessQuestion(this.#wiring, linked, version, answer, lost);
-    // The answer may have come with the link.
-    if (entry.link.kind === "linking") entry.link = { kind: "asking", question };
+    entry.link = { kind: "asking", question };
+    question.begin();
   }
 
   #park(entry: Entry, linked: LinkedConnection, accepted: boolean): void {
@@ -186,17 +233,33 @@ export class TargetLinks implements LinkOwner {
     entry.link = { kind: "parked", parked: new ParkedLink(this.#wiring, linked, lost), accepted };
   }
 
+  /** A link that was there is gone. */
   #lose(entry: Entry, failure: TransportFailure | null): void {
     const detail = failure?.detail ?? "the target closed the connection";
     const label = channelLabel(entry.channel);
-    this.#retry(entry, new LinkFailure("LINK_CLOSED", `${label}: ${detail}`, failure));
+    this.#failed(entry, new LinkFailure("LINK_CLOSED", `${label}: ${detail}`, failure));
+    if (!this.#final) this.#beginAnew(entry);
+    this.#owner.targetLinksChanged();
   }
 
-  #retry(entry: Entry, failure: CarawayError): void {
-    const delay = Math.min(retryDelayMs * 2 ** (entry.attempts - 1), retryDelayMsMax);
-    entry.link = { kind: "waiting", until: this.#wiring.now + delay, failure };
-    this.#owner.targetLinkFailed(entry.channel, entry.attempts, failure);
-    this.#owner.targetLinksChanged();
+  #beginAnew(lost: Entry): void {
+    const until = this.#retryAt(lost);
+    for (const entry of this.#entries.values()) {
+      if (entry !== lost) dropLink(entry.link);
+      entry.link = { kind: "waiting", until: isMain(entry.channel) ? until : null };
+    }
+  }
+
+  #failed(entry: Entry, failure: LinkFailure): void {
+    entry.failures += 1;
+    entry.failure = failure;
+    if (this.#final) this.#entries.delete(channelLabel(entry.channel));
+    this.#owner.targetLinkFailed(entry.channel, entry.failures, failure);
+  }
+
+  #retryAt(entry: Entry): Instant {
+    const delay = Math.min(retryDelayMs * 2 ** (entry.failures - 1), retryDelayMsMax);
+    return this.#wiring.now + delay;
   }
 }
 

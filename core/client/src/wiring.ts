@@ -17,6 +17,8 @@ import type { RenderCommand, SessionOutput } from "./session-output.ts";
 export interface ConnectionOwner {
   connected(): void;
   received(bytes: Uint8Array): void;
+  /** Bytes that the network has not taken yet. */
+  backlog?(bytes: number): void;
   /** The peer ended it (null) or it broke. The connection is gone when this is called. */
   closed(failure: TransportFailure | null): void;
 }
@@ -31,7 +33,7 @@ export class Wiring {
   readonly #outputs: SessionOutput[] = [];
   #taken = 0;
   readonly #owners = new Map<ConnectionKey, ConnectionOwner>();
-  readonly #tasks = new Map<TaskKey, TaskOwner>();
+  readonly #tasks = new Map<TaskKey, { owner: TaskOwner; connection: ConnectionKey }>();
   #nextConnection: ConnectionKey = 1;
   #nextTask: TaskKey = 1;
 
@@ -66,6 +68,7 @@ export class Wiring {
   forget(connection: ConnectionKey): ConnectionOwner | null {
     const owner = this.owner(connection);
     this.#owners.delete(connection);
+    this.#dropTasks(connection);
     return owner;
   }
 
@@ -82,19 +85,28 @@ export class Wiring {
   }
 
   disconnect(connection: ConnectionKey): void {
-    if (this.#owners.delete(connection)) this.#outputs.push({ type: "disconnect", connection });
+    if (!this.#owners.delete(connection)) return;
+    this.#dropTasks(connection);
+    this.#outputs.push({ type: "disconnect", connection });
   }
 
   task(owner: TaskOwner, work: LinkTask): void {
     const task = this.#nextTask++;
-    this.#tasks.set(task, owner);
+    this.#tasks.set(task, { owner, connection: work.connection });
     this.#outputs.push({ type: "task", task, work });
   }
 
   takeTask(task: TaskKey): TaskOwner | null {
-    const owner = this.#tasks.get(task) ?? null;
+    const owner = this.#tasks.get(task)?.owner ?? null;
     this.#tasks.delete(task);
     return owner;
+  }
+
+  /** The answer to a task is of no use without its connection. */
+  #dropTasks(connection: ConnectionKey): void {
+    for (const [task, { connection: of }] of this.#tasks) {
+      if (of === connection) this.#tasks.delete(task);
+    }
   }
 
   render(command: RenderCommand): void {
