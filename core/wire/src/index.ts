@@ -15,7 +15,7 @@ export {
   type StructFunctions,
   structCodec,
 } from "./generated-codec.ts";
-export { type FieldNode, type Inspection, inspectBody } from "./inspect.ts";
+export { type FieldNode, type Inspection, inspectBody, valueText } from "./inspect.ts";
 export { leastSize, node, resolveLength } from "./lengths.ts";
 export { Reader, refused } from "./reader.ts";
 export { scalarSize } from "./scalar.ts";

@@ -4,6 +4,7 @@
 import { type Context, emptyContext } from "./context.ts";
 import { type DecodeTrace, decodeFields, type NamedFields } from "./decode.ts";
 import { WireError } from "./errors.ts";
+import { node } from "./lengths.ts";
 import type { Fields, SchemaNode } from "./schema.ts";
 
 export interface FieldNode {
@@ -44,6 +45,52 @@ export function inspectBody(
   }
   const fields = tree.close();
   return { name: schema.name, fields, uncovered: uncovered(fields, body.length), error };
+}
+
+/**
+ * A field's value for people, by its schema: enums and flags by name, blocks by size. Empty for
+ * what has children, which say it themselves.
+ */
+export function valueText({ schema, value, children }: FieldNode): string {
+  if (value === undefined) return "?";
+  if (value === null) return schema.kind === "fileDescriptor" ? "beside the message" : "none";
+  switch (schema.kind) {
+    case "enum": {
+      const name = Object.entries(schema.values).find(([, number]) => number === value)?.[0];
+      return name === undefined ? `${value}` : `${name} (${value})`;
+    }
+    case "flags":
+      return flagsText(schema.bits, value as number);
+    case "when":
+    case "given":
+      return valueText({ schema: node(schema.schema), value, children } as FieldNode);
+    case "bytes":
+      return `${(value as Uint8Array).length} bytes`;
+    case "text":
+      return JSON.stringify(value);
+    case "list": {
+      const { length } = value as unknown[];
+      return length === 1 ? "1 item" : `${length} items`;
+    }
+    case "pointer":
+      return children.length === 0 ? "none" : `to ${children[0]!.offset}`;
+    case "struct":
+    case "tagged":
+      return "";
+    default: {
+      const unit = schema.kind === "scalar" && schema.unit !== undefined ? ` ${schema.unit}` : "";
+      return `${value}${unit}`;
+    }
+  }
+}
+
+function flagsText(bits: Readonly<Record<string, number>>, value: number): string {
+  if (value === 0) return "0";
+  const set = Object.entries(bits).filter(([, bit]) => (value & bit) !== 0);
+  const unnamed = set.reduce((left, [, bit]) => left & ~bit, value) >>> 0;
+  const names = set.map(([name]) => name);
+  if (unnamed !== 0) names.push(`0x${unnamed.toString(16)}`);
+  return `${names.join(" | ")} (${value})`;
 }
 
 interface OpenNode {

@@ -4,14 +4,21 @@ import { expect, test } from "vitest";
 import {
   bytes,
   count,
+  enumOf,
   type FieldNode,
+  flagsOf,
   inspectBody,
   list,
+  nullable,
+  openEnumOf,
   pointer,
   struct,
   text,
   u8,
   u16,
+  unit,
+  valueText,
+  when,
 } from "../src/index.ts";
 
 const Point = struct("Point", { x: u8, y: u8 });
@@ -70,6 +77,40 @@ test("a message that breaks off is shown up to the error", () => {
     ["name", undefined],
   ]);
   expect(uncovered).toEqual([[1, 9]]);
+});
+
+test("values are told by the names of their schema", () => {
+  const Told = struct("TOLD", {
+    kind: enumOf(u8, "Kind", { ONE: 1, TWO: 2 }),
+    other: openEnumOf(u8, "Kind", { ONE: 1 }),
+    flags: flagsOf(u8, "Flag", { A: 1, B: 2 }),
+    none: flagsOf(u8, "Flag", { A: 1 }),
+    time: unit(u16, "ms"),
+    absent: when("flags", 4, u8),
+    present: when("flags", 2, u8),
+    point: nullable(Point),
+    size: count(u8, "items"),
+    items: list(u8, { count: "size" }),
+    text: text({ fixed: 2 }, false),
+    rest: bytes({ rest: true }),
+  });
+  const told = [2, 9, 0x43, 0, 7, 0, 5, 0, 0, 0, 0, 1, 8, 0x61, 0x22, 1, 2, 3];
+  const { fields } = inspectBody(Told, Uint8Array.from(told));
+  expect(Object.fromEntries(fields.map((field) => [field.name, valueText(field)]))).toEqual({
+    kind: "TWO (2)",
+    other: "9",
+    flags: "A | B | 0x40 (67)",
+    none: "0",
+    time: "7 ms",
+    absent: "none",
+    present: "5",
+    point: "none",
+    size: "1",
+    items: "1 item",
+    text: '"a\\""',
+    rest: "3 bytes",
+  });
+  expect(inspectBody(Message, body).fields.map(valueText)).toEqual(["2", "to 11", "2", "2 items"]);
 });
 
 test("an empty block at the end covers nothing", () => {
