@@ -31,7 +31,13 @@ export async function benchLz(): Promise<BenchRow[]> {
     ...benchAgainstHtml5("RGBA", pictures.map(toTransparentImage)),
   ];
   const mean = geometricMean(rows.map(({ ratio }) => ratio!));
-  rows.push({ suite: "lz", name: "decode, times spice-html5", value: mean, unit: "", floor: 4 });
+  rows.push({
+    suite: "lz",
+    name: "decode, mean against spice-html5",
+    value: mean,
+    unit: "times",
+    floor: 4,
+  });
   rows.push(
     ...benchEach("lz", "encode RGB32", pictures, (image) => [() => encodeLz(image), image]),
     ...benchEach("glz", "decode a scrolled RGB32", pictures, scrolledDecoding),
