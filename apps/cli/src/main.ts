@@ -3,6 +3,7 @@
 import { SpiceUriError } from "@caraway/node";
 import { Command, CommanderError } from "commander";
 import { addConnectCommand } from "./connect.ts";
+import { addInspectCommand } from "./inspect.ts";
 import { errorData, jsonLine } from "./json-lines.ts";
 import { addScreenshotCommand } from "./screenshot.ts";
 import { SessionEnded } from "./session-run.ts";
@@ -18,6 +19,7 @@ const program = new Command("caraway")
   .exitOverride();
 addScreenshotCommand(program);
 addConnectCommand(program);
+addInspectCommand(program);
 for (const command of program.commands) command.exitOverride();
 
 // Whoever reads may have seen enough (`| head`): that is no failure.
@@ -34,8 +36,10 @@ try {
 
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitUsedWrongly;
-  const cause = error instanceof SessionEnded && error.cause !== null ? error.cause : error;
-  if (process.argv.includes("--json")) {
+  const ended = error instanceof SessionEnded;
+  const cause = ended && error.cause !== null ? error.cause : error;
+  // The session's last event has told it already.
+  if (process.argv.includes("--json") && !ended) {
     process.stdout.write(`${jsonLine({ event: "error", ...errorData(cause) })}\n`);
   }
   process.stderr.write(`caraway: ${cause instanceof Error ? cause.message : String(cause)}\n`);

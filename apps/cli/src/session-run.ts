@@ -2,12 +2,13 @@
 // by its task, by the server or by Ctrl-C.
 
 import type { SessionEvent, SessionOptions } from "@caraway/client";
-import { type PictureEvent, SpiceClient } from "@caraway/node";
+import { type PictureEvent, SpiceClient, type SpiceClientOptions } from "@caraway/node";
 import type { CarawayError } from "@caraway/wire";
 import type { Connection } from "./connection-arguments.ts";
 
 export interface SessionWatcher {
   readonly session?: Partial<SessionOptions>;
+  readonly onBytes?: SpiceClientOptions["onBytes"];
   onEvent?(event: SessionEvent, client: SpiceClient): void;
   onPicture?(event: PictureEvent, client: SpiceClient): void;
 }
@@ -58,6 +59,7 @@ async function attempt<T>(
         session: { ...connection.session, ...watcher.session },
         credentials: connection.passwords.credentials,
         transport: connection.transport,
+        ...(watcher.onBytes && { onBytes: watcher.onBytes }),
         onEvent: (event) => {
           watcher.onEvent?.(event, opened);
           if (event.name === "ended") reject(new SessionEnded(event.error));

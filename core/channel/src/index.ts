@@ -1,5 +1,6 @@
 export { type AckDue, AckWindow } from "./ack-window.ts";
 export { ByteQueue } from "./byte-queue.ts";
+export { ConversationTap, type Finding, type Sender } from "./conversation-tap.ts";
 export * from "./errors.ts";
 export {
   type Frame,

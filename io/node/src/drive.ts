@@ -31,6 +31,12 @@ export interface DriveOptions<Extra> {
   readonly credentials?: CredentialsSource;
   /** Where an address is really reached: behind NAT, a gateway or a tunnel. */
   readonly mapAddress?: (address: Address) => Address;
+  /** Sees the bytes of every connection, as the machine sends and hears them. */
+  readonly onBytes?: (
+    connection: ConnectionKey,
+    from: "client" | "server",
+    bytes: Uint8Array,
+  ) => void;
   /** Takes every output that is not the driver's. It may call `feed`: that input waits its turn. */
   readonly onOutput: (output: Extra) => void;
   /**
@@ -140,6 +146,7 @@ class MachineDriver<Command, Extra extends { readonly type: string }> implements
         this.#connect(output);
         return;
       case "transmit":
+        this.#options.onBytes?.(output.connection, "client", output.bytes);
         this.#connections.get(output.connection)?.transport.write(output.bytes);
         return;
       case "pause":
@@ -179,6 +186,7 @@ class MachineDriver<Command, Extra extends { readonly type: string }> implements
     const tell = (input: TransportInput): void => {
       this.#enqueue(input, () => {
         if (!isCurrent()) return false;
+        if (input.type === "received") this.#options.onBytes?.(connection, "server", input.bytes);
         // After `closed` the key is free, so it goes before the machine hears of it.
         if (input.type === "closed") this.#drop(connection);
         return true;

@@ -1,5 +1,13 @@
 // Drivers for Node: the machines of the core with sockets, TLS, timers and crypto.
 
+export {
+  type Capture,
+  CaptureError,
+  type CaptureRecord,
+  type CaptureSource,
+  parseCapture,
+  readCapture,
+} from "./capture.ts";
 export * from "./connection-options.ts";
 export * from "./drive.ts";
 export { inflate } from "./inflate.ts";

@@ -9,6 +9,7 @@ import {
   type RenderOutput,
   runDecodeJob,
 } from "@caraway/canvas";
+import type { ConnectionKey, Sender } from "@caraway/channel";
 import {
   ClientSession,
   type RenderCommand,
@@ -43,6 +44,8 @@ export interface SpiceClientOptions {
   readonly onPicture?: (event: PictureEvent) => void;
   /** Sees each drawing command on its way to the renderer. */
   readonly onRender?: (command: RenderCommand) => void;
+  /** Sees the bytes of every connection. */
+  readonly onBytes?: (connection: ConnectionKey, from: Sender, bytes: Uint8Array) => void;
   /** A fault in the program itself: everything is closed by then. Thrown when absent. */
   readonly onFault?: (error: unknown) => void;
 }
@@ -65,6 +68,7 @@ export class SpiceClient {
       ...(options.transport && { transport: options.transport }),
       ...(options.credentials !== undefined && { credentials: options.credentials }),
       ...(options.onFault && { onFault: options.onFault }),
+      ...(options.onBytes && { onBytes: options.onBytes }),
       onOutput: (output) => this.#take(output),
     });
     this.command({ name: "open" });
