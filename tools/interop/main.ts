@@ -108,7 +108,7 @@ if (problem !== null) {
     else failed++;
     say(`  ${result.outcome}: ${result.detail} (${seconds.toFixed(1)} s)`);
   }
-  writeFileSync(`${root}docs/matrix.md`, renderMatrix(results.readAll()));
+  if (cells.length > 0) writeFileSync(`${root}docs/matrix.md`, renderMatrix(results.readAll()));
 }
 if (cells.length === 0) say(`no cell has ${JSON.stringify(word)} in its name`);
 say(`${passed} passed, ${failed} failed`);
