@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { brotliCompressSync, brotliDecompressSync, constants } from "node:zlib";
-import { type Capture, parseCapture } from "./capture.ts";
+import { type Capture, parseCapture } from "@caraway/node";
 
 const archiveFile = new URL("../data/captures/captures.br", import.meta.url);
 
@@ -53,6 +53,11 @@ export interface ArchivedCapture {
   /** `PA-001`: PA is the source's proxy, PB the target's. */
   readonly name: string;
   readonly capture: Capture;
+}
+
+/** All bytes of one direction. */
+export function streamOf(capture: Capture, from: "client" | "server"): Uint8Array {
+  return Buffer.concat(capture.records.filter((r) => r.from === from).map((r) => r.bytes));
 }
 
 export function archivedCaptures(): readonly ArchivedCapture[] {

@@ -1,6 +1,7 @@
 // One captured connection taken apart: link stage, headers, messages and their sub-messages. It is
 // written from the wire's description alone, so that it can judge the code of core/channel too.
 
+import type { Capture } from "@caraway/node";
 import {
   ChannelType,
   CommonCapability,
@@ -15,7 +16,7 @@ import {
   subMessageListCodec,
   ticketSize,
 } from "@caraway/protocol";
-import { type Capture, streamOf } from "./capture.ts";
+import { streamOf } from "./capture-archive.ts";
 import type { ChannelName } from "./channel-codecs.ts";
 
 type LinkMess = ReturnType<typeof linkMessCodec.decode>;
