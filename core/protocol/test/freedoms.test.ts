@@ -97,6 +97,10 @@ const cases: Readonly<Record<string, () => void>> = {
     const bare = { connectionId: 0, channelType: 1, channelId: 0 };
     const none = linkMessCodec.encode({ ...bare, numCommonCaps: 0, numChannelCaps: 0, caps: [] });
     expect([...none.subarray(14)]).toEqual(u32(18));
+    const failed = { error: 1, pubKey: new Uint8Array(162), numCommonCaps: 0, numChannelCaps: 0 };
+    const reply = linkReplyCodec.encode({ ...failed, caps: [] });
+    expect([...reply.subarray(174)]).toEqual(u32(0));
+    expect(linkReplyCodec.decode(reply)).toEqual({ ...failed, caps: [] });
   },
 
   "Malformed UTF-8": () => {
