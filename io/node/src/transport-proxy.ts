@@ -3,6 +3,7 @@
 
 import { request } from "node:http";
 import type { Socket } from "node:net";
+import { rootCertificates } from "node:tls";
 import { CarawayError } from "@caraway/wire";
 import { describeFailure, printable, TransportError } from "./transport-failure.ts";
 import { dialTcp, guard, hostAndPort } from "./transport-socket.ts";
@@ -61,7 +62,7 @@ function decode(text: string): string {
 
 /**
  * Opens a tunnel to `host:port` through the proxy. An https proxy is verified by its host name
- * against `ca`, or Node's own list. Rejects with `TransportError` of kind `proxy` (`tls` and
+ * against `ca` and Node's own list. Rejects with `TransportError` of kind `proxy` (`tls` and
  * others where the proxy itself was not reached), or with the signal's reason.
  */
 export async function dialThroughProxy(
@@ -77,7 +78,8 @@ export async function dialThroughProxy(
     socket = await dialTcp(proxy.host, proxy.port, signal);
     if (proxy.scheme === "https") {
       const identity = { kind: "hostname", host: proxy.host } as const;
-      const options = ca === undefined ? {} : { ca };
+      // The given CA is the SPICE server's; a proxy may as well have a certificate of the web's.
+      const options = ca === undefined ? {} : { ca: [...rootCertificates, ca].join("\n") };
       socket = await secure(socket, proxy.host, identity, options, what, signal);
     }
   } catch (error) {
