@@ -62,8 +62,8 @@ function decode(text: string): string {
 
 /**
  * Opens a tunnel to `host:port` through the proxy. An https proxy is verified by its host name
- * against `ca` and Node's own list. Rejects with `TransportError` of kind `proxy` (`tls` and
- * others where the proxy itself was not reached), or with the signal's reason.
+ * against `ca` and Node's own list. Rejects with `TransportError` of kind `proxy`, or with the
+ * signal's reason.
  */
 export async function dialThroughProxy(
   proxy: HttpProxy,
