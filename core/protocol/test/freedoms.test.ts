@@ -3,7 +3,14 @@
 
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { displayCodec, linkMessCodec, mainCodec, RopDescriptor, StringFlag } from "../src/index.ts";
+import {
+  displayCodec,
+  linkMessCodec,
+  linkReplyCodec,
+  mainCodec,
+  RopDescriptor,
+  StringFlag,
+} from "../src/index.ts";
 
 const page = readFileSync(new URL("../../../docs/protocol/freedoms.md", import.meta.url), "utf8");
 const headings = [...page.matchAll(/^## (.*)$/gm)].map(([, heading]) => heading);

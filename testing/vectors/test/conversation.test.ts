@@ -1,5 +1,6 @@
 // What the captures do not hold: full headers and lists of sub-messages.
 
+import type { Capture } from "@caraway/node";
 import {
   CommonCapability,
   capabilityWords,
@@ -14,7 +15,7 @@ import {
   subMessageListCodec,
 } from "@caraway/protocol";
 import { expect, test } from "vitest";
-import { type Capture, dissect } from "../src/index.ts";
+import { dissect } from "../src/index.ts";
 
 const { SPICE_COMMON_CAP_PROTOCOL_AUTH_SELECTION, SPICE_COMMON_CAP_MINI_HEADER } = CommonCapability;
 
