@@ -15,8 +15,6 @@ export abstract class CarawayError extends Error {
 export type WireFault =
   /** Fewer bytes than the field needs. */
   | "TRUNCATED"
-  /** Bytes are left over behind the last field. */
-  | "TRAILING"
   /** A value that the field does not allow. */
   | "INVALID_VALUE"
   /** A count or size beyond the field's bound or beyond the bytes that are there. */

@@ -187,12 +187,20 @@ export function checkValue(subject: Subject, value: unknown, context: Context): 
   return bytes;
 }
 
-/** Any bytes give the same value or the same error in both implementations. */
+/**
+ * Any bytes give the same value or the same error in both implementations, and a value survives
+ * being sent on.
+ */
 export function checkBytes(subject: Subject, bytes: Uint8Array, context: Context): Outcome {
   const generated = outcomeOf(() => subject.decode(bytes, context));
   const interpreted = outcomeOf(() => decodeFields(subject.schema, bytes, context));
   demandSame(subject, "outcome", generated, interpreted);
-  if ("value" in generated) checkWeight(subject, generated.value, bytes.length);
+  if ("value" in generated) {
+    checkWeight(subject, generated.value, bytes.length);
+    // What can be taken can be sent on, and says the same then.
+    const again = subject.encode(generated.value, context);
+    demandSame(subject, "sent on", subject.decode(again, context), generated.value);
+  }
   return generated;
 }
 
