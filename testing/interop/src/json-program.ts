@@ -34,6 +34,10 @@ export class JsonProgram implements AsyncDisposable {
     this.#process.once("close", () => this.#notify());
   }
 
+  get pid(): number {
+    return this.#process.pid!;
+  }
+
   get isAlive(): boolean {
     return this.#process.exitCode === null && this.#process.signalCode === null;
   }
