@@ -255,7 +255,7 @@ export class ConversationTap {
     const headerSize = this.#miniHeader ? miniDataHeaderSize : dataHeaderSize;
     for (let frame = reader.next(); frame !== null; frame = reader.next()) {
       this.#findings.push({ type: "message", from, offset: direction.offset, frame });
-      direction.offset += headerSize + frame.body.length;
+      direction.offset += headerSize + frame.size;
     }
   }
 }

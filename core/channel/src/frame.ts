@@ -20,6 +20,8 @@ export interface Frame {
   readonly serial: bigint;
   readonly id: number;
   readonly body: Uint8Array;
+  /** Bytes behind the header, sub-messages included. */
+  readonly size: number;
   /** Handled in this order, before the message itself. */
   readonly subFrames: readonly SubFrame[];
 }
@@ -80,12 +82,11 @@ export class FrameReader {
     if (body === null) return null;
     this.#header = null;
     this.#nextSerial = header.serial + 1n;
-    return {
-      serial: header.serial,
-      id: header.type,
-      body,
-      subFrames: this.#subFrames(header, body),
-    };
+    const { serial, type: id, subList } = header;
+    const subFrames = this.#subFrames(header, body);
+    // Sub-messages stand behind the message's own body.
+    const ownBody = subList === 0 ? body : body.subarray(0, subList);
+    return { serial, id, body: ownBody, size: header.size, subFrames };
   }
 
   #readHeader() {

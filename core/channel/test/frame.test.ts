@@ -62,7 +62,8 @@ describe.each([true, false])("frames with mini header %s", (miniHeader) => {
         const writer = new FrameWriter(miniHeader, 1n);
         const frames = readAll(reader(miniHeader), join(...list.map((m) => writer.write(m))), cut);
         const expected = list.map((message, index) => {
-          return { ...message, serial: BigInt(index + 1), subFrames: [] };
+          const size = message.body.length;
+          return { ...message, size, serial: BigInt(index + 1), subFrames: [] };
         });
         expect(frames).toEqual(expected);
         expect(writer.nextSerial).toBe(BigInt(list.length + 1));
