@@ -88,6 +88,21 @@ export class CarawayClient implements AsyncDisposable {
     return { width, height, data };
   }
 
+  /**
+   * Looks until the picture equals the expected one or the time is over, and gives the last one: what the server has sent may still be on
+   * its way.
+   */
+  async pictureWhenEqual(expected: RgbImage, channel = 0, timeoutMs = 10_000): Promise<RgbImage> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      if (this.#faults.length > 0) throw this.#faults[0];
+      const picture = this.picture(channel);
+      if (compareImages(picture, expected).pixels === 0) return picture;
+      if (performance.now() > deadline) return picture;
+      await delay(20);
+    }
+  }
+
   close(): void {
     this.client.close();
   }

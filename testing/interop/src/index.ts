@@ -20,6 +20,7 @@ export {
   startDrawServer,
   surfaceToRgb,
 } from "./draw-server.ts";
+export { type DrawingSample, drawingSamples, sampleSize, withSample } from "./drawing-samples.ts";
 export { GtkClient, type GtkClientOptions, startGtkClient } from "./gtk-client.ts";
 export { ensureGuest, type Guest } from "./guest.ts";
 export { JsonProgram, type ProgramEvent } from "./json-program.ts";
