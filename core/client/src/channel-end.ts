@@ -115,6 +115,7 @@ export class ChannelEnd implements ConnectionOwner {
   readonly #work: WorkItem[] = [];
   #held: EncodedMessage[] = [];
   #paused = false;
+  #heard = false;
   #pumping = false;
 
   constructor(channel: ChannelId, wiring: Wiring, owner: ChannelOwner) {
@@ -126,6 +127,11 @@ export class ChannelEnd implements ConnectionOwner {
   /** The handler and its end know each other: set once, right after construction. */
   setHandler(handler: ChannelHandler): void {
     this.#handler = handler;
+  }
+
+  /** Whether the present server has said anything on it. */
+  get heard(): boolean {
+    return this.#heard;
   }
 
   get stateKind(): ChannelState["kind"] {
@@ -263,6 +269,7 @@ export class ChannelEnd implements ConnectionOwner {
       wire: { connection, reader, writer, capabilities: channelCapabilities },
     };
     this.#paused = true;
+    this.#heard = false;
   }
 
   /** Reads what came with the link, and all that follows. */
@@ -314,6 +321,7 @@ export class ChannelEnd implements ConnectionOwner {
     if (state.kind !== "open" && state.kind !== "awaiting-data") return false;
     const frame = state.wire.reader.next();
     if (frame === null) return false;
+    this.#heard = true;
     const { serial } = frame;
     for (const { id, body } of frame.subFrames) this.#work.push({ id, body, serial, last: false });
     this.#work.push({ id: frame.id, body: frame.body, serial, last: true });

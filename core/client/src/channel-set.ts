@@ -79,6 +79,14 @@ export class ChannelSet implements ChannelOwner, LinkOwner {
     return linking.map(({ end }) => end.channel);
   }
 
+  /** Whether a server is still making a display or cursor channel of a link. */
+  get settling(): boolean {
+    return [...this.#channels.values()].some(({ end, attempt }) => {
+      if (end.channel.name !== "display" && end.channel.name !== "cursor") return false;
+      return attempt?.active || (end.isOpen && !end.heard);
+    });
+  }
+
   end(channel: ChannelId): ChannelEnd | null {
     return this.#channels.get(channelLabel(channel))?.end ?? null;
   }

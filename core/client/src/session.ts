@@ -53,6 +53,9 @@ export type SessionInput =
 /** Channels of one session; a server that lists more is not one of ours. */
 const channelsMax = 64;
 
+/** How long `close` waits for channels that are only just being made. */
+const leaveWithinMs = 1000;
+
 const mainId: ChannelId = { name: "main", id: 0 };
 
 export class ClientSession
@@ -70,6 +73,8 @@ export class ClientSession
   #late: LateChannels | null = null;
   /** Late channels that are being linked, by label. */
   readonly #rebuilding = new Set<string>();
+  /** `close` was asked for; until then it may wait. */
+  #leaveBy: Instant | null = null;
   #ended = false;
 
   constructor(options: SessionOptions) {
@@ -110,6 +115,7 @@ export class ClientSession
         this.#channels.end({ name: "display", id: input.display })?.fail(input.error);
         break;
     }
+    if (this.#leaveBy !== null) this.#leave(this.#leaveBy);
   }
 
   poll(): SessionOutput | null {
@@ -123,6 +129,7 @@ export class ClientSession
       this.#migration?.deadline() ?? null,
       this.#reconnect?.deadline() ?? null,
       this.#late?.deadline() ?? null,
+      this.#leaveBy,
     ];
     const due = deadlines.filter((deadline) => deadline !== null);
     return due.length === 0 ? null : Math.min(...due);
@@ -152,7 +159,7 @@ export class ClientSession
         this.connectMain();
         break;
       case "close":
-        this.#end(null);
+        this.#leaveBy ??= this.#wiring.now + leaveWithinMs;
         break;
       case "input":
         this.#channels.inputs?.handle(command.input);
@@ -167,6 +174,14 @@ export class ClientSession
         this.#channels.preferCompression(command.compression);
         break;
     }
+  }
+
+  /**
+   * PEER: spice-server 0.15, and the VM with it, dies when a client leaves while its worker still
+   * makes a display or cursor channel of the link.
+   */
+  #leave(by: Instant): void {
+    if (!this.#channels.settling || this.#wiring.now >= by) this.#end(null);
   }
 
   #timeout(): void {
@@ -247,7 +262,7 @@ export class ClientSession
 
   channelsListed(listed: readonly ListedChannel[]): void {
     // Channels of the source do not begin any more, and the target is asked when all are over.
-    if (this.#migration?.phase === "switching") return;
+    if (this.#migration?.phase === "switching" || this.#leaveBy !== null) return;
     const wanted = listed
       .map(({ type, id }) => ({ name: channelNameOf(type), id }))
       .filter((channel): channel is ChannelId => {

@@ -174,9 +174,21 @@ describe("the end of a session", () => {
     const setting = connected();
     setting.world.command({ name: "close" });
     setting.world.command({ name: "close" });
-    setting.world.run();
+    setting.world.advance(1000);
     expectEnded(setting, null);
     expect(setting.source.labels).toEqual([]);
+  });
+
+  it("waits for a display that the server is still making, and not for long", () => {
+    const setting = connected();
+    const { world } = setting;
+    world.command({ name: "close" });
+    world.advance(999);
+    expect(world.endCode).toBeUndefined();
+    setting.source.channel("display 0").send("MARK", {});
+    setting.source.channel("cursor 0").send("RESET", {});
+    world.run();
+    expectEnded(setting, null);
   });
 
   it("comes with main, with the reason", () => {
@@ -192,7 +204,7 @@ describe("the end of a session", () => {
       setting.world.command({ name: "open" });
       for (let step = 0; step < count; step++) setting.world.steps[0]?.take();
       setting.world.command({ name: "close" });
-      setting.world.run();
+      setting.world.advance(1000);
       expectEnded(setting, null);
     }
   });

@@ -82,10 +82,9 @@ export class SpiceClient {
     this.#driver.feed({ type: "command", command });
   }
 
-  /** Ends the session and closes everything; `ended` is the last event. */
+  /** Ends the session, at once or in a moment, and closes everything; `ended` is the last event. */
   close(): void {
     this.command({ name: "close" });
-    this.#driver.close();
   }
 
   #take(output: SessionExtra): void {
