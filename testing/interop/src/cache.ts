@@ -3,7 +3,15 @@
 
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
@@ -53,15 +61,40 @@ export async function withLock<T>(name: string, work: () => Promise<T>): Promise
   }
 }
 
-/** The cached folder of that name; `make` fills a new one when there is none yet. A failed attempt leaves nothing behind. */
+const keptDays = 14;
+
+/** Whether the folder is there; if so, notes that it was used. */
+function isCached(directory: string): boolean {
+  if (!statSync(directory, { throwIfNoEntry: false })) return false;
+  const now = new Date();
+  utimesSync(directory, now, now);
+  return true;
+}
+
+/** Removes folders of the same kind (the name up to its hash) that nobody has used for two weeks. */
+function prune(name: string): void {
+  const kind = name.replace(/[^-]*$/, "");
+  for (const other of readdirSync(cacheDirectory())) {
+    if (!other.startsWith(kind) || other.endsWith(".lock")) continue;
+    const path = join(cacheDirectory(), other);
+    const ageMs = Date.now() - statSync(path).mtimeMs;
+    if (ageMs > keptDays * 24 * 3600_000) rmSync(path, { recursive: true, force: true });
+  }
+}
+
+/**
+ * The cached folder of that name; `make` fills a new one when there is none yet. Names end in a hash. A failed attempt leaves nothing
+ * behind.
+ */
 export async function cached(
   name: string,
   make: (directory: string) => Promise<void>,
 ): Promise<string> {
   const directory = join(cacheDirectory(), name);
-  if (statSync(directory, { throwIfNoEntry: false })) return directory;
+  if (isCached(directory)) return directory;
   return withLock(name, async () => {
-    if (statSync(directory, { throwIfNoEntry: false })) return directory;
+    if (isCached(directory)) return directory;
+    prune(name);
     const partial = `${directory}.partial`;
     rmSync(partial, { recursive: true, force: true });
     mkdirSync(partial);

@@ -1,6 +1,5 @@
 // A client of QEMU's machine protocol (QMP): commands with typed answers, and events as a log that can be awaited or iterated.
 
-import { once } from "node:events";
 import type { Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { connectUnix } from "./unix-socket.ts";
@@ -121,8 +120,10 @@ export class Qmp {
     const socket = await connectUnix(path, isAlive);
     const qmp = new Qmp(socket);
     const lines = createInterface({ input: socket });
-    const greeting = once(lines, "line");
-    await greeting;
+    await new Promise<void>((resolve, reject) => {
+      lines.once("line", () => resolve());
+      lines.once("close", () => reject(new QmpError("connect", "QEMU ended before its greeting")));
+    });
     lines.on("line", (line) => qmp.#receive(JSON.parse(line) as QmpMessage));
     await qmp.executeAny("qmp_capabilities");
     return qmp;
