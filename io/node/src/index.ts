@@ -1,6 +1,20 @@
 // Drivers for Node: the machines of the core with sockets, TLS, timers and crypto.
 
 export {
+  type Credentials,
+  type CredentialsRequest,
+  type CredentialsSource,
+  type Driver,
+  type DriverInput,
+  type DriverOutput,
+  type Picture,
+  type PictureEvent,
+  type Screen,
+  Screens,
+  type Transport,
+  type TransportListener,
+} from "@caraway/driver";
+export {
   type Capture,
   CaptureError,
   type CaptureRecord,
@@ -13,13 +27,8 @@ export * from "./drive.ts";
 export { inflate } from "./inflate.ts";
 export { decodeJpeg } from "./jpeg.ts";
 export { type Kernels, loadKernels } from "./kernels.ts";
-export type {
-  Credentials,
-  CredentialsRequest,
-  CredentialsSource,
-} from "./link-tasks.ts";
-export { type Picture, type Screen, Screens } from "./screens.ts";
-export { type PictureEvent, SpiceClient, type SpiceClientOptions } from "./spice-client.ts";
+export { nodePlatform } from "./platform.ts";
+export { SpiceClient, type SpiceClientOptions } from "./spice-client.ts";
 export { formatSpiceUri, parseSpiceUri, SpiceUriError } from "./spice-uri.ts";
 export * from "./transport.ts";
 export { TransportError } from "./transport-failure.ts";

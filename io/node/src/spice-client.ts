@@ -1,150 +1,25 @@
-// A whole client on Node: a session, its renderer, and the decoders, driven by sockets. What it
-// shows can be read at any time; nothing is drawn anywhere.
+// A whole client on Node: driven by sockets, with decoders that run at once.
 
-import {
-  type Decoders,
-  plainDecoders,
-  Renderer,
-  type RenderInput,
-  type RenderOutput,
-  runDecodeJob,
-} from "@caraway/canvas";
-import type { ConnectionKey, Sender } from "@caraway/channel";
-import {
-  ClientSession,
-  type RenderCommand,
-  type SessionCommand,
-  type SessionEvent,
-  type SessionInput,
-  type SessionOptions,
-  type SessionOutput,
-} from "@caraway/client";
+import { type Decoders, plainDecoders, runDecodeJob } from "@caraway/canvas";
 import { CodecError } from "@caraway/codecs";
+import { ClientDriver, type ClientDriverOptions } from "@caraway/driver";
 import { CarawayError } from "@caraway/wire";
-import { type Driver, type DriverInput, type DriverOutput, drive } from "./drive.ts";
 import { inflate } from "./inflate.ts";
 import { decodeJpeg } from "./jpeg.ts";
 import { loadKernels } from "./kernels.ts";
-import type { CredentialsSource } from "./link-tasks.ts";
-import { Screens } from "./screens.ts";
+import { nodePlatform } from "./platform.ts";
 import type { TransportOptions } from "./transport.ts";
 
-/** What a session says beside what the driver does for it. */
-type SessionExtra = Exclude<SessionOutput, DriverOutput>;
-type SessionFeed = Exclude<SessionInput, DriverInput>;
-
-/** What the renderer says that is of interest outside. */
-export type PictureEvent = Exclude<RenderOutput, { type: "applied" | "decode" | "failed" }>;
-
-export interface SpiceClientOptions {
-  readonly session: SessionOptions;
-  readonly credentials?: CredentialsSource;
+export interface SpiceClientOptions extends ClientDriverOptions {
   readonly transport?: TransportOptions;
-  readonly onEvent?: (event: SessionEvent) => void;
-  readonly onPicture?: (event: PictureEvent) => void;
-  /** Sees each drawing command on its way to the renderer. */
-  readonly onRender?: (command: RenderCommand) => void;
-  /** Sees the bytes of every connection. */
-  readonly onBytes?: (connection: ConnectionKey, from: Sender, bytes: Uint8Array) => void;
-  /** A fault in the program itself: everything is closed by then. Thrown when absent. */
-  readonly onFault?: (error: unknown) => void;
 }
 
-export class SpiceClient {
-  readonly renderer = new Renderer();
-  readonly screens = new Screens(this.renderer);
-  readonly #options: SpiceClientOptions;
-  readonly #driver: Driver<SessionFeed>;
-  readonly #decoders: Decoders = makeDecoders();
-  readonly #waiting: RenderInput[] = [];
-  #running = false;
-  #ended = false;
-
+export class SpiceClient extends ClientDriver {
   /** Begins to connect at once. */
   constructor(options: SpiceClientOptions) {
-    this.#options = options;
-    const session = new ClientSession(options.session);
-    this.#driver = drive<SessionFeed, SessionExtra>(session, {
-      ...(options.transport && { transport: options.transport }),
-      ...(options.credentials !== undefined && { credentials: options.credentials }),
-      ...(options.onFault && { onFault: options.onFault }),
-      ...(options.onBytes && { onBytes: options.onBytes }),
-      onOutput: (output) => this.#take(output),
-    });
-    this.command({ name: "open" });
-  }
-
-  get ended(): boolean {
-    return this.#ended;
-  }
-
-  command(command: SessionCommand): void {
-    this.#driver.feed({ type: "command", command });
-  }
-
-  /** Ends the session, at once or in a moment, and closes everything; `ended` is the last event. */
-  close(): void {
-    this.command({ name: "close" });
-  }
-
-  #take(output: SessionExtra): void {
-    if (output.type === "render") {
-      this.#render(output.command);
-      return;
-    }
-    if (output.event.name === "ended") {
-      this.#ended = true;
-      this.#driver.close();
-    }
-    this.#options.onEvent?.(output.event);
-  }
-
-  #render(command: RenderCommand): void {
-    this.#options.onRender?.(command);
-    const display = command.type === "reset" ? command.display : null;
-    const dropped = display === null ? 0 : this.renderer.pending(display);
-    this.#handle(command);
-    // The session counts an answer for each message, also for those that a reset drops.
-    for (let count = 0; display !== null && count < dropped; count++) {
-      this.#driver.feed({ type: "rendered", display });
-    }
-  }
-
-  /** One input, then drain; what comes meanwhile waits its turn. */
-  #handle(input: RenderInput): void {
-    this.#waiting.push(input);
-    if (this.#running) return;
-    this.#running = true;
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      this.renderer.handle(next);
-      for (let output = this.renderer.poll(); output !== null; output = this.renderer.poll()) {
-        this.#takePicture(output);
-      }
-    }
-    this.#running = false;
-  }
-
-  #takePicture(output: RenderOutput): void {
-    switch (output.type) {
-      case "applied":
-        this.#driver.feed({ type: "rendered", display: output.display });
-        break;
-      case "failed": {
-        const { display, error } = output;
-        this.#driver.feed({ type: "render-failed", display, error });
-        break;
-      }
-      case "decode": {
-        const { task, job } = output;
-        runDecodeJob(job, this.#decoders, (outcome) => {
-          this.#handle({ type: "decoded", task, outcome });
-        });
-        break;
-      }
-      default:
-        this.screens.note(output);
-        this.#options.onPicture?.(output);
-    }
+    const decoders = makeDecoders();
+    const platform = nodePlatform(options.transport);
+    super(platform, (job, done) => runDecodeJob(job, decoders, done), options);
   }
 }
 

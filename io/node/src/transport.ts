@@ -2,7 +2,8 @@
 // socket, a WebSocket, a proxy's tunnel. Whoever opens a transport owns it and closes it.
 
 import type { Socket } from "node:net";
-import type { Address, TlsIdentity, TransportFailure } from "@caraway/channel";
+import type { Address, TlsIdentity } from "@caraway/channel";
+import type { Transport, TransportListener } from "@caraway/driver";
 import { attachSocket, attachWebSocket, type ByteStream } from "./byte-stream.ts";
 import { TransportError } from "./transport-failure.ts";
 import { dialThroughProxy, type HttpProxy } from "./transport-proxy.ts";
@@ -16,27 +17,6 @@ export interface TransportOptions {
   readonly tls?: TlsOptions;
   /** Where TCP and WebSocket addresses are reached through; null or absent for none. */
   readonly proxy?: HttpProxy | null;
-}
-
-/** What a transport tells its owner; never called before `openTransport` has returned. */
-export interface TransportListener {
-  connected(): void;
-  received(bytes: Uint8Array): void;
-  /** Bytes that were written and not yet handed to the network, whenever that has changed. */
-  backlog(bytes: number): void;
-  /** The last call: the peer ended the connection (null), or it broke or never came to be. */
-  closed(failure: TransportFailure | null): void;
-}
-
-export interface Transport {
-  /** Takes over the bytes. Without effect unless connected. */
-  write(bytes: Uint8Array): void;
-  pause(): void;
-  resume(): void;
-  /** Ends the connection after what was written; the listener hears no more. */
-  close(): void;
-  /** Ends the connection at once; the listener hears no more. */
-  destroy(): void;
 }
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;

@@ -2,8 +2,9 @@ import { constants, generateKeyPairSync, privateDecrypt } from "node:crypto";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import type { Address, Instant, LinkTaskResult, Machine } from "@caraway/channel";
+import type { Driver, DriverInput, DriverOutput } from "@caraway/driver";
 import { afterEach, describe, expect, test } from "vitest";
-import { type Driver, type DriverInput, type DriverOutput, drive } from "../src/drive.ts";
+import { drive } from "../src/drive.ts";
 
 const cleanups: (() => void)[] = [];
 afterEach(() => {

@@ -6,9 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer as createTlsServer } from "node:tls";
 import type { Address, TlsIdentity, TransportFailure } from "@caraway/channel";
+import type { Transport } from "@caraway/driver";
 import { afterEach, describe, expect, test } from "vitest";
 import { WebSocketServer } from "ws";
-import { openTransport, type Transport, type TransportOptions } from "../src/transport.ts";
+import { openTransport, type TransportOptions } from "../src/transport.ts";
 import { ProxyUrlError, parseProxyUrl } from "../src/transport-proxy.ts";
 import { makeCertificate, UTF8 } from "./certificate.ts";
 

@@ -1,12 +1,10 @@
 // SCRAM (RFC 5802, RFC 7677) as a client: salted challenge and response that proves the password
 // to the server and then the server to us. No channel binding.
 
-import { createHash, createHmac, pbkdf2, timingSafeEqual } from "node:crypto";
-import { promisify } from "node:util";
-import { CarawayError } from "@caraway/wire";
+import { CarawayError, encodeUtf8 } from "@caraway/wire";
+import { decodeBase64, encodeBase64 } from "./base64.ts";
+import type { ScramCrypto, ScramHash } from "./platform.ts";
 import { prepareString } from "./sasl-prep.ts";
-
-export type ScramHash = "sha1" | "sha256" | "sha512";
 
 /** The exchange cannot go on. The message holds no secret. */
 export class ScramError extends CarawayError {
@@ -25,11 +23,9 @@ const MIN_ITERATIONS = 4_096;
 const MAX_ITERATIONS = 1_000_000;
 const NO_CHANNEL_BINDING = "n,,";
 
-const derive = promisify(pbkdf2);
-
 type State =
   | { readonly phase: "first" }
-  | { readonly phase: "proof"; readonly serverSignature: Buffer }
+  | { readonly phase: "proof"; readonly serverSignature: Uint8Array }
   | { readonly phase: "verified" }
   | { readonly phase: "broken" };
 
@@ -38,11 +34,19 @@ export class ScramClient {
   readonly #password: string;
   readonly #nonce: string;
   readonly #firstBare: string;
+  readonly #crypto: ScramCrypto;
   #state: State = { phase: "first" };
 
   /** `nonce` is printable ASCII without a comma, fresh for each exchange. */
-  constructor(hash: ScramHash, username: string, password: string, nonce: string) {
+  constructor(
+    hash: ScramHash,
+    username: string,
+    password: string,
+    nonce: string,
+    crypto: ScramCrypto,
+  ) {
     this.#hash = hash;
+    this.#crypto = crypto;
     this.#password = prepareString(password);
     this.#nonce = nonce;
     const name = prepareString(username).replaceAll("=", "=3D").replaceAll(",", "=2C");
@@ -91,41 +95,45 @@ export class ScramClient {
       const detail = `the server asks for ${count} iterations; ${MIN_ITERATIONS} to ${MAX_ITERATIONS} are accepted`;
       throw new ScramError("SCRAM_MALFORMED", detail);
     }
-    const size = createHash(this.#hash).digest().length;
-    const salted = await derive(
-      this.#password,
-      Buffer.from(salt, "base64"),
-      iterations,
-      size,
+    const salted = await this.#crypto.derive(
       this.#hash,
+      encodeUtf8(this.#password),
+      decodeBase64(salt),
+      iterations,
     );
-    const binding = Buffer.from(NO_CHANNEL_BINDING, "utf8").toString("base64");
-    const withoutProof = `c=${binding},r=${nonce}`;
+    const withoutProof = `c=${encodeBase64(encodeUtf8(NO_CHANNEL_BINDING))},r=${nonce}`;
     const exchange = `${this.#firstBare},${serverFirst},${withoutProof}`;
-    const clientKey = this.#hmac(salted, "Client Key");
-    const storedKey = createHash(this.#hash).update(clientKey).digest();
-    const proof = this.#hmac(storedKey, exchange).map((byte, index) => byte ^ clientKey[index]!);
-    const serverSignature = this.#hmac(this.#hmac(salted, "Server Key"), exchange);
-    this.#state = { phase: "proof", serverSignature };
-    return `${withoutProof},p=${Buffer.from(proof).toString("base64")}`;
+    const clientKey = await this.#hmac(salted, "Client Key");
+    const storedKey = await this.#crypto.digest(this.#hash, clientKey);
+    const signature = await this.#hmac(storedKey, exchange);
+    const proof = signature.map((byte, index) => byte ^ clientKey[index]!);
+    const serverKey = await this.#hmac(salted, "Server Key");
+    this.#state = { phase: "proof", serverSignature: await this.#hmac(serverKey, exchange) };
+    return `${withoutProof},p=${encodeBase64(proof)}`;
   }
 
-  #verify(serverFinal: string, expected: Buffer): void {
+  #verify(serverFinal: string, expected: Uint8Array): void {
     refuseError(serverFinal);
     const match = /^v=([A-Za-z0-9+/]+={0,2})(?:,.*)?$/.exec(serverFinal);
     if (match === null) {
       throw new ScramError("SCRAM_MALFORMED", "the server's last SCRAM message is malformed");
     }
-    const actual = Buffer.from(match[1] ?? "", "base64");
-    if (actual.length !== expected.length || !timingSafeEqual(actual, expected)) {
+    if (!isEqual(decodeBase64(match[1] ?? ""), expected)) {
       throw new ScramError("SCRAM_PROOF", "the server did not prove that it knows the password");
     }
     this.#state = { phase: "verified" };
   }
 
-  #hmac(key: Buffer, text: string): Buffer {
-    return createHmac(this.#hash, key).update(text, "utf8").digest();
+  #hmac(key: Uint8Array, text: string): Promise<Uint8Array> {
+    return this.#crypto.hmac(this.#hash, key, encodeUtf8(text));
   }
+}
+
+/** Takes the same time wherever the two differ. */
+function isEqual(actual: Uint8Array, expected: Uint8Array): boolean {
+  let difference = actual.length ^ expected.length;
+  for (let at = 0; at < expected.length; at++) difference |= (actual[at] ?? 0) ^ expected[at]!;
+  return difference === 0;
 }
 
 function refuseError(message: string): void {

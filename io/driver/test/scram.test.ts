@@ -1,8 +1,13 @@
 import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import { linkCrypto } from "../../node/src/link-crypto.ts";
+import type { ScramHash } from "../src/platform.ts";
 import { chooseMechanism, SaslClient } from "../src/sasl.ts";
 import { prepareString, SaslPrepError } from "../src/sasl-prep.ts";
-import { ScramClient, type ScramHash } from "../src/scram.ts";
+import { ScramClient } from "../src/scram.ts";
+
+const { scram } = linkCrypto;
+if (scram === null) throw new Error("Node has SCRAM");
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (data: Uint8Array | null): string | null =>
@@ -60,7 +65,7 @@ function serverMessages(
 describe("SCRAM", () => {
   for (const vector of published) {
     test(`answers the published ${vector.hash} exchange byte for byte`, async () => {
-      const client = new ScramClient(vector.hash, "user", "pencil", vector.nonce);
+      const client = new ScramClient(vector.hash, "user", "pencil", vector.nonce, scram);
       expect(client.first()).toBe(`n,,n=user,r=${vector.nonce}`);
       expect(await client.answer(vector.serverFirst)).toBe(vector.clientFinal);
       expect(client.verified).toBe(false);
@@ -69,7 +74,7 @@ describe("SCRAM", () => {
     });
 
     test(`rejects a server of ${vector.hash} that cannot prove itself`, async () => {
-      const client = new ScramClient(vector.hash, "user", "pencil", vector.nonce);
+      const client = new ScramClient(vector.hash, "user", "pencil", vector.nonce, scram);
       await client.answer(vector.serverFirst);
       const forged = `v=${Buffer.alloc(vector.hash === "sha1" ? 20 : 32).toString("base64")}`;
       await expect(client.answer(forged)).rejects.toMatchObject({ code: "SCRAM_PROOF" });
@@ -78,7 +83,7 @@ describe("SCRAM", () => {
   }
 
   test("convinces a server that computes SHA-512 by the RFC's formulas", async () => {
-    const client = new ScramClient("sha512", "user", "pencil", "clientnonce");
+    const client = new ScramClient("sha512", "user", "pencil", "clientnonce", scram);
     const server = serverMessages("sha512", "pencil", client.first());
     const proof = await client.answer(server.first);
     const final = server.finalFor(proof ?? "");
@@ -88,7 +93,7 @@ describe("SCRAM", () => {
   });
 
   test("escapes commas and equals signs in the user name", () => {
-    const client = new ScramClient("sha1", "a=b,c", "x", "nonce");
+    const client = new ScramClient("sha1", "a=b,c", "x", "nonce", scram);
     expect(client.first()).toBe("n,,n=a=3Db=2Cc,r=nonce");
   });
 
@@ -109,7 +114,7 @@ describe("SCRAM", () => {
     ["nonsense", "hello", "SCRAM_MALFORMED"],
     ["an error", "e=unknown-user", "SCRAM_REFUSED"],
   ])("stops at %s", async (_what, message, code) => {
-    const client = new ScramClient("sha1", "user", "pencil", "nonce");
+    const client = new ScramClient("sha1", "user", "pencil", "nonce", scram);
     await expect(client.answer(message)).rejects.toMatchObject({ code });
     // Nothing can be said after a fault.
     await expect(client.answer(message)).rejects.toMatchObject({ code: "SCRAM_MALFORMED" });
@@ -131,14 +136,24 @@ describe("the SASL client", () => {
   test("sends a password in clear only where nobody listens", () => {
     expect(chooseMechanism("PLAIN", true)).toBe("PLAIN");
     expect(chooseMechanism("PLAIN", false)).toBeNull();
-    const { client, result } = SaslClient.start("PLAIN", credentials, false);
+    const { client, result } = SaslClient.start("PLAIN", credentials, false, linkCrypto);
     expect(client).toBeNull();
     expect(result).toMatchObject({ kind: "failed", code: "NO_MECHANISM" });
     expect((result as { detail: string }).detail).toContain("use TLS or a unix socket");
   });
 
+  test("never sends a password in clear because the platform has no SCRAM", () => {
+    expect(chooseMechanism("PLAIN,SCRAM-SHA-256", false, false)).toBeNull();
+    expect(chooseMechanism("PLAIN,SCRAM-SHA-256", true, false)).toBe("PLAIN");
+    const { result } = SaslClient.start("SCRAM-SHA-256", credentials, false, {
+      ...linkCrypto,
+      scram: null,
+    });
+    expect((result as { detail: string }).detail).toContain("open it over https");
+  });
+
   test("speaks PLAIN in one message", async () => {
-    const { client, result } = SaslClient.start("PLAIN", credentials, true);
+    const { client, result } = SaslClient.start("PLAIN", credentials, true, linkCrypto);
     expect(result).toMatchObject({ kind: "sasl-start", mechanism: "PLAIN" });
     expect(text((result as { data: Uint8Array }).data)).toBe("\0user\0pencil");
     expect(await client?.step(new Uint8Array(0), true)).toEqual({ kind: "sasl-step", data: null });
@@ -147,7 +162,13 @@ describe("the SASL client", () => {
   test("accepts the server's proof with the completion or before it", async () => {
     const vector = published[1]!;
     for (const completeWithProof of [true, false]) {
-      const { client } = SaslClient.start("SCRAM-SHA-256", credentials, false, vector.nonce);
+      const { client } = SaslClient.start(
+        "SCRAM-SHA-256",
+        credentials,
+        false,
+        linkCrypto,
+        vector.nonce,
+      );
       const proof = await client?.step(bytes(vector.serverFirst), false);
       expect(proof?.kind === "sasl-step" && text(proof.data)).toBe(vector.clientFinal);
       const last = await client?.step(bytes(vector.serverFinal), completeWithProof);
@@ -162,13 +183,13 @@ describe("the SASL client", () => {
   });
 
   test("does not take a completion for a proof", async () => {
-    const { client } = SaslClient.start("SCRAM-SHA-256", credentials, false);
+    const { client } = SaslClient.start("SCRAM-SHA-256", credentials, false, linkCrypto);
     expect(await client?.step(new Uint8Array(0), true)).toMatchObject({ code: "SERVER_PROOF" });
   });
 
   test("uses a fresh nonce for each exchange", () => {
-    const first = SaslClient.start("SCRAM-SHA-1", credentials, false).result;
-    const second = SaslClient.start("SCRAM-SHA-1", credentials, false).result;
+    const first = SaslClient.start("SCRAM-SHA-1", credentials, false, linkCrypto).result;
+    const second = SaslClient.start("SCRAM-SHA-1", credentials, false, linkCrypto).result;
     expect(first).not.toEqual(second);
   });
 });

@@ -2,6 +2,7 @@
 // gives when they are needed. Passwords never leave this file except encrypted or over SASL.
 
 import type { Address, ConnectionKey, LinkTask, LinkTaskResult } from "@caraway/channel";
+import type { LinkCrypto } from "./platform.ts";
 import { SaslClient } from "./sasl.ts";
 import { encryptTicket } from "./ticket.ts";
 
@@ -31,10 +32,12 @@ export interface LinkedConnection {
 
 export class LinkTasks {
   readonly #source: CredentialsSource;
+  readonly #crypto: LinkCrypto;
   readonly #exchanges = new Map<ConnectionKey, SaslClient>();
 
-  constructor(source: CredentialsSource) {
+  constructor(source: CredentialsSource, crypto: LinkCrypto) {
     this.#source = source;
+    this.#crypto = crypto;
   }
 
   /** Never rejects for a reason of the peer's; a fault of the embedder's callback is a failure too. */
@@ -61,7 +64,7 @@ export class LinkTasks {
       case "ticket": {
         const credentials = await this.#ask("ticket", connection);
         if (credentials === null) return noCredentials("no password was given");
-        return encryptTicket(credentials.password, task.publicKey);
+        return await encryptTicket(credentials.password, task.publicKey, this.#crypto);
       }
       case "sasl-start": {
         const credentials = await this.#ask("sasl", connection);
@@ -74,6 +77,7 @@ export class LinkTasks {
           task.mechanisms,
           { username, password },
           connection.isPrivate,
+          this.#crypto,
         );
         if (started.client !== null) this.#exchanges.set(task.connection, started.client);
         return started.result;

@@ -1,10 +1,12 @@
 // SASL as a client: chooses the strongest common mechanism and answers the server's steps. One
 // exchange per connection. Mechanisms are PLAIN, only where nobody can listen, and SCRAM.
 
-import { randomBytes } from "node:crypto";
 import type { LinkTaskResult } from "@caraway/channel";
+import { decodeUtf8, encodeUtf8 } from "@caraway/wire";
+import { encodeBase64 } from "./base64.ts";
+import type { LinkCrypto, ScramCrypto, ScramHash } from "./platform.ts";
 import { prepareString, SaslPrepError } from "./sasl-prep.ts";
-import { ScramClient, ScramError, type ScramHash } from "./scram.ts";
+import { ScramClient, ScramError } from "./scram.ts";
 
 export interface SaslCredentials {
   readonly username: string;
@@ -22,10 +24,14 @@ const scramHashes: Readonly<Record<Exclude<Mechanism, "PLAIN">, ScramHash>> = {
 const byStrength: readonly Mechanism[] = ["SCRAM-SHA-512", "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"];
 
 /** The strongest of the server's mechanisms that may be used here, or null. */
-export function chooseMechanism(offered: string, isPrivate: boolean): Mechanism | null {
+export function chooseMechanism(
+  offered: string,
+  isPrivate: boolean,
+  hasScram = true,
+): Mechanism | null {
   const names = new Set(offered.split(/[\s,]+/).map((name) => name.toUpperCase()));
   for (const mechanism of byStrength) {
-    if (names.has(mechanism) && (mechanism !== "PLAIN" || isPrivate)) return mechanism;
+    if (names.has(mechanism) && (mechanism === "PLAIN" ? isPrivate : hasScram)) return mechanism;
   }
   return null;
 }
@@ -42,37 +48,44 @@ export class SaslClient {
   readonly #scram: ScramClient | null;
   readonly #start: LinkTaskResult & { kind: "sasl-start" };
 
-  private constructor(mechanism: Mechanism, credentials: SaslCredentials, nonce: string) {
+  private constructor(
+    mechanism: Mechanism,
+    credentials: SaslCredentials,
+    crypto: ScramCrypto | null,
+    nonce: string,
+  ) {
     const { username, password } = credentials;
-    if (mechanism === "PLAIN") {
+    if (mechanism === "PLAIN" || crypto === null) {
       this.#scram = null;
       const text = `\0${prepareString(username)}\0${prepareString(password)}`;
-      this.#start = { kind: "sasl-start", mechanism, data: encode(text) };
+      this.#start = { kind: "sasl-start", mechanism: "PLAIN", data: encodeUtf8(text) };
     } else {
-      this.#scram = new ScramClient(scramHashes[mechanism], username, password, nonce);
-      this.#start = { kind: "sasl-start", mechanism, data: encode(this.#scram.first()) };
+      this.#scram = new ScramClient(scramHashes[mechanism], username, password, nonce, crypto);
+      this.#start = { kind: "sasl-start", mechanism, data: encodeUtf8(this.#scram.first()) };
     }
   }
 
   /**
    * `offered` is the server's list; `isPrivate` tells that the connection is TLS or a unix
-   * socket. Gives the client and what to send, or the failure.
+   * socket. Gives the client and what to send, or the failure. The nonce is the caller's business
+   * in tests only.
    */
   static start(
     offered: string,
     credentials: SaslCredentials,
     isPrivate: boolean,
-    nonce = randomBytes(18).toString("base64"),
+    crypto: LinkCrypto,
+    nonce = encodeBase64(crypto.randomBytes(18)),
   ): { client: SaslClient | null; result: LinkTaskResult } {
-    const mechanism = chooseMechanism(offered, isPrivate);
+    const mechanism = chooseMechanism(offered, isPrivate, crypto.scram !== null);
     if (mechanism === null) {
-      const advice = isPrivate ? "" : "; over plain TCP there is none: use TLS or a unix socket";
+      const advice = adviceFor(isPrivate, crypto.scram !== null);
       const list = offered.replace(/[^A-Za-z0-9_,-]/g, " ").slice(0, 200);
       const detail = `no common SASL mechanism, the server offers ${list || "none"}${advice}`;
       return { client: null, result: failed("NO_MECHANISM", detail) };
     }
     try {
-      const client = new SaslClient(mechanism, credentials, nonce);
+      const client = new SaslClient(mechanism, credentials, crypto.scram, nonce);
       return { client, result: client.#start };
     } catch (error) {
       if (!(error instanceof SaslPrepError)) throw error;
@@ -90,11 +103,11 @@ export class SaslClient {
     }
     try {
       let answer: string | null = null;
-      if (data.length > 0) answer = await scram.answer(Buffer.from(data).toString("utf8"));
+      if (data.length > 0) answer = await scram.answer(decodeUtf8(data));
       if (complete && !scram.verified) {
         return failed("SERVER_PROOF", "the server ended the exchange without proving itself");
       }
-      return { kind: "sasl-step", data: answer === null ? null : encode(answer) };
+      return { kind: "sasl-step", data: answer === null ? null : encodeUtf8(answer) };
     } catch (error) {
       if (!(error instanceof ScramError)) throw error;
       const code = error.code === "SCRAM_REFUSED" ? "NO_CREDENTIALS" : "SERVER_PROOF";
@@ -103,6 +116,8 @@ export class SaslClient {
   }
 }
 
-function encode(text: string): Uint8Array {
-  return new Uint8Array(Buffer.from(text, "utf8"));
+function adviceFor(isPrivate: boolean, hasScram: boolean): string {
+  if (isPrivate) return "";
+  if (hasScram) return "; over plain TCP there is none: use TLS or a unix socket";
+  return "; this page cannot prove a password without sending it: open it over https";
 }

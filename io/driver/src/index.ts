@@ -1,0 +1,19 @@
+// What every driver shares, whatever it runs on.
+
+export {
+  ClientDriver,
+  type ClientDriverOptions,
+  type DecodeImage,
+  type PictureEvent,
+} from "./client-driver.ts";
+export * from "./drive.ts";
+export type { Credentials, CredentialsRequest, CredentialsSource } from "./link-tasks.ts";
+export type {
+  LinkCrypto,
+  Platform,
+  ScramCrypto,
+  ScramHash,
+  Transport,
+  TransportListener,
+} from "./platform.ts";
+export { type Picture, type Screen, Screens } from "./screens.ts";
