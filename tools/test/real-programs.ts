@@ -6,7 +6,6 @@ import { ensureGuest, ensurePackages, ensureSavedVm } from "../../testing/intero
 const packages = [
   // The virtual machine.
   "qemu-system-x86",
-  "qemu-utils",
   // The guest's builder.
   "mmdebstrap",
   "squashfs-tools",
@@ -20,6 +19,9 @@ const packages = [
   "libspice-client-glib-2.0-dev",
   "libspice-protocol-dev",
   "pkg-config",
+  // The reference server as a library.
+  "libspice-server-dev",
+  "libglib2.0-dev",
   // Certificates and users for TLS and SASL.
   "openssl",
   "sasl2-bin",

@@ -69,7 +69,7 @@ let version: Promise<string> | undefined;
 
 /** Installs QEMU when needed; gives its version line, Debian revision included. */
 export function ensureQemu(): Promise<string> {
-  version ??= ensurePackages(["qemu-system-x86", "qemu-utils"]).then(async () => {
+  version ??= ensurePackages(["qemu-system-x86"]).then(async () => {
     const printed = await runProgram(program, ["-version"]);
     return printed.split("\n")[0]!;
   });
