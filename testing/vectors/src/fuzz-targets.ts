@@ -3,5 +3,10 @@
 import { codecTargets } from "./codec-targets.ts";
 import type { FuzzTarget } from "./fuzz-target.ts";
 import { protocolTargets } from "./protocol-targets.ts";
+import { sessionTargets } from "./session-targets.ts";
 
-export const fuzzTargets: readonly FuzzTarget[] = [...protocolTargets, ...codecTargets];
+export const fuzzTargets: readonly FuzzTarget[] = [
+  ...protocolTargets,
+  ...codecTargets,
+  ...sessionTargets,
+];
