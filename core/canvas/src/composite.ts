@@ -14,16 +14,17 @@ import { fetchPixel, storePixel } from "./convert.ts";
 import { sampleFloatRow } from "./float-sampler.ts";
 import { leavesUnusedAlpha, needsFloat, Operator, reduceOperator } from "./operator.ts";
 import type { Pixmap } from "./pixmap.ts";
+import { type PlacedPicture, placedBox } from "./placed-picture.ts";
 import { eachBox, type Region } from "./region.ts";
-import { canSample, coversOpaquely, type Picture, sampleRow } from "./sampler.ts";
+import {
+  canSample,
+  coversOpaquely,
+  isOpaqueEverywhere,
+  type Picture,
+  sampleRow,
+  withUnusedByte,
+} from "./sampler.ts";
 import { identity } from "./transform.ts";
-
-/** A picture, and which of its points (before its transform) lies on the destination's (0, 0). */
-export interface PlacedPicture {
-  readonly picture: Picture;
-  readonly x: number;
-  readonly y: number;
-}
 
 export interface Composition {
   readonly operator: number;
@@ -37,25 +38,26 @@ export interface Composition {
 
 /** Draws within the region. Neither picture may be made of the destination's own pixels. */
 export function composite(dest: Pixmap, region: Region, composition: Composition): void {
-  const { source, extents } = composition;
+  const { source, extents, componentAlpha } = composition;
   const sourceBox = placedBox(source, extents);
   if (!canSample(source.picture, sourceBox)) return;
-  const mask = composition.mask;
   let isOpaque = coversOpaquely(source.picture, sourceBox);
+  let { mask } = composition;
   if (mask !== null) {
     const maskBox = placedBox(mask, extents);
     if (!canSample(mask.picture, maskBox)) return;
-    isOpaque &&= !composition.componentAlpha && coversOpaquely(mask.picture, maskBox);
+    isOpaque &&= !componentAlpha && coversOpaquely(mask.picture, maskBox);
+    if (!componentAlpha && isOpaqueEverywhere(mask.picture)) mask = null;
   }
   const operator = reduceOperator(composition.operator, isOpaque);
   if (operator === Operator.DST) return;
-  const reduced = { ...composition, operator };
+  const replaces = operator === Operator.SRC && mask === null && dest.format === "x8r8g8b8";
+  const picture = replaces
+    ? withUnusedByte(source.picture, sourceBox, composition.mask !== null)
+    : source.picture;
+  const reduced = { ...composition, operator, source: { ...source, picture }, mask };
   if (needsFloat(operator)) compositeFloat(dest, region, reduced);
   else compositeBytes(dest, region, reduced);
-}
-
-function placedBox({ x, y }: PlacedPicture, box: Box): Box {
-  return { left: box.left + x, top: box.top + y, right: box.right + x, bottom: box.bottom + y };
 }
 
 function compositeBytes(dest: Pixmap, region: Region, composition: Composition): void {
@@ -115,14 +117,21 @@ function fetchRow(dest: Pixmap, at: number, row: Uint32Array, count: number): vo
 }
 
 function storeRow(dest: Pixmap, at: number, row: Uint32Array, count: number): void {
-  for (let i = 0; i < count; i++) dest.pixels[at + i] = storePixel(dest.format, row[i]!);
+  const mask = usedBits(dest);
+  for (let i = 0; i < count; i++) dest.pixels[at + i] = storePixel(dest.format, row[i]! & mask);
+}
+
+/** Operators that look at the destination's alpha clear the unused byte of 32_xRGB. */
+function usedBits(dest: Pixmap): number {
+  return dest.format === "x8r8g8b8" ? 0xffffff : 0xffffffff;
 }
 
 function storeFloatRow(dest: Pixmap, at: number, row: Float32Array, count: number): void {
+  const mask = usedBits(dest);
   for (let i = 0; i < count; i++) {
     let color = 0;
     for (let c = 0; c < 4; c++) color = (color << 8) | toByte(row[4 * i + c]!);
-    dest.pixels[at + i] = storePixel(dest.format, color >>> 0);
+    dest.pixels[at + i] = storePixel(dest.format, color & mask);
   }
 }
 

@@ -22,13 +22,12 @@ export function fetchPixel(format: PixelFormat, value: number): number {
   }
 }
 
-/** `0xAARRGGBB` as one raw pixel; the high byte of `x8r8g8b8` becomes 0. */
+/** `0xAARRGGBB` as one raw pixel. The alpha stays behind in the unused byte of `x8r8g8b8`. */
 export function storePixel(format: PixelFormat, color: number): number {
   switch (format) {
     case "a8r8g8b8":
-      return color;
     case "x8r8g8b8":
-      return color & 0xffffff;
+      return color;
     case "r5g6b5":
       return ((color >>> 8) & 0xf800) | ((color >>> 5) & 0x07e0) | ((color >>> 3) & 0x001f);
     case "x1r5g5b5":

@@ -13,7 +13,7 @@ import type { Box } from "./box.ts";
 import { CanvasError } from "./canvas-error.ts";
 import { type DrawMessage, draw, isDrawMessage } from "./draw.ts";
 import type { ImageCache } from "./image-cache.ts";
-import { type ImageStores, isReady, loadImage } from "./image-loader.ts";
+import { areReady, type ImageStores, loadImage } from "./image-loader.ts";
 import { planFrame, planImages, type Slot } from "./image-slot.ts";
 import type { LoadedImage, WireImage } from "./loaded-image.ts";
 import { PaletteCache } from "./palette-cache.ts";
@@ -97,7 +97,7 @@ export class DisplayRenderer {
   /** Whether the first message of the queue has all its images. */
   canApply(): boolean {
     const command = this.#queue.at(0);
-    return command?.slots.every((slot) => isReady(slot, this.#cache)) ?? false;
+    return command !== undefined && areReady(command.slots, this.#cache);
   }
 
   /**

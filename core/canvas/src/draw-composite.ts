@@ -3,11 +3,12 @@
 import { AlphaFlag, CompositeFlag } from "@caraway/protocol";
 import { type Box, intersect, isEmpty, isSameSize } from "./box.ts";
 import { CanvasError } from "./canvas-error.ts";
-import { composite, type PlacedPicture } from "./composite.ts";
+import { composite } from "./composite.ts";
 import type { Body } from "./draw-copy.ts";
 import { type ImageLookup, type LoadedImage, rawPixels } from "./loaded-image.ts";
 import { Operator, operatorCount } from "./operator.ts";
 import { asFormat, copyPixmap, type Pixmap } from "./pixmap.ts";
+import type { PlacedPicture } from "./placed-picture.ts";
 import { fillRegion } from "./raster.ts";
 import { boxRegion, type Region, regionExtents } from "./region.ts";
 import { Rop } from "./rop.ts";

@@ -3,12 +3,13 @@
 import { BrushType, RopDescriptor, StringFlag } from "@caraway/protocol";
 import { type Box, intersect, isEmpty } from "./box.ts";
 import { drawBrush, type WireBrush } from "./brush.ts";
-import { composite, type PlacedPicture } from "./composite.ts";
+import { composite } from "./composite.ts";
 import { clearUnusedAlpha, solidPicture } from "./draw-composite.ts";
 import type { Body } from "./draw-copy.ts";
 import { type ImageLookup, rawPixels } from "./loaded-image.ts";
 import { Operator } from "./operator.ts";
 import { copyPixmap, type Pixmap, pixelDepth } from "./pixmap.ts";
+import type { PlacedPicture } from "./placed-picture.ts";
 import { intersectRegion, type Region, regionExtents } from "./region.ts";
 import { Rop } from "./rop.ts";
 import { maxPictureSide } from "./sampler.ts";

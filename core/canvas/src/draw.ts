@@ -104,19 +104,22 @@ function visibleRegion(
 ): Region {
   const bounds = { left: 0, top: 0, right: dest.width, bottom: dest.height };
   const region = clipRegion(box, bounds, clip);
-  return "mask" in message.body ? withMask(region, message.body.mask, box, images) : region;
+  return "mask" in message.body ? withMask(region, message.body.mask, box, dest, images) : region;
 }
 
 function withMask(
   region: Region,
   mask: Infer<typeof QMask>,
   box: Box,
+  dest: Pixmap,
   images: ImageLookup,
 ): Region {
   if (mask.bitmap === null) return region;
   const { pixmap } = images(mask.bitmap);
+  const bits = pixmap.pixels as Uint8Array;
   return maskRegion(region, {
-    bits: pixmap.pixels as Uint8Array,
+    // A surface may be its own mask, as it was before.
+    bits: bits === dest.pixels ? bits.slice() : bits,
     width: pixmap.width,
     height: pixmap.height,
     left: box.left - mask.pos.x,

@@ -3,8 +3,16 @@
 
 import type { Box } from "./box.ts";
 import { fetchPixel } from "./convert.ts";
-import type { Pixmap } from "./pixmap.ts";
-import { fitsFixed, isIdentity, mapCentreX, mapCentreY, type Transform } from "./transform.ts";
+import type { PixelFormat, Pixmap } from "./pixmap.ts";
+import {
+  fitsFixed,
+  fixedOne,
+  isIdentity,
+  keepsCentres,
+  mapCentreX,
+  mapCentreY,
+  type Transform,
+} from "./transform.ts";
 
 export type Filter = "nearest" | "bilinear";
 export type Repeat = "none" | "normal" | "pad" | "reflect";
@@ -42,26 +50,60 @@ export function canSample(picture: Picture, box: Box): boolean {
   return true;
 }
 
+/** Whether the picture has no alpha, and repeats, so that there are no pixels beside it. */
+export function isOpaqueEverywhere({ pixmap, repeat }: Picture): boolean {
+  return repeat !== "none" && isOpaqueFormat(pixmap.format);
+}
+
+function isOpaqueFormat(format: PixelFormat): boolean {
+  return format === "x8r8g8b8" || format === "r5g6b5" || format === "x1r5g5b5";
+}
+
 /**
  * Whether every pixel read for `box` is opaque, as the reference finds out: pictures without alpha
  * are, where the filter reads no point outside or the picture repeats.
  */
 export function coversOpaquely(picture: Picture, box: Box): boolean {
-  const { pixmap, transform, filter, repeat } = picture;
-  switch (pixmap.format) {
-    case "a8r8g8b8":
-    case "a8":
-    case "a1":
-      return false;
-  }
-  if (repeat !== "none") return true;
+  const { pixmap, transform } = picture;
+  if (isOpaqueEverywhere(picture)) return true;
+  if (!isOpaqueFormat(pixmap.format)) return false;
   if (isIdentity(transform)) {
     const { left, top, right, bottom } = box;
     if (left >= 0 && top >= 0 && right <= pixmap.width && bottom <= pixmap.height) return true;
   }
-  const isNearest = filter === "nearest" || isIdentity(transform);
+  return readsInside(picture, box);
+}
+
+/** Whether the filter reads no point outside the picture. */
+function readsInside(picture: Picture, box: Box): boolean {
+  const { transform, filter } = picture;
+  const isNearest = filter === "nearest" || isIdentity(transform) || keepsCentres(transform);
   if (isNearest && isInside(picture, box, 1, -1)) return true;
   return filter === "bilinear" && isInside(picture, box, half, half);
+}
+
+/**
+ * When 32_xRGB pixels replace others, the reference takes some short cuts that carry the unused
+ * byte along, and smooth it like the others. Elsewhere it counts as 255. Returns the picture to be
+ * read: where a short cut is taken, one whose pixels have alpha.
+ *
+ * @param hasMask Whether there is a mask, be it one that changes nothing.
+ */
+export function withUnusedByte(picture: Picture, box: Box, hasMask: boolean): Picture {
+  const { pixmap, transform, filter, repeat } = picture;
+  const isOneColor = pixmap.width === 1 && pixmap.height === 1 && repeat !== "none";
+  if (pixmap.format !== "x8r8g8b8" || isOneColor) return picture;
+  const { xx, xy, yx, yy } = transform;
+  let isShort: boolean;
+  if (isIdentity(transform)) {
+    isShort = (repeat === "normal" && !hasMask) || isInside(picture, box, 1, -1);
+  } else if (xy === 0 && yx === 0) {
+    isShort = (xx > 0 && repeat !== "reflect") || readsInside(picture, box);
+  } else {
+    const isTurned = xx === 0 && yy === 0 && Math.abs(xy) === fixedOne && yx === -xy;
+    isShort = isTurned && filter === "nearest" && isInside(picture, box, 1, -1);
+  }
+  return isShort ? { ...picture, pixmap: { ...pixmap, format: "a8r8g8b8" } } : picture;
 }
 
 /** Whether the corners of the box fall inside the picture, with margins in 1/65536 pixel. */

@@ -1,12 +1,12 @@
 // Scaled copies: a part of a picture stretched over a box, then combined with the destination.
 
 import type { Box } from "./box.ts";
-import type { PlacedPicture } from "./composite.ts";
 import { storePixel } from "./convert.ts";
 import { type PixelFormat, type Pixmap, pixelMask } from "./pixmap.ts";
+import { type PlacedPicture, placedBox } from "./placed-picture.ts";
 import { eachBox, type Region, regionExtents } from "./region.ts";
 import { combinePixels, Rop } from "./rop.ts";
-import { canSample, type Filter, sampleRow } from "./sampler.ts";
+import { canSample, type Filter, sampleRow, withUnusedByte } from "./sampler.ts";
 import { scaleTransform } from "./transform.ts";
 
 /** Raw pixels of a stretched picture: `count` from (x, y) of the destination on. */
@@ -58,9 +58,13 @@ export function stretchedRows(
   extents: Box,
   format: PixelFormat,
 ): RowSource {
-  const { picture, x: dx, y: dy } = placed;
+  const { x: dx, y: dy } = placed;
   const row = new Uint32Array(extents.right - extents.left);
   if (!canDraw(placed, asked)) return () => row;
+  const isUnused = format === "x8r8g8b8";
+  const picture = isUnused
+    ? withUnusedByte(placed.picture, placedBox(placed, asked), false)
+    : placed.picture;
   return (x, y, count) => {
     sampleRow(picture, x + dx, y + dy, count, row);
     for (let i = 0; i < count; i++) row[i] = storePixel(format, row[i]!);
@@ -68,11 +72,6 @@ export function stretchedRows(
   };
 }
 
-function canDraw({ picture, x, y }: PlacedPicture, { left, top, right, bottom }: Box): boolean {
-  return canSample(picture, {
-    left: left + x,
-    top: top + y,
-    right: right + x,
-    bottom: bottom + y,
-  });
+function canDraw(placed: PlacedPicture, box: Box): boolean {
+  return canSample(placed.picture, placedBox(placed, box));
 }

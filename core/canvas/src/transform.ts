@@ -24,6 +24,14 @@ export function isIdentity(t: Transform): boolean {
   );
 }
 
+/** Whether centres of pixels fall on centres of pixels, as far as the reference finds out. */
+export function keepsCentres({ xx, xy, x0, yx, yy, y0 }: Transform): boolean {
+  const limit = 30_000 * fixedOne;
+  if (Math.abs(x0) > limit || Math.abs(y0) > limit) return false;
+  if (((xx | xy | x0 | yx | yy | y0) & 0xffff) !== 0) return false;
+  return (((xx + xy) & (yx + yy)) >> 16) % 2 === 1;
+}
+
 /** Signed 16.16 wraps at 32 bits. */
 export function toFixed(value: number): number {
   return value | 0;
