@@ -1,7 +1,7 @@
 // What the harness starts ends with it, however it ends.
 
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -54,10 +54,12 @@ describe("a process that owns others", () => {
     expect(existsSync(directory)).toBe(false);
   });
 
-  it("takes them along even when it is killed", async () => {
-    const { child, ended, pid } = await startOwner("waits");
+  it("takes the processes along even when it is killed", async () => {
+    const { child, ended, pid, directory } = await startOwner("waits");
     child.kill("SIGKILL");
     await ended;
+    // The kernel ends the process; nobody is left to remove the folder.
+    rmSync(directory, { recursive: true });
     expect(await waitUntilEnded(pid)).toBe(true);
   });
 });
