@@ -1,3 +1,4 @@
+export { AckCredit } from "./ack-credit.ts";
 export { type AckDue, AckWindow } from "./ack-window.ts";
 export { ByteQueue } from "./byte-queue.ts";
 export { ConversationTap, type Finding, type Sender } from "./conversation-tap.ts";
@@ -15,4 +16,6 @@ export {
   type LinkOutput,
   type LinkParameters,
 } from "./link-client.ts";
+export * from "./link-server.ts";
+export * from "./link-server-task.ts";
 export * from "./machine.ts";
