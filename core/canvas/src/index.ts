@@ -9,6 +9,9 @@ export {
   plainDecoders,
   runDecodeJob,
 } from "./decode-job.ts";
+export { drawDirectly } from "./direct-draw.ts";
+export type { DrawMessage } from "./draw.ts";
+export type { WireImage } from "./loaded-image.ts";
 export type { PixelFormat, Pixmap } from "./pixmap.ts";
 export { defaultRendererOptions, Renderer } from "./renderer.ts";
 export type {
@@ -17,4 +20,4 @@ export type {
   RenderInput,
   RenderOutput,
 } from "./renderer-output.ts";
-export { maxSurfaceSide, readColors, type Surface } from "./surface.ts";
+export { createSurface, maxSurfaceSide, readColors, type Surface } from "./surface.ts";
