@@ -16,6 +16,8 @@ export type GuestDevice =
   | { readonly kind: "mouse" }
   /** Absolute positions. The server offers mouse mode CLIENT as long as it is attached. */
   | { readonly kind: "tablet" }
+  /** Takes `monitors-wish`. Without it, what clients wish goes to the guest's agent. */
+  | { readonly kind: "monitors" }
   | { readonly kind: "playback"; readonly id: number }
   | { readonly kind: "record"; readonly id: number }
   /** `name` is that of a port, such as `org.spice-space.webdav.0`. */

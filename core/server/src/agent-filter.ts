@@ -1,0 +1,91 @@
+// Which of the agent's messages pass, by what the embedder allows: what is decided for a message
+// holds for all of its parts. Some messages are for the server itself, and are collected whole.
+
+import { type AgentMessage, AgentProtocolError } from "@caraway/agent";
+import { agentCodec, agentMessageHeaderSize, agentMessages } from "@caraway/protocol";
+import { type AgentPart, AgentParts } from "./agent-parts.ts";
+
+export type AgentVerdict = "pass" | "discard" | "collect";
+
+type AgentMessageName = (typeof agentMessages)[number]["name"];
+
+const names = new Map<number, AgentMessageName>(agentMessages.map(({ id, name }) => [id, name]));
+
+/** Largest message that is collected: a list of monitors, capabilities. */
+const collectedSizeMax = 1 << 16;
+
+export type AgentFiltered =
+  | { readonly kind: "pass"; readonly bytes: Uint8Array }
+  | { readonly kind: "message"; readonly message: AgentMessage };
+
+export class AgentFilter {
+  readonly #judge: (name: AgentMessageName | null) => AgentVerdict;
+  #parts = new AgentParts();
+  #verdict: AgentVerdict = "discard";
+  #collected: Uint8Array[] = [];
+
+  /** `judge` is asked once for each message; null is a type that is not declared. */
+  constructor(judge: (name: AgentMessageName | null) => AgentVerdict) {
+    this.#judge = judge;
+  }
+
+  get isInside(): boolean {
+    return this.#parts.isInside;
+  }
+
+  /** The rest of a message that has begun is for nobody. */
+  discardCurrent(): void {
+    this.#verdict = "discard";
+    this.#collected = [];
+  }
+
+  reset(): void {
+    this.#parts = new AgentParts();
+    this.discardCurrent();
+  }
+
+  /** @throws AgentProtocolError or WireError when the bytes are no message. */
+  push(bytes: Uint8Array): AgentFiltered[] {
+    const outcome: AgentFiltered[] = [];
+    for (const part of this.#parts.push(bytes)) {
+      if (part.isFirst) this.#begin(part);
+      if (this.#verdict === "pass") outcome.push({ kind: "pass", bytes: part.bytes });
+      else if (this.#verdict === "collect") {
+        this.#collected.push(part.bytes);
+        const message = part.isLast ? this.#take(part.type) : null;
+        if (message !== null) outcome.push({ kind: "message", message });
+      }
+    }
+    return outcome;
+  }
+
+  snapshot(): unknown {
+    return { verdict: this.#verdict, parts: this.#parts.snapshot() };
+  }
+
+  #begin(part: AgentPart): void {
+    this.#verdict = this.#judge(names.get(part.type) ?? null);
+    this.#collected = [];
+    if (this.#verdict === "collect" && part.size > collectedSizeMax) {
+      throw new AgentProtocolError(`agent message ${part.type} of ${part.size} bytes`);
+    }
+  }
+
+  #take(type: number): AgentMessage | null {
+    const all = concat(this.#collected);
+    this.#collected = [];
+    return agentCodec.decode(type, all.subarray(agentMessageHeaderSize), new Set());
+  }
+}
+
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  let size = 0;
+  for (const part of parts) size += part.length;
+  const all = new Uint8Array(size);
+  let offset = 0;
+  for (const part of parts) {
+    all.set(part, offset);
+    offset += part.length;
+  }
+  return all;
+}

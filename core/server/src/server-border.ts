@@ -1,0 +1,67 @@
+// What goes into a server machine and what comes out of it.
+
+import type {
+  ConnectionKey,
+  LinkServerTask,
+  LinkServerTaskResult,
+  TaskKey,
+  TransportInput,
+  TransportOutput,
+} from "@caraway/channel";
+import type { ServerEvent } from "./events.ts";
+import type { GuestInput, GuestOutput } from "./guest.ts";
+import type { JpegTask, JpegTaskResult } from "./jpeg-task.ts";
+
+/** How a client reached the server. */
+export interface Arrival {
+  /** TLS below SPICE, `wss` included. */
+  readonly tls: boolean;
+  /** A unix socket: nobody listens on the way, and there is no network to measure. */
+  readonly local: boolean;
+  /** For people: `192.0.2.7:40312`. */
+  readonly peer: string;
+}
+
+export type ServerInput =
+  /**
+   * Somebody connected. `random` is an unpredictable number of 32 bits, which becomes the id of
+   * the session, if the connection begins one. The driver chooses the key.
+   */
+  | {
+      readonly type: "accepted";
+      readonly connection: ConnectionKey;
+      readonly arrival: Arrival;
+      readonly random: number;
+    }
+  | Exclude<TransportInput, { readonly type: "connected" }>
+  | { readonly type: "timeout" }
+  | { readonly type: "done"; readonly task: TaskKey; readonly result: ServerTaskResult }
+  | { readonly type: "guest"; readonly output: GuestOutput }
+  | { readonly type: "command"; readonly command: ServerCommand };
+
+export type ServerOutput =
+  | Exclude<TransportOutput, { readonly type: "connect" }>
+  | { readonly type: "task"; readonly task: TaskKey; readonly work: ServerTask }
+  | { readonly type: "guest"; readonly input: GuestInput }
+  | { readonly type: "event"; readonly event: ServerEvent };
+
+export type ServerTask = LinkServerTask | JpegTask;
+export type ServerTaskResult = LinkServerTaskResult | JpegTaskResult;
+
+export type ServerCommand =
+  /** Replaces all tickets; those who are in stay. */
+  | { readonly name: "set-tickets"; readonly tickets: readonly Ticket[] }
+  /** Ends one client's session. */
+  | { readonly name: "disconnect"; readonly client: number }
+  /** Ends every session; nobody comes in any more. */
+  | { readonly name: "close" };
+
+/** A password that lets somebody in. */
+export interface Ticket {
+  /** At most 60 bytes of UTF-8; empty lets nobody in. */
+  readonly password: string;
+  /** On the clock of `now`: no link begins later. Null for never. */
+  readonly expiresAt: number | null;
+  /** Sees and hears, and does nothing. */
+  readonly viewOnly: boolean;
+}
