@@ -83,6 +83,10 @@ export class Scene {
     return [...readColors(found, box(0, 0, found.width, found.height))];
   }
 
+  colorsOf(area: Box, surface = 0): Uint32Array {
+    return readColors(this.renderer.surface(0, surface)!, area);
+  }
+
   ofType<T extends RenderOutput["type"]>(type: T): Extract<RenderOutput, { type: T }>[] {
     return this.outputs.filter((output) => output.type === type) as never;
   }

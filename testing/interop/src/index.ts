@@ -20,6 +20,12 @@ export {
   startDrawServer,
   surfaceToRgb,
 } from "./draw-server.ts";
+export {
+  compareDrawing,
+  type DrawComparison,
+  describeDifferences,
+} from "./drawing/draw-comparison.ts";
+export { type DrawKind, drawKinds } from "./drawing/random-draw.ts";
 export { type DrawingSample, drawingSamples, sampleSize, withSample } from "./drawing-samples.ts";
 export { GtkClient, type GtkClientOptions, startGtkClient } from "./gtk-client.ts";
 export { ensureGuest, type Guest } from "./guest.ts";

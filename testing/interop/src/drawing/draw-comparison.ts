@@ -67,6 +67,45 @@ export function drawWithCanvas(messages: readonly DisplayMessage[]): RgbImage {
   return renderer.picture();
 }
 
+export interface DrawComparison {
+  readonly scenes: number;
+  readonly differing: readonly SceneDifference[];
+  /** Seeds of scenes that spice-gtk did not survive. */
+  readonly fatal: readonly number[];
+}
+
+/** Draws sheets of scenes both ways. A sheet that ends spice-gtk is taken apart to find the scene. */
+export async function compareDrawing(
+  firstSeed: number,
+  sheets: number,
+  options: Omit<SceneOptions, "glz"> = {},
+): Promise<DrawComparison> {
+  const differing: SceneDifference[] = [];
+  const fatal: number[] = [];
+  const compare = async (seed: number, count: number): Promise<void> => {
+    const scenes = makeSheet(seed, count, options);
+    const messages = sheetMessages(scenes);
+    let expected: RgbImage;
+    try {
+      expected = await drawWithGtk(messages);
+    } catch {
+      if (count === 1) {
+        fatal.push(seed);
+        return;
+      }
+      const half = count >> 1;
+      await compare(seed, half);
+      await compare(seed + half, count - half);
+      return;
+    }
+    differing.push(...compareSheets(scenes, expected, drawWithCanvas(messages)));
+  };
+  for (let sheet = 0; sheet < sheets; sheet++) {
+    await compare(firstSeed + sheet * scenesPerSheet, scenesPerSheet);
+  }
+  return { scenes: sheets * scenesPerSheet, differing, fatal };
+}
+
 /** The scenes whose cells differ. */
 export function compareSheets(
   scenes: readonly Scene[],
@@ -103,4 +142,14 @@ function differingPixels(a: RgbImage, b: RgbImage, { left, top, right, bottom }:
 function pixelAt({ width, data }: RgbImage, x: number, y: number): number {
   const at = 3 * (y * width + x);
   return (data[at]! << 16) | (data[at + 1]! << 8) | data[at + 2]!;
+}
+
+/** One line for people: what went wrong, with the seeds to try again. */
+export function describeDifferences({ scenes, differing, fatal }: DrawComparison): string {
+  const parts = differing.map(({ scene, pixels, x, y, expected, actual }) => {
+    const colors = `${expected.toString(16)} expected, ${actual.toString(16)} drawn`;
+    return `seed ${scene.seed}: ${pixels} pixels, first at ${x},${y} (${colors})`;
+  });
+  parts.push(...fatal.map((seed) => `seed ${seed}: spice-gtk ended`));
+  return parts.length === 0 ? `${scenes} scenes equal` : parts.slice(0, 10).join("; ");
 }

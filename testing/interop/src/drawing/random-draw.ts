@@ -24,9 +24,8 @@ import {
   type WireBrush,
 } from "./scene-state.ts";
 
-const kinds = [
+export const drawKinds = [
   "fill",
-  "copy",
   "copy",
   "blend",
   "opaque",
@@ -37,16 +36,15 @@ const kinds = [
   "transparent",
   "alpha",
   "composite",
-  "composite",
   "bits",
 ] as const;
 
-export type DrawKind = (typeof kinds)[number];
+export type DrawKind = (typeof drawKinds)[number];
 
 export function randomDraw(
   state: SceneState,
   dest: SceneSurface,
-  kind: DrawKind = state.random.pick(kinds),
+  kind: DrawKind = state.random.pick(drawKinds),
 ): DisplayMessage {
   // On a surface of one bit the reference can fill with plain colours and what its pixel library does.
   const isBit = depthOf(dest.format) === 1;
