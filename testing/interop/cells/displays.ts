@@ -29,7 +29,7 @@ async function followCell(devices: VmDevices, layouts: readonly Wanted[]): Promi
   const client = connectCaraway(vm);
   try {
     await client.settle();
-    await client.waitFor((event) => event.name === "agent" && event.connected);
+    await client.waitFor((event) => event.name === "agent");
     await vm.shell.run("busy start scroll");
     for (const monitors of layouts) {
       client.client.command({ name: "monitors", monitors });

@@ -198,18 +198,15 @@ async function wanCell(
   }
 }
 
-async function compareLossy(vm: Vm, client: CarawayClient, area: LossyArea) {
-  await vm.shell.run("pkill -STOP -x Xorg");
-  try {
+function compareLossy(vm: Vm, client: CarawayClient, area: LossyArea) {
+  return vm.withStillPicture(async (wanted) => {
     await client.settle();
-    const [shown, wanted] = [client.picture(), await vm.screendump()];
+    const shown = client.picture();
     const { psnr } = compareImages(shown, wanted);
     const stray = area.stray(shown, wanted);
     const tooLossy = psnr < psnrFloor ? `PSNR ${psnr.toFixed(1)} dB` : null;
     return { psnr, text: stray > 0 ? `${stray} pixels differ outside of JPEG` : tooLossy };
-  } finally {
-    await vm.shell.run("pkill -CONT -x Xorg");
-  }
+  });
 }
 
 const wan = {

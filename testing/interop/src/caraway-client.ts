@@ -129,33 +129,9 @@ export function connectCaraway(vm: Vm, options: CarawayClientOptions = {}): Cara
   return new CarawayClient(endpointOf(vm.spice), { ...credentials, ...options });
 }
 
-/**
- * Compares what the client shows with what the guest shows, at one moment of a guest that may be
- * busy. The X server is held for it: only a running machine renders all that is queued before a
- * screendump, and only a still picture can be compared. Then the machine is stopped too, compared
- * once more, and let go on.
- */
-export async function comparePictures(vm: Vm, client: CarawayClient): Promise<ImageDifference> {
-  await vm.shell.run("pkill -STOP -x Xorg");
-  try {
-    const running = await compareHeld(vm, client);
-    if (running.pixels > 0) return running;
-    await vm.stop();
-    try {
-      return compareImages(client.picture(), await vm.screendump());
-    } finally {
-      await vm.cont();
-    }
-  } finally {
-    await vm.shell.run("pkill -CONT -x Xorg");
-  }
-}
-
-/** The last update may still be on its way when the picture seems to rest: looks twice. */
-async function compareHeld(vm: Vm, client: CarawayClient): Promise<ImageDifference> {
-  await client.settle();
-  const first = compareImages(client.picture(), await vm.screendump());
-  if (first.pixels === 0) return first;
-  await client.settle(1000);
-  return compareImages(client.picture(), await vm.screendump());
+/** Compares what the client shows with what the guest shows, at one moment of a guest that may be busy. */
+export function comparePictures(vm: Vm, client: CarawayClient): Promise<ImageDifference> {
+  return vm.withStillPicture(async (wanted) => {
+    return compareImages(await client.pictureWhenEqual(wanted), wanted);
+  });
 }
