@@ -75,9 +75,9 @@ export class AgentClient {
 
   /** The agent is gone (AGENT_DISCONNECTED, or the session begins anew). */
   detach(): void {
-    if (!this.#attached) return;
+    const wasConnected = this.#capabilities !== null;
     this.#reset();
-    this.#outputs.push({ type: "disconnected", error: null });
+    if (wasConnected) this.#outputs.push({ type: "disconnected", error: null });
   }
 
   /** AGENT_CONNECTED says nothing of tokens: those of INIT are still good. */

@@ -40,6 +40,8 @@ const hints: Partial<Record<LinkFailureCode, string>> = {
   LINK_TIMEOUT: "the server does not answer: check host, port and network",
 };
 
+const passing: readonly LinkFailureCode[] = ["LINK_CLOSED", "LINK_TIMEOUT", "LINK_ERROR"];
+
 /** A channel could not be linked. */
 export class LinkFailure extends CarawayError {
   readonly code: LinkFailureCode;
@@ -59,6 +61,11 @@ export class LinkFailure extends CarawayError {
     this.code = code;
     this.hint = hint;
     this.transport = transport;
+  }
+
+  /** Whether another try may do better without anybody's help. */
+  get mayPass(): boolean {
+    return this.transport !== null || passing.includes(this.code);
   }
 }
 

@@ -76,7 +76,10 @@ interface Wire {
 type ChannelState =
   | { readonly kind: "unlinked" }
   | { readonly kind: "open"; readonly wire: Wire }
-  /** The flush mark is sent (if wanted); MIGRATE_DATA must be the next message. */
+  /**
+   * The flush mark is sent (if wanted) and nothing more may be. MIGRATE_DATA should be the next
+   * message; what spice-server answers to a request that crossed MIGRATE comes before it.
+   */
   | { readonly kind: "awaiting-data"; readonly wire: Wire }
   /** Nothing more comes from the source. */
   | {
@@ -342,8 +345,8 @@ export class ChannelEnd implements ConnectionOwner {
   }
 
   #handle(item: WorkItem, base: BaseServerMessage | null): void {
-    if (this.#state.kind === "awaiting-data") {
-      this.#takeData(base, item.id);
+    if (this.#state.kind === "awaiting-data" && base?.name === "MIGRATE_DATA") {
+      this.#handOver(this.#state.wire, base.body.data);
       return;
     }
     const credit = this.#progress.creditFor(item.serial, item.last);
@@ -399,23 +402,16 @@ export class ChannelEnd implements ConnectionOwner {
 
   #migrate(flags: number): void {
     if (this.#state.kind !== "open") return;
-    this.#owner.migrating(this);
-    if (this.#state.kind !== "open") return;
     const { wire } = this.#state;
+    this.#owner.migrating(this);
+    // The owner may have taken another way to the target.
+    if (this.#state.kind !== "open" || this.#state.wire !== wire) return;
     if (flags & MigrateFlag.NEED_FLUSH) this.#transmit({ name: "MIGRATE_FLUSH_MARK", body: {} });
     if (flags & MigrateFlag.NEED_DATA_TRANSFER) {
       this.#state = { kind: "awaiting-data", wire };
       return;
     }
     this.#handOver(wire, null);
-  }
-
-  #takeData(base: BaseServerMessage | null, id: number): void {
-    if (this.#state.kind !== "awaiting-data") return;
-    if (base?.name !== "MIGRATE_DATA") {
-      throw this.unexpected(base?.name ?? `message ${id}`, "after MIGRATE only MIGRATE_DATA comes");
-    }
-    this.#handOver(this.#state.wire, base.body.data);
   }
 
   #handOver({ connection, reader, writer }: Wire, data: Uint8Array | null): void {

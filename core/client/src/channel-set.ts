@@ -28,8 +28,18 @@ export interface ChannelSetOwner
 
 interface Channel {
   readonly end: ChannelEnd;
-  attempt: LinkAttempt | null;
+  linking: Linking | null;
 }
+
+interface Linking {
+  readonly attempt: LinkAttempt;
+  /** Failures are forgiven until then. */
+  readonly patientUntil: Instant;
+  /** When to try again; null while a try is under way. */
+  retryAt: Instant | null;
+}
+
+const retryDelayMs = 500;
 
 const mainId: ChannelId = { name: "main", id: 0 };
 
@@ -51,7 +61,7 @@ export class ChannelSet implements ChannelOwner, LinkOwner {
     this.mainEnd = new ChannelEnd(mainId, wiring, this);
     this.main = new MainChannel(this.mainEnd, wiring, options, owner);
     this.mainEnd.setHandler(this.main);
-    this.#channels.set(channelLabel(mainId), { end: this.mainEnd, attempt: null });
+    this.#channels.set(channelLabel(mainId), { end: this.mainEnd, linking: null });
   }
 
   get ends(): readonly ChannelEnd[] {
@@ -75,15 +85,15 @@ export class ChannelSet implements ChannelOwner, LinkOwner {
 
   /** Channels that are being linked. */
   get linking(): readonly ChannelId[] {
-    const linking = [...this.#channels.values()].filter(({ attempt }) => attempt?.active);
-    return linking.map(({ end }) => end.channel);
+    const entries = [...this.#channels.values()];
+    return entries.filter(({ linking }) => linking !== null).map(({ end }) => end.channel);
   }
 
   /** Whether a server is still making a display or cursor channel of a link. */
   get settling(): boolean {
-    return [...this.#channels.values()].some(({ end, attempt }) => {
+    return [...this.#channels.values()].some(({ end, linking }) => {
       if (end.channel.name !== "display" && end.channel.name !== "cursor") return false;
-      return attempt?.active || (end.isOpen && !end.heard);
+      return linking?.attempt.active || (end.isOpen && !end.heard);
     });
   }
 
@@ -92,8 +102,8 @@ export class ChannelSet implements ChannelOwner, LinkOwner {
   }
 
   snapshot(): unknown {
-    return [...this.#channels].map(([label, { end, attempt }]) => {
-      return [label, end.snapshot(), attempt?.snapshot() ?? null];
+    return [...this.#channels].map(([label, { end, linking }]) => {
+      return [label, end.snapshot(), linking?.attempt.snapshot() ?? null];
     });
   }
 
@@ -102,43 +112,70 @@ export class ChannelSet implements ChannelOwner, LinkOwner {
     const note = (at: Instant | null) => {
       if (at !== null && (earliest === null || at < earliest)) earliest = at;
     };
-    for (const { attempt } of this.#channels.values()) note(attempt?.deadline() ?? null);
+    for (const { linking } of this.#channels.values()) {
+      if (linking !== null) note(linking.retryAt ?? linking.attempt.deadline());
+    }
     note(this.#inputs?.deadline() ?? null);
     return earliest;
   }
 
   timeout(): void {
-    for (const { attempt } of [...this.#channels.values()]) attempt?.timeout();
+    for (const { linking } of [...this.#channels.values()]) {
+      if (linking === null) continue;
+      if (linking.retryAt === null) linking.attempt.timeout();
+      else if (linking.retryAt <= this.#wiring.now) {
+        linking.retryAt = null;
+        linking.attempt.start();
+      }
+    }
     this.#inputs?.timeout();
   }
 
-  /** Begins to link the channel, unless it is linked or being linked. */
-  link(channel: ChannelId, endpoint: Endpoint, connectionId: number): void {
+  /** Begins to link the channel, unless it is linked or being linked; tries again for a while. */
+  link(channel: ChannelId, endpoint: Endpoint, connectionId: number, patienceMs = 0): void {
     const entry = this.#channels.get(channelLabel(channel)) ?? this.#add(channel);
     const { stateKind } = entry.end;
-    if (entry.attempt?.active || (stateKind !== "unlinked" && stateKind !== "closed")) return;
+    if (entry.linking !== null || (stateKind !== "unlinked" && stateKind !== "closed")) return;
     const request = { channel, endpoint, connectionId };
-    entry.attempt = new LinkAttempt(this.#wiring, this.#options, request, this);
-    entry.attempt.start();
+    const attempt = new LinkAttempt(this.#wiring, this.#options, request, this);
+    entry.linking = { attempt, patientUntil: this.#wiring.now + patienceMs, retryAt: null };
+    attempt.start();
+  }
+
+  /** Ends the channel, or the attempt to link it. */
+  close(channel: ChannelId): void {
+    const entry = this.#channels.get(channelLabel(channel));
+    if (entry === undefined) return;
+    this.#abandon(entry);
+    entry.end.close();
   }
 
   /** Gives up what is being linked. */
   abandonLinks(): void {
-    for (const entry of this.#channels.values()) {
-      entry.attempt?.abandon();
-      entry.attempt = null;
-    }
+    for (const entry of this.#channels.values()) this.#abandon(entry);
   }
 
   linked(channel: ChannelId, linked: LinkedConnection): void {
     const entry = this.#channels.get(channelLabel(channel))!;
-    entry.attempt = null;
+    entry.linking = null;
     this.#owner.channelLinked(entry.end, linked);
   }
 
   linkFailed(channel: ChannelId, failure: LinkFailure): void {
-    this.#channels.get(channelLabel(channel))!.attempt = null;
+    const entry = this.#channels.get(channelLabel(channel))!;
+    const { linking } = entry;
+    const { now } = this.#wiring;
+    if (linking !== null && now < linking.patientUntil && failure.mayPass) {
+      linking.retryAt = now + retryDelayMs;
+      return;
+    }
+    entry.linking = null;
     this.#owner.channelLinkFailed(channel, failure);
+  }
+
+  #abandon(entry: Channel): void {
+    entry.linking?.attempt.abandon();
+    entry.linking = null;
   }
 
   migrating(end: ChannelEnd): void {
@@ -173,7 +210,7 @@ export class ChannelSet implements ChannelOwner, LinkOwner {
   #add(channel: ChannelId): Channel {
     const end = new ChannelEnd(channel, this.#wiring, this);
     end.setHandler(this.#handlerFor(channel, end));
-    const entry = { end, attempt: null };
+    const entry = { end, linking: null };
     this.#channels.set(channelLabel(channel), entry);
     return entry;
   }

@@ -9,10 +9,12 @@ export {
 } from "./channel-name.ts";
 export type { CursorShape } from "./cursor-channel.ts";
 export type { MouseModeName, SessionEvent } from "./events.ts";
+export { gatewayEndpoint, mapTargetThrough } from "./gateway-endpoint.ts";
 export type { InputCommand } from "./input-command.ts";
 export type { ChannelOutcome, MigrationEvent } from "./migration-event.ts";
 export { MigrationFailure, type MigrationFailureCode } from "./migration-failure.ts";
 export {
+  chooseAddress,
   defaultSessionOptions,
   describeEndpoint,
   type Endpoint,

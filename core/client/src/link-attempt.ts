@@ -1,5 +1,5 @@
-// One attempt to link one channel to one endpoint: connect, link stage, and once more over TLS
-// where the server asks for it. Ends in exactly one call to its owner.
+// An attempt to link one channel to one endpoint: connect, link stage, and once more over TLS
+// where the server asks for it. Each start ends in exactly one call to its owner.
 
 import {
   type ConnectionKey,
@@ -54,7 +54,7 @@ export class LinkAttempt implements ConnectionOwner, TaskOwner {
   readonly #options: SessionOptions;
   readonly #request: LinkRequest;
   readonly #owner: LinkOwner;
-  #deadline: Instant;
+  #deadline: Instant = 0;
   /** Null when the attempt is over. `task`: the driver works, or asks a person, for it. */
   #current: Current | null = null;
 
@@ -63,10 +63,11 @@ export class LinkAttempt implements ConnectionOwner, TaskOwner {
     this.#options = options;
     this.#request = request;
     this.#owner = owner;
-    this.#deadline = wiring.now + options.linkTimeoutMs;
   }
 
+  /** Begins; again when it has failed. */
   start(): void {
+    this.#deadline = this.#wiring.now + this.#options.linkTimeoutMs;
     this.#connect(isSecured(this.#options, this.#request.channel));
   }
 

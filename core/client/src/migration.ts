@@ -183,7 +183,7 @@ export class ClientMigration implements TargetLinksOwner {
   beginSwitch(ends: readonly ChannelEnd[], missing: readonly ChannelId[]): void {
     if (this.#phase.kind !== "ready") return;
     this.#event({ phase: "switching", mode: this.#phase.mode });
-    this.#links.finish();
+    this.#links.finish(isNeeded);
     const { now } = this.#wiring;
     this.#phase = {
       kind: "switching",
@@ -228,7 +228,7 @@ export class ClientMigration implements TargetLinksOwner {
 
   /** Semi-seamless: the links as they are now are what the session begins anew with. */
   keepLinked(): void {
-    this.#links.keepLinked();
+    this.#links.finish(() => false);
   }
 
   /** Semi-seamless: the channel's link; null where there is none. */
@@ -274,6 +274,9 @@ export class ClientMigration implements TargetLinksOwner {
   #goOver(end: ChannelEnd): void {
     if (this.#phase.kind !== "switching" || end.stateKind !== "handed-over") return;
     const { channel, dataSize } = end;
+    // Once a target has all state that it counts on, a channel that links is a new one to it: main
+    // keeps it counting until the last link is there.
+    if (channel.name === "main" && this.#links.missing.length > 0) return;
     const readiness = this.#links.readiness(channel);
     if (readiness === "never") this.#giveUp([end]);
     if (readiness !== "ready") return;

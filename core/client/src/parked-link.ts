@@ -1,5 +1,5 @@
-// A channel that is linked to the target and waits for the switch: nothing is read from it, and
-// what arrives all the same is kept.
+// A channel that is linked to the target and waits for the switch. What arrives is read, so that
+// the end of the connection is seen, and kept, so that nothing happens before the switch.
 
 import {
   ByteQueue,
@@ -13,8 +13,8 @@ import { CarawayError } from "@caraway/wire";
 import type { LinkedConnection } from "./link-attempt.ts";
 import type { ConnectionOwner, Wiring } from "./wiring.ts";
 
-/** Bytes that may be kept of a connection that is paused: what was under way. */
-const keptMax = 8 << 20;
+/** Bytes that are kept before reading stops; a target says little before the switch. */
+const keptMax = 1 << 20;
 
 export class ParkedLink implements ConnectionOwner {
   readonly #wiring: Wiring;
@@ -32,10 +32,12 @@ export class ParkedLink implements ConnectionOwner {
     this.#lost = lost;
     this.#bytes.push(linked.rest);
     wiring.handOver(linked.connection, this);
+    if (this.#bytes.size < keptMax) wiring.resume(linked.connection);
   }
 
-  /** What the channel goes on with. The caller takes the connection over. */
+  /** What the channel goes on with, paused. The caller takes the connection over. */
   release(): LinkedConnection {
+    this.#wiring.pause(this.#linked.connection);
     return { ...this.#linked, rest: this.#bytes.takeAll() };
   }
 
@@ -45,12 +47,9 @@ export class ParkedLink implements ConnectionOwner {
 
   connected(): void {}
 
-  /** The connection is paused: only what was under way still comes. */
   received(bytes: Uint8Array): void {
     this.#bytes.push(bytes);
-    if (this.#bytes.size <= keptMax) return;
-    this.drop();
-    this.#lost({ kind: "other", detail: "the target sent too much before the switch" });
+    if (this.#bytes.size >= keptMax) this.#wiring.pause(this.#linked.connection);
   }
 
   closed(failure: TransportFailure | null): void {

@@ -124,7 +124,5 @@ export class Reconnect {
 
 /** Whether another try may do better. */
 function mayPass(error: CarawayError): boolean {
-  if (error instanceof ChannelClosed) return true;
-  if (!(error instanceof LinkFailure)) return false;
-  return error.transport !== null || ["LINK_CLOSED", "LINK_TIMEOUT"].includes(error.code);
+  return error instanceof ChannelClosed || (error instanceof LinkFailure && error.mayPass);
 }

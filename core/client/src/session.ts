@@ -50,6 +50,9 @@ export type SessionInput =
   /** The renderer gave up on this display. */
   | { readonly type: "render-failed"; readonly display: number; readonly error: CarawayError };
 
+/** How long channels are tried again behind a move. */
+const patienceMs = 2000;
+
 /** Channels of one session; a server that lists more is not one of ours. */
 const channelsMax = 64;
 
@@ -198,6 +201,12 @@ export class ClientSession
     this.#channels.link(mainId, this.#endpoint, 0);
   }
 
+  /** What was there before a move should be there again behind it. */
+  #link(channel: ChannelId): void {
+    const isBack = this.#reconnect !== null || this.#rebuilding.has(channelLabel(channel));
+    this.#channels.link(channel, this.#endpoint, this.#sessionId, isBack ? patienceMs : 0);
+  }
+
   channelLinked(end: ChannelEnd, linked: LinkedConnection): void {
     this.#open(end, linked);
     this.#migration?.add(end.channel);
@@ -222,7 +231,7 @@ export class ClientSession
 
   /** The channel ends; the session goes on without it. */
   #lose(channel: ChannelId, error: CarawayError): void {
-    this.#channels.end(channel)?.close();
+    this.#channels.close(channel);
     this.#migration?.remove(channel);
     const { name, id } = channel;
     if (this.#isRebuilt(channel)) this.#tellOutcome(channel, "lost");
@@ -272,7 +281,7 @@ export class ClientSession
       .slice(0, channelsMax);
     const labels = new Set(wanted.map(channelLabel));
     this.#settleLate(labels);
-    for (const channel of wanted) this.#channels.link(channel, this.#endpoint, this.#sessionId);
+    for (const channel of wanted) this.#link(channel);
     if (this.#reconnect === null) return;
     this.#loseUnlisted(labels);
     this.#reconnect.listed();
@@ -453,7 +462,7 @@ export class ClientSession
     for (const end of this.#channels.ends.filter(({ stateKind }) => stateKind === "unlinked")) {
       const linked = parked.take(end.channel);
       if (linked !== null) this.#open(end, linked);
-      else this.#channels.link(end.channel, this.#endpoint, this.#sessionId);
+      else this.#link(end.channel);
     }
     parked.drop();
   }

@@ -93,18 +93,16 @@ export class TargetLinks implements LinkOwner {
     dropLink(entry.link);
   }
 
-  /** The switch begins: no link is tried again, and what waits to be tried is given up. */
-  finish(): void {
+  /**
+   * The switch begins: no link is tried again, and what is not linked is given up, but for links
+   * under way of channels that are `awaited`.
+   */
+  finish(awaited: (channel: ChannelId) => boolean): void {
     this.#final = true;
     for (const { channel, link } of [...this.#entries.values()]) {
-      if (link.kind === "waiting") this.remove(channel);
+      if (link.kind === "parked") continue;
+      if (link.kind === "waiting" || !awaited(channel)) this.remove(channel);
     }
-  }
-
-  /** As `finish`, and what is not linked by now is given up too. */
-  keepLinked(): void {
-    this.#final = true;
-    for (const channel of this.missing) this.remove(channel);
   }
 
   /** Whether the channel's state may go to the target: now, in a moment, or never. */

@@ -21,6 +21,8 @@ export interface LinkRequest {
   readonly name: ChannelName;
   readonly id: number;
   readonly connectionId: number;
+  /** Of the channel. */
+  readonly capabilities: readonly number[];
   /** Null when the reply is decided, before the ticket. */
   readonly password: string | null;
 }
@@ -75,9 +77,11 @@ export class ScriptedLink implements ServerEnd {
     if (magic !== linkMagic) throw new Error("the client does not speak SPICE");
     const bytes = this.#bytes.take(headerSize + size);
     if (bytes === null) return false;
-    const { channelType, channelId: id, connectionId } = linkMessCodec.decode(bytes.subarray(16));
-    const name = channelNameOf(channelType)!;
-    this.#request = { name, id, connectionId, password: null };
+    const message = linkMessCodec.decode(bytes.subarray(headerSize));
+    const { channelId: id, connectionId } = message;
+    const name = channelNameOf(message.channelType)!;
+    const capabilities = message.caps.slice(message.numCommonCaps);
+    this.#request = { name, id, connectionId, capabilities, password: null };
     const decision = this.#server.decide(this.#request);
     if (decision === "close") this.#connection.close();
     else if (decision !== "silence") this.#reply(name, decision);

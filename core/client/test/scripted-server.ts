@@ -47,6 +47,8 @@ export class ScriptedServer implements Listener, ChannelServer {
   refuse: (request: LinkRequest) => LinkDecision | null = () => null;
   /** Bits. */
   displayCapabilities: readonly number[] = [];
+  /** Of the newest main link. */
+  clientCapabilities: readonly number[] = [];
   /** Takes connections and says nothing. */
   isDeaf = false;
   readonly #world: World;
@@ -124,6 +126,7 @@ export class ScriptedServer implements Listener, ChannelServer {
   }
 
   #decide(request: LinkRequest, tls: boolean): LinkDecision {
+    if (request.name === "main") this.clientCapabilities = request.capabilities;
     const refusal = this.refuse(request);
     if (refusal !== null) return refusal;
     const { name, id, connectionId, password } = request;
