@@ -15,6 +15,8 @@ const packages = [
   "libx11-dev",
   "libxi-dev",
   "libxrender-dev",
+  // The browser.
+  "chromium",
   // The reference client, and what it is compiled with.
   "libspice-client-glib-2.0-dev",
   "libspice-protocol-dev",

@@ -83,6 +83,12 @@ export class ClientDriver {
     this.command({ name: "close" });
   }
 
+  /** Closes everything at once and tells nothing more. */
+  destroy(): void {
+    this.#ended = true;
+    this.#driver.close();
+  }
+
   #take(output: SessionExtra): void {
     if (output.type === "render") {
       this.#render(output.command);

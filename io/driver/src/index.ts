@@ -7,7 +7,13 @@ export {
   type PictureEvent,
 } from "./client-driver.ts";
 export * from "./drive.ts";
-export type { Credentials, CredentialsRequest, CredentialsSource } from "./link-tasks.ts";
+export {
+  type Credentials,
+  type CredentialsRequest,
+  type CredentialsSource,
+  type LinkedConnection,
+  LinkTasks,
+} from "./link-tasks.ts";
 export type {
   LinkCrypto,
   Platform,

@@ -1,0 +1,274 @@
+// A session as a page has it. It runs in a worker where the browser has what that takes, so that
+// neither decoding nor painting holds the page up, and within the page otherwise; what is seen of
+// it here is the same.
+
+import type { SessionCommand } from "@caraway/client";
+import { type ByteChannel, isChannelOpen, isWebSocket } from "./byte-channel.ts";
+import type { ClientHost } from "./client-host.ts";
+import {
+  type ClientEvent,
+  type ClientOptions,
+  defaultClientOptions,
+  type FromClient,
+  type RelayMessage,
+  type ScreenInfo,
+  type ScreenKey,
+  type SharedTime,
+  type Statistics,
+  type ToClient,
+} from "./client-message.ts";
+import { RelayEnd } from "./relayed-channel.ts";
+import type { ConnectionRequest, Connector } from "./transport.ts";
+
+/** Where a session runs. */
+export type Placement = "worker" | "page";
+
+export interface BrowserClientOptions extends Partial<Omit<ClientOptions, "asksForServer">> {
+  /**
+   * Asked for the connections to migration targets, and with `url` null for all: a URL, a ready
+   * channel, or null to refuse. Absent: the named host and port, by WebSocket.
+   */
+  readonly connector?: Connector;
+  /** Where to run; without it a worker if the browser can. */
+  readonly placement?: Placement;
+  /** `at`: when it happened, on the clock of `sharedTime`. */
+  readonly onEvent?: (event: ClientEvent, at: SharedTime) => void;
+  readonly onScreens?: (screens: readonly ScreenInfo[]) => void;
+  /** A screen was painted: the first time, and while a migration is under way. */
+  readonly onPainted?: (key: ScreenKey, at: SharedTime) => void;
+  readonly onStatistics?: (statistics: Statistics) => void;
+  /** A fault of the program itself; the session is over. */
+  readonly onFault?: (detail: string) => void;
+}
+
+export interface Capture {
+  readonly width: number;
+  readonly height: number;
+  readonly rgba: Uint8ClampedArray<ArrayBuffer>;
+}
+
+/** The other end of the messages. */
+interface Host {
+  readonly placement: Placement;
+  post(message: ToClient, transfer: Transferable[]): void;
+  close(): void;
+}
+
+export class BrowserClient {
+  readonly #options: BrowserClientOptions;
+  readonly #clientOptions: ClientOptions;
+  readonly #connector: Connector;
+  readonly #captures = new Map<number, (capture: Capture | null) => void>();
+  readonly #relays = new Map<number, RelayEnd>();
+  #nextCapture = 0;
+  #host: Host;
+  /** What a worker was told that has not spoken yet, and may never: null once it has. */
+  #unheard: ToClient[] | null = [];
+  #closed = false;
+
+  /** Begins to connect at once. */
+  constructor(options: BrowserClientOptions) {
+    this.#options = options;
+    const { url = null } = options;
+    this.#clientOptions = {
+      url,
+      credentials: options.credentials ?? defaultClientOptions.credentials,
+      channels: options.channels ?? defaultClientOptions.channels,
+      migration: options.migration ?? defaultClientOptions.migration,
+      mouseMode: options.mouseMode ?? defaultClientOptions.mouseMode,
+      connectTimeoutMs: options.connectTimeoutMs ?? defaultClientOptions.connectTimeoutMs,
+      asksForServer: url === null,
+    };
+    this.#connector = options.connector ?? directly;
+    this.#host = this.#start(options.placement ?? preferredPlacement());
+  }
+
+  get placement(): Placement {
+    return this.#host.placement;
+  }
+
+  command(command: SessionCommand): void {
+    this.#post({ type: "command", command });
+  }
+
+  /** Shows a screen on a canvas, which is given away for good where the session runs in a worker. */
+  attach(key: ScreenKey, canvas: HTMLCanvasElement): void {
+    if (this.#host.placement === "page") {
+      this.#post({ type: "attach", key, canvas });
+      return;
+    }
+    const offscreen = canvas.transferControlToOffscreen();
+    this.#post({ type: "attach", key, canvas: offscreen }, [offscreen]);
+  }
+
+  detach(key: ScreenKey): void {
+    this.#post({ type: "detach", key });
+  }
+
+  /** What a screen shows now, as the server drew it; null when there is none. */
+  capture(key: ScreenKey): Promise<Capture | null> {
+    const request = this.#nextCapture++;
+    return new Promise((resolve) => {
+      this.#captures.set(request, resolve);
+      this.#post({ type: "capture", request, key });
+    });
+  }
+
+  /** Ends the session: the event `ended` comes when the server was left properly. */
+  disconnect(): void {
+    this.command({ name: "close" });
+  }
+
+  /** Ends everything at once; nothing is heard any more, and what was painted last stays. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const relay of this.#relays.values()) relay.close();
+    for (const resolve of this.#captures.values()) resolve(null);
+    this.#host.close();
+  }
+
+  #start(placement: Placement): Host {
+    if (placement === "worker") {
+      try {
+        return this.#startWorker();
+      } catch {
+        // Scripts of another origin make no workers; the page itself serves then.
+      }
+    }
+    return this.#startInPage();
+  }
+
+  #startWorker(): Host {
+    const worker = startWorker();
+    worker.onmessage = ({ data }: MessageEvent<FromClient>) => {
+      this.#unheard = null;
+      this.#hear(data);
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      if (this.#unheard === null) this.#options.onFault?.(event.message);
+      // The script did not load, for instance because of the page's security policy.
+      else this.#fallBack(worker, this.#unheard);
+    };
+    worker.postMessage({ type: "start", options: this.#clientOptions } satisfies ToClient);
+    return {
+      placement: "worker",
+      post: (message, transfer) => worker.postMessage(message, transfer),
+      close: () => worker.terminate(),
+    };
+  }
+
+  #fallBack(worker: Worker, unheard: readonly ToClient[]): void {
+    worker.terminate();
+    this.#unheard = null;
+    if (this.#closed) return;
+    this.#host = this.#startInPage();
+    for (const message of unheard) this.#post(message);
+  }
+
+  #startInPage(): Host {
+    this.#unheard = null;
+    // Loaded only where it is needed: the worker has a copy of its own.
+    const host = import("./page-host.ts").then(({ startPageHost }) => {
+      return startPageHost(this.#clientOptions, this.#connector, startWorker, (message) => {
+        if (!this.#closed) this.#hear(message);
+      });
+    });
+    host.catch((error: unknown) => this.#options.onFault?.(String(error)));
+    return {
+      placement: "page",
+      post: (message) => {
+        void host.then((running) => running.handle(message as Parameters<ClientHost["handle"]>[0]));
+      },
+      close: () => void host.then((running) => running.close()),
+    };
+  }
+
+  #post(message: ToClient, transfer: Transferable[] = []): void {
+    if (this.#closed) return;
+    this.#unheard?.push(message);
+    this.#host.post(message, transfer);
+  }
+
+  #hear(message: FromClient): void {
+    switch (message.type) {
+      case "ready":
+        break;
+      case "event":
+        this.#options.onEvent?.(message.event, message.at);
+        break;
+      case "screens":
+        this.#options.onScreens?.(message.screens);
+        break;
+      case "painted":
+        this.#options.onPainted?.(message.key, message.at);
+        break;
+      case "statistics":
+        this.#options.onStatistics?.(message.statistics);
+        break;
+      case "capture":
+        this.#captures.get(message.request)?.(message.picture);
+        this.#captures.delete(message.request);
+        break;
+      case "connect":
+        void this.#connect(message.request, message.connection);
+        break;
+      case "fault":
+        this.#options.onFault?.(message.detail);
+        break;
+      default:
+        this.#relays.get(message.relay)?.hear(message);
+        if (message.type === "relay-close") this.#relays.delete(message.relay);
+    }
+  }
+
+  /** The worker asks how a connection is made. */
+  async #connect(request: number, connection: ConnectionRequest): Promise<void> {
+    try {
+      const answer = await this.#connector(connection);
+      if (answer === null) this.#answer(request, { kind: "none" });
+      else if (typeof answer === "string") this.#answer(request, { kind: "url", url: answer });
+      else this.#relay(request, answer);
+    } catch (error) {
+      const detail = error instanceof Error ? error.message : String(error);
+      this.#answer(request, { kind: "error", detail });
+    }
+  }
+
+  #relay(request: number, channel: ByteChannel): void {
+    const post = (message: RelayMessage, transfer: Transferable[] = []) => {
+      this.#post(message, transfer);
+    };
+    this.#answer(request, {
+      kind: "relay",
+      isWebSocket: isWebSocket(channel),
+      isOpen: isChannelOpen(channel),
+    });
+    this.#relays.set(request, new RelayEnd(request, channel, post));
+  }
+
+  #answer(request: number, answer: Extract<ToClient, { type: "connect-to" }>["answer"]): void {
+    this.#post({ type: "connect-to", request, answer });
+  }
+}
+
+/** A worker that paints needs canvases that can be given away. */
+function preferredPlacement(): Placement {
+  const canPaint =
+    typeof OffscreenCanvas !== "undefined" &&
+    typeof HTMLCanvasElement !== "undefined" &&
+    "transferControlToOffscreen" in HTMLCanvasElement.prototype;
+  return canPaint && typeof Worker !== "undefined" ? "worker" : "page";
+}
+
+/** A target is where its server says, by WebSocket on the same port. */
+const directly: Connector = (request) => {
+  if (request.kind === "server") return request.url;
+  const host = request.host.includes(":") ? `[${request.host}]` : request.host;
+  return `${request.tls ? "wss" : "ws"}://${host}:${request.port}`;
+};
+
+function startWorker(): Worker {
+  return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+}

@@ -1,0 +1,105 @@
+// Decodes images in other threads, as many as the computer has to spare: what is small enough is
+// decoded in place, because the way to another thread would take longer.
+
+import { type DecodeJob, type DecodeOutcome, runDecodeJob } from "@caraway/canvas";
+import type { DecodeImage } from "@caraway/driver";
+import { type DecodeReply, fromReply, ownedJob } from "./decode-message.ts";
+import type { ThreadDecoders } from "./decoders.ts";
+
+/** Bytes of an image below which its way to another thread takes longer than its decoding. */
+const inPlaceMax = 8 << 10;
+
+/** Jobs that one thread may have before it; the rest waits here, for whoever is free first. */
+const jobsAheadMax = 2;
+
+const workersMax = 4;
+
+interface Waiting {
+  readonly job: DecodeJob;
+  readonly done: (outcome: DecodeOutcome) => void;
+}
+
+interface DecodeThread {
+  readonly worker: Worker;
+  readonly running: Map<number, Waiting>;
+}
+
+export class DecodePool {
+  readonly #decoders: ThreadDecoders;
+  #threads: DecodeThread[] = [];
+  readonly #waiting: Waiting[] = [];
+  #nextTask = 0;
+
+  /** `startWorker` throws where no thread is to be had. */
+  constructor(decoders: ThreadDecoders, startWorker: () => Worker, count = workerCount()) {
+    this.#decoders = decoders;
+    try {
+      for (let index = 0; index < count; index++) this.#start(startWorker());
+    } catch {
+      // Fewer threads, or none: everything is decoded in place then.
+    }
+  }
+
+  get threadCount(): number {
+    return this.#threads.length;
+  }
+
+  readonly decode: DecodeImage = (job, done) => {
+    if (this.#threads.length === 0 || sizeOf(job) < inPlaceMax) {
+      runDecodeJob(job, this.#decoders.decoders, done);
+      return;
+    }
+    this.#waiting.push({ job, done });
+    this.#handOut();
+  };
+
+  close(): void {
+    for (const { worker } of this.#threads) worker.terminate();
+    this.#threads = [];
+    this.#waiting.length = 0;
+  }
+
+  #start(worker: Worker): void {
+    const thread: DecodeThread = { worker, running: new Map() };
+    worker.postMessage({ role: "decoder" });
+    worker.onmessage = ({ data }: MessageEvent<DecodeReply>) => {
+      const waiting = thread.running.get(data.task);
+      thread.running.delete(data.task);
+      this.#handOut();
+      waiting?.done(fromReply(data));
+    };
+    worker.onerror = () => this.#lose(thread);
+    this.#threads.push(thread);
+  }
+
+  #handOut(): void {
+    while (this.#waiting.length > 0) {
+      const [first] = this.#threads.toSorted((a, b) => a.running.size - b.running.size);
+      if (first === undefined || first.running.size >= jobsAheadMax) return;
+      const waiting = this.#waiting.shift()!;
+      const task = this.#nextTask++;
+      const { job, transfer } = ownedJob(waiting.job);
+      first.running.set(task, waiting);
+      first.worker.postMessage({ task, job }, transfer);
+    }
+  }
+
+  /** The thread did not start or has died: its jobs are done in place. */
+  #lose(thread: DecodeThread): void {
+    if (!this.#threads.includes(thread)) return;
+    this.#threads = this.#threads.filter((other) => other !== thread);
+    thread.worker.terminate();
+    const left = [...thread.running.values()];
+    if (this.#threads.length === 0) left.push(...this.#waiting.splice(0));
+    for (const { job, done } of left) runDecodeJob(job, this.#decoders.decoders, done);
+  }
+}
+
+/** One processor is for the session itself. */
+function workerCount(): number {
+  return Math.min(workersMax, Math.max(1, (globalThis.navigator?.hardwareConcurrency ?? 2) - 1));
+}
+
+function sizeOf(job: DecodeJob): number {
+  return job.codec === "jpeg-alpha" ? job.jpeg.length + job.alpha.length : job.data.length;
+}

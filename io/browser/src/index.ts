@@ -1,0 +1,22 @@
+// Drivers for the browser: the machines of the core with WebSockets, WebCrypto, workers, canvases.
+
+export {
+  BrowserClient,
+  type BrowserClientOptions,
+  type Capture,
+  type Placement,
+} from "./browser-client.ts";
+export type { ByteChannel } from "./byte-channel.ts";
+export {
+  type ChannelFigures,
+  type ClientEvent,
+  type CodecFigures,
+  type CursorImage,
+  type PlainError,
+  type ScreenInfo,
+  type ScreenKey,
+  type SharedTime,
+  type Statistics,
+  sharedTime,
+} from "./client-message.ts";
+export type { ConnectionAnswer, ConnectionRequest, Connector } from "./transport.ts";

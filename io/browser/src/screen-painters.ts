@@ -1,0 +1,173 @@
+// The screens of a session and their painters: follows what the renderer says, tells the page which
+// screens there are, and paints once a frame.
+
+import type { Renderer } from "@caraway/canvas";
+import type { PictureEvent, Screen, Screens } from "@caraway/driver";
+import type { ScreenInfo, ScreenKey } from "./client-message.ts";
+import { ScreenPainter } from "./screen-painter.ts";
+
+export interface PaintListener {
+  /** There are other screens than before, or they have other sizes. */
+  screens(screens: readonly ScreenInfo[]): void;
+  /** Once a frame in which anything was painted. */
+  painted(keys: readonly ScreenKey[], pixels: number): void;
+}
+
+/**
+ * How long a screen that is gone is still shown: between two modes of a guest, and between two
+ * hosts, there may be none for a moment, and nothing shall blink.
+ */
+const keepMs = 1500;
+
+/** Where there are no animation frames, as in some workers. */
+const frameMs = 16;
+
+export class ScreenPainters {
+  readonly #renderer: Renderer;
+  readonly #screens: Screens;
+  readonly #listener: PaintListener;
+  readonly #painters = new Map<ScreenKey, ScreenPainter>();
+  /** Canvases that were given before their screen was there. */
+  readonly #canvases = new Map<ScreenKey, OffscreenCanvas | HTMLCanvasElement>();
+  /** When screens that are gone are to be forgotten. */
+  readonly #goneTimers = new Map<ScreenKey, ReturnType<typeof setTimeout>>();
+  #told = "";
+  #stale = false;
+  #frame: (() => void) | null = null;
+
+  constructor(renderer: Renderer, screens: Screens, listener: PaintListener) {
+    this.#renderer = renderer;
+    this.#screens = screens;
+    this.#listener = listener;
+  }
+
+  /** Hears what the renderer says, after `screens` has. */
+  note(event: PictureEvent): void {
+    switch (event.type) {
+      case "damage":
+        for (const painter of this.#painters.values()) {
+          const { channel, surface } = painter.screen;
+          if (channel === event.display && surface === event.surface) painter.damage(event.boxes);
+        }
+        break;
+      case "surface-create":
+      case "surface-destroy":
+        if (event.isPrimary) this.#stale = true;
+        break;
+      case "monitors":
+        this.#stale = true;
+        break;
+      default:
+        return;
+    }
+    this.#wantFrame();
+  }
+
+  attach(key: ScreenKey, canvas: OffscreenCanvas | HTMLCanvasElement): void {
+    this.#canvases.set(key, canvas);
+    this.#painters.get(key)?.attach(canvas);
+    this.#wantFrame();
+  }
+
+  detach(key: ScreenKey): void {
+    this.#canvases.delete(key);
+    this.#painters.get(key)?.detach();
+  }
+
+  screen(key: ScreenKey): Screen | null {
+    return this.#painters.get(key)?.screen ?? null;
+  }
+
+  close(): void {
+    this.#frame?.();
+    for (const timer of this.#goneTimers.values()) clearTimeout(timer);
+  }
+
+  #wantFrame(): void {
+    if (this.#frame !== null) return;
+    const run = (): void => {
+      this.#frame = null;
+      this.#update();
+    };
+    if (typeof requestAnimationFrame === "function") {
+      const handle = requestAnimationFrame(run);
+      this.#frame = () => cancelAnimationFrame(handle);
+    } else {
+      const handle = setTimeout(run, frameMs);
+      this.#frame = () => clearTimeout(handle);
+    }
+    // A hidden page has no frames, but is to hear of screens that come and go.
+    if (this.#stale) this.#refresh();
+  }
+
+  #update(): void {
+    if (this.#stale) this.#refresh();
+    const painted: ScreenKey[] = [];
+    let pixels = 0;
+    for (const [key, painter] of this.#painters) {
+      if (!painter.isDirty) continue;
+      const { channel, surface: id } = painter.screen;
+      const surface = this.#renderer.surface(channel, id);
+      if (surface === null) continue;
+      pixels += painter.paint(surface);
+      painted.push(key);
+    }
+    if (pixels > 0) this.#listener.painted(painted, pixels);
+  }
+
+  #refresh(): void {
+    this.#stale = false;
+    const present = new Map(this.#screens.list().map((screen) => [keyOf(screen), screen]));
+    for (const [key, screen] of present) this.#show(key, screen);
+    for (const key of this.#painters.keys()) {
+      if (!present.has(key) && !this.#goneTimers.has(key)) {
+        this.#goneTimers.set(
+          key,
+          setTimeout(() => this.#forget(key), keepMs),
+        );
+      }
+    }
+    this.#tell();
+  }
+
+  #show(key: ScreenKey, screen: Screen): void {
+    clearTimeout(this.#goneTimers.get(key));
+    this.#goneTimers.delete(key);
+    const known = this.#painters.get(key);
+    if (known !== undefined) {
+      known.show(screen);
+      return;
+    }
+    const painter = new ScreenPainter(screen);
+    this.#painters.set(key, painter);
+    const canvas = this.#canvases.get(key);
+    if (canvas !== undefined) painter.attach(canvas);
+  }
+
+  #forget(key: ScreenKey): void {
+    this.#goneTimers.delete(key);
+    // With no screen at all the last picture stays.
+    if (this.#painters.size === 1) return;
+    this.#painters.delete(key);
+    this.#tell();
+  }
+
+  #tell(): void {
+    const screens = [...this.#painters]
+      .map(([key, { screen }]) => infoOf(key, screen))
+      .sort((a, b) => a.channel - b.channel || a.x - b.x || a.y - b.y || a.monitor - b.monitor);
+    const text = JSON.stringify(screens);
+    if (text === this.#told) return;
+    this.#told = text;
+    this.#listener.screens(screens);
+  }
+}
+
+function keyOf({ channel, monitor }: Screen): ScreenKey {
+  return `${channel}:${monitor}`;
+}
+
+function infoOf(key: ScreenKey, { channel, monitor, box }: Screen): ScreenInfo {
+  const { left, top, right, bottom } = box;
+  return { key, channel, monitor, x: left, y: top, width: right - left, height: bottom - top };
+}
