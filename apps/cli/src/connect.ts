@@ -8,6 +8,7 @@ import {
   migrationModes,
   type SessionEvent,
 } from "@caraway/client";
+import { typing } from "@caraway/driver";
 import type { PictureEvent, SpiceClient } from "@caraway/node";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import {
@@ -21,7 +22,6 @@ import { waitForPicture } from "./picture-wait.ts";
 import { writePng } from "./png.ts";
 import { parseCount } from "./screenshot.ts";
 import { runSession } from "./session-run.ts";
-import { typing } from "./us-keyboard.ts";
 
 interface ConnectFlags extends ConnectionFlags {
   readonly json: boolean;

@@ -15,6 +15,7 @@ import {
   type ScreenKey,
   type SharedTime,
   type Statistics,
+  type TargetAddress,
   type ToClient,
 } from "./client-message.ts";
 import { RelayEnd } from "./relayed-channel.ts";
@@ -33,6 +34,8 @@ export interface BrowserClientOptions extends Partial<Omit<ClientOptions, "asksF
   readonly placement?: Placement;
   /** `at`: when it happened, on the clock of `sharedTime`. */
   readonly onEvent?: (event: ClientEvent, at: SharedTime) => void;
+  /** The session is attached to another host, where a new one would have to begin. */
+  readonly onMoved?: (target: TargetAddress) => void;
   readonly onScreens?: (screens: readonly ScreenInfo[]) => void;
   /** A screen was painted: the first time, and while a migration is under way. */
   readonly onPainted?: (key: ScreenKey, at: SharedTime) => void;
@@ -72,6 +75,7 @@ export class BrowserClient {
     const { url = null } = options;
     this.#clientOptions = {
       url,
+      target: options.target ?? null,
       credentials: options.credentials ?? defaultClientOptions.credentials,
       channels: options.channels ?? defaultClientOptions.channels,
       migration: options.migration ?? defaultClientOptions.migration,
@@ -197,6 +201,9 @@ export class BrowserClient {
         break;
       case "event":
         this.#options.onEvent?.(message.event, message.at);
+        break;
+      case "moved":
+        this.#options.onMoved?.(message.target);
         break;
       case "screens":
         this.#options.onScreens?.(message.screens);

@@ -67,7 +67,7 @@ export class ClientHost {
     this.#client = new ClientDriver(this.#platform(options), this.#decode, {
       session: {
         ...defaultSessionOptions,
-        endpoint: serverEndpoint(options.url),
+        endpoint: serverEndpoint(options),
         channels: options.channels,
         migration: options.migration,
         mouseMode: options.mouseMode,
@@ -157,6 +157,10 @@ export class ClientHost {
     if (event.name === "migration" && isOver(event.phase)) {
       this.#tellPaintedUntil = at + paintedAfterMoveMs;
     }
+    if (event.name === "migration" && event.phase === "done") {
+      const { host, port, tlsPort } = this.#client.endpoint;
+      this.#surroundings.post({ type: "moved", target: { host, port, tlsPort } });
+    }
     const plain = plainEvent(event);
     if (plain !== null) this.#surroundings.post({ type: "event", event: plain, at });
     if (event.name === "ended") this.#end();
@@ -225,9 +229,18 @@ export class ClientHost {
   }
 }
 
-/** The empty URL stands for a server whose every connection the embedder opens. */
-function serverEndpoint(url: string | null): Endpoint {
-  return { host: "", port: null, tlsPort: null, unixPath: null, url: url ?? "", identity: null };
+function serverEndpoint({ url, target }: ClientOptions): Endpoint {
+  const nowhere = {
+    host: "",
+    port: null,
+    tlsPort: null,
+    unixPath: null,
+    url: null,
+    identity: null,
+  };
+  if (target !== null) return preferredTarget({ ...nowhere, ...target }, url);
+  // The empty URL stands for a server whose every connection the embedder opens.
+  return { ...nowhere, url: url ?? "" };
 }
 
 /** A session that is encrypted stays so, where the target can. */

@@ -10,6 +10,8 @@ import type { ConnectionRequest } from "./transport.ts";
 export interface ClientOptions {
   /** WebSocket of the server; null where the embedder opens every connection itself. */
   readonly url: string | null;
+  /** Begin where a VM has moved to, rather than at `url`. */
+  readonly target: TargetAddress | null;
   readonly credentials: Credentials;
   readonly channels: readonly ChannelName[];
   /** The best mode of migration to announce. */
@@ -20,7 +22,15 @@ export interface ClientOptions {
   readonly asksForServer: boolean;
 }
 
+/** Where a source said that the guest goes. At least one of the ports is there. */
+export interface TargetAddress {
+  readonly host: string;
+  readonly port: number | null;
+  readonly tlsPort: number | null;
+}
+
 export const defaultClientOptions: Omit<ClientOptions, "url"> = {
+  target: null,
   credentials: { password: "" },
   channels: ["main", "display", "inputs", "cursor"],
   migration: "seamless",
@@ -145,6 +155,8 @@ export type FromClient =
   /** The thread is there. */
   | { readonly type: "ready" }
   | { readonly type: "event"; readonly event: ClientEvent; readonly at: SharedTime }
+  /** The session is now attached to the target of a migration. */
+  | { readonly type: "moved"; readonly target: TargetAddress }
   | { readonly type: "screens"; readonly screens: readonly ScreenInfo[] }
   /** A screen was painted. Told while a migration is under way, and for the first picture. */
   | { readonly type: "painted"; readonly key: ScreenKey; readonly at: SharedTime }

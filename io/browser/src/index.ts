@@ -18,5 +18,6 @@ export {
   type SharedTime,
   type Statistics,
   sharedTime,
+  type TargetAddress,
 } from "./client-message.ts";
 export type { ConnectionAnswer, ConnectionRequest, Connector } from "./transport.ts";

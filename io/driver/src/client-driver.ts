@@ -11,6 +11,7 @@ import {
 import type { ConnectionKey, Sender } from "@caraway/channel";
 import {
   ClientSession,
+  type Endpoint,
   type RenderCommand,
   type SessionCommand,
   type SessionEvent,
@@ -50,6 +51,7 @@ export class ClientDriver {
   readonly renderer = new Renderer();
   readonly screens = new Screens(this.renderer);
   readonly #options: ClientDriverOptions;
+  readonly #session: ClientSession;
   readonly #driver: Driver<SessionFeed>;
   readonly #decode: DecodeImage;
   readonly #waiting: RenderInput[] = [];
@@ -60,8 +62,8 @@ export class ClientDriver {
   constructor(platform: Platform, decode: DecodeImage, options: ClientDriverOptions) {
     this.#options = options;
     this.#decode = decode;
-    const session = new ClientSession(options.session);
-    this.#driver = drive<SessionFeed, SessionExtra>(session, platform, {
+    this.#session = new ClientSession(options.session);
+    this.#driver = drive<SessionFeed, SessionExtra>(this.#session, platform, {
       ...(options.credentials !== undefined && { credentials: options.credentials }),
       ...(options.onFault && { onFault: options.onFault }),
       ...(options.onBytes && { onBytes: options.onBytes }),
@@ -72,6 +74,11 @@ export class ClientDriver {
 
   get ended(): boolean {
     return this.#ended;
+  }
+
+  /** Where the session is attached: another server after the VM has moved. */
+  get endpoint(): Endpoint {
+    return this.#session.endpoint;
   }
 
   command(command: SessionCommand): void {

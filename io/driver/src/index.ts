@@ -23,3 +23,4 @@ export type {
   TransportListener,
 } from "./platform.ts";
 export { type Picture, type Screen, Screens } from "./screens.ts";
+export { type KeyStroke, leftShift, strokeOf, typing } from "./us-keyboard.ts";

@@ -1,5 +1,5 @@
-// Text as key strokes of a US keyboard: what `--type` sends. Codes are PC/AT set 1, extended ones
-// 0xe0NN.
+// Text as key strokes of a US keyboard, for what has no keys of its own: text that a program or an
+// input method brings. Codes are PC/AT set 1, extended ones 0xe0NN.
 
 export interface KeyStroke {
   readonly scancode: number;
