@@ -65,6 +65,8 @@ export class AgentRelay {
   readonly #rules: AgentRules;
   #attached: Attached | null = null;
   #owner: AgentPeer | null = null;
+  /** The owner was told that the agent is there. */
+  #isAnnounced = false;
   /** The owner said AGENT_START since the agent was announced to it. */
   #isStarted = false;
   /** AGENT_DATA that the owner may send. */
@@ -127,6 +129,7 @@ export class AgentRelay {
     this.#owner = owner;
     this.#wiring.event({ name: "agent-owner", client: owner?.client ?? null });
     this.#isStarted = false;
+    this.#isAnnounced = owner !== null && this.isConnected;
     this.#clientTokens = agentTokens;
     this.#spentTokens = 0;
     this.#serverTokens = 0;
@@ -219,6 +222,7 @@ export class AgentRelay {
     const owner = this.#owner;
     if (owner === null || !this.isConnected) return;
     this.#isStarted = false;
+    this.#isAnnounced = true;
     this.#clientTokens = agentTokens;
     this.#spentTokens = 0;
     owner.agentConnected(agentTokens);
@@ -232,7 +236,8 @@ export class AgentRelay {
     this.#toClientFilter.reset();
     this.#attached?.stream.dropQueue();
     this.#mouseStates = [];
-    if (this.#isStarted || this.isConnected) this.#owner?.agentDisconnected();
+    if (this.#isAnnounced) this.#owner?.agentDisconnected();
+    this.#isAnnounced = false;
     this.#isStarted = false;
   }
 

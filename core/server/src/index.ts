@@ -1,3 +1,25 @@
+export { type Encoders, plainEncoders } from "./encoders.ts";
+export type { ClientKey, ServerEvent } from "./events.ts";
 export * from "./guest.ts";
 export * from "./guest-device.ts";
 export * from "./guest-drawing.ts";
+export type { JpegTask, JpegTaskResult } from "./jpeg-task.ts";
+export {
+  type ChannelSecurity,
+  type ChannelTypeName,
+  type CompressionName,
+  defaultServerOptions,
+  type ServerOptions,
+  type Sharing,
+  type WanChoice,
+} from "./options.ts";
+export { SpiceServer } from "./server.ts";
+export type {
+  Arrival,
+  ServerCommand,
+  ServerInput,
+  ServerOutput,
+  ServerTask,
+  ServerTaskResult,
+  Ticket,
+} from "./server-border.ts";

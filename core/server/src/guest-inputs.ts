@@ -1,0 +1,156 @@
+// Keyboard and pointer of the guest, which all clients share: who holds which key and button, and
+// what has to be let go when somebody leaves.
+
+import { AgentMouseButtonMask, KeyboardModifier, MouseButtonMask } from "@caraway/protocol";
+import type { AgentRelay } from "./agent-relay.ts";
+import type { ClientKey } from "./events.ts";
+import type { MouseMode } from "./mouse-mode.ts";
+import type { KeyChange } from "./scancodes.ts";
+import type { Wiring } from "./wiring.ts";
+
+/** The lock keys: LED, and the key that turns it on and off. */
+const lockKeys = [
+  { led: KeyboardModifier.SCROLL_LOCK, code: 0x46 },
+  { led: KeyboardModifier.NUM_LOCK, code: 0x45 },
+  { led: KeyboardModifier.CAPS_LOCK, code: 0x3a },
+] as const;
+
+const wheel = MouseButtonMask.UP | MouseButtonMask.DOWN;
+
+/** How the guest is reached. */
+export interface InputRoutes {
+  readonly hasKeyboard: boolean;
+  readonly hasMouse: boolean;
+  readonly hasTablet: boolean;
+}
+
+export class GuestInputs {
+  readonly #wiring: Wiring;
+  readonly #routes: InputRoutes;
+  readonly #mouseMode: MouseMode;
+  readonly #agent: AgentRelay;
+  readonly #holders = new Map<number, Set<ClientKey>>();
+  readonly #buttons = new Map<ClientKey, number>();
+  /** LEDs as they will be when the guest has taken what was sent to it. */
+  #leds = 0;
+  #position = { x: 0, y: 0, displayId: 0 };
+
+  constructor(wiring: Wiring, routes: InputRoutes, mouseMode: MouseMode, agent: AgentRelay) {
+    this.#wiring = wiring;
+    this.#routes = routes;
+    this.#mouseMode = mouseMode;
+    this.#agent = agent;
+  }
+
+  /** Lock LEDs that are on. */
+  get leds(): number {
+    return this.#leds;
+  }
+
+  /** The guest said so. */
+  ledsAre(modifiers: number): void {
+    this.#leds = modifiers;
+  }
+
+  key(client: ClientKey, { code, down }: KeyChange): void {
+    const holders = this.#holders.get(code) ?? new Set();
+    if (down) {
+      holders.add(client);
+      this.#holders.set(code, holders);
+      this.#sendKey(code, true);
+      return;
+    }
+    holders.delete(client);
+    if (holders.size > 0) return;
+    this.#holders.delete(code);
+    this.#sendKey(code, false);
+  }
+
+  /** Taps the lock keys whose LEDs differ from what the client wants. */
+  lockKeys(modifiers: number): void {
+    for (const { led, code } of lockKeys) {
+      // A key that somebody holds changes its LED by itself.
+      if (((modifiers ^ this.#leds) & led) === 0 || this.#holders.has(code)) continue;
+      this.#sendKey(code, true);
+      this.#sendKey(code, false);
+      this.#leds ^= led;
+    }
+  }
+
+  motion(client: ClientKey, dx: number, dy: number, state: number): void {
+    const buttons = this.#hold(client, state);
+    if (this.#mouseMode.current !== "server" || !this.#routes.hasMouse) return;
+    this.#wiring.guest({ type: "mouse-motion", dx, dy, buttons });
+  }
+
+  position(client: ClientKey, x: number, y: number, displayId: number, state: number): void {
+    const buttons = this.#hold(client, state);
+    if (this.#mouseMode.current !== "client") return;
+    this.#position = { x, y, displayId };
+    if (this.#routes.hasTablet) {
+      this.#wiring.guest({ type: "tablet-position", display: displayId, x, y, buttons });
+    } else this.#agent.mouse({ ...this.#position, buttons: agentButtons(buttons) });
+  }
+
+  /** A press or a release; `button` is a `MouseButton`. */
+  button(client: ClientKey, button: number, down: boolean, state: number): void {
+    const mask = button === 0 ? 0 : 1 << (button - 1);
+    const buttons = this.#hold(client, down ? state | mask : state & ~mask);
+    const usesAgent = this.#mouseMode.current === "client" && !this.#routes.hasTablet;
+    if (usesAgent) {
+      const turned = down ? mask & wheel : 0;
+      this.#agent.mouse({ ...this.#position, buttons: agentButtons(buttons | turned) });
+    } else if ((mask & wheel) === 0) {
+      this.#wiring.guest({ type: "buttons", buttons });
+    } else if (down) {
+      const steps = mask === MouseButtonMask.UP ? -1 : 1;
+      this.#wiring.guest({ type: "wheel", steps, buttons });
+    }
+  }
+
+  /** The client is gone: what it held is let go. */
+  release(client: ClientKey): void {
+    for (const [code, holders] of [...this.#holders]) {
+      if (holders.has(client)) this.key(client, { code, down: false });
+    }
+    const before = this.#union();
+    this.#buttons.delete(client);
+    const buttons = this.#union();
+    if (buttons === before) return;
+    if (this.#mouseMode.current === "client" && !this.#routes.hasTablet) {
+      this.#agent.mouse({ ...this.#position, buttons: agentButtons(buttons) });
+    } else this.#wiring.guest({ type: "buttons", buttons });
+  }
+
+  snapshot(): unknown {
+    return {
+      keys: [...this.#holders].map(([code, holders]) => ({ code, clients: [...holders] })),
+      buttons: [...this.#buttons],
+      leds: this.#leds,
+    };
+  }
+
+  #sendKey(code: number, down: boolean): void {
+    if (this.#routes.hasKeyboard) this.#wiring.guest({ type: "key", code, down });
+  }
+
+  /** The wheel is turned and never held. */
+  #hold(client: ClientKey, state: number): number {
+    const held = state & ~wheel & 0x7f;
+    if (held === 0) this.#buttons.delete(client);
+    else this.#buttons.set(client, held);
+    return this.#union();
+  }
+
+  #union(): number {
+    let buttons = 0;
+    for (const held of this.#buttons.values()) buttons |= held;
+    return buttons;
+  }
+}
+
+/** The agent's masks are shifted by one. */
+function agentButtons(buttons: number): number {
+  const { LBUTTON } = AgentMouseButtonMask;
+  return buttons * LBUTTON;
+}

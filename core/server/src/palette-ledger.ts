@@ -1,0 +1,35 @@
+// The server's account of the palettes that a client remembers for one display channel.
+
+/** As many as spice-server keeps. */
+const palettesMax = 128;
+
+export type PaletteChoice =
+  | { readonly kind: "inline" }
+  /** It goes inline, and the client keeps it; `evicted` has to be dropped before. */
+  | { readonly kind: "keep"; readonly evicted: bigint | null }
+  | { readonly kind: "cached" };
+
+export class PaletteLedger {
+  /** Least recently used first. */
+  readonly #keys = new Set<bigint>();
+
+  /** How the palette of a picture goes out. A message has fewer palettes than the ledger holds. */
+  choose(key: bigint | null): PaletteChoice {
+    if (key === null) return { kind: "inline" };
+    const isKnown = this.#keys.delete(key);
+    this.#keys.add(key);
+    if (isKnown) return { kind: "cached" };
+    if (this.#keys.size <= palettesMax) return { kind: "keep", evicted: null };
+    const [evicted] = this.#keys;
+    this.#keys.delete(evicted!);
+    return { kind: "keep", evicted: evicted! };
+  }
+
+  clear(): void {
+    this.#keys.clear();
+  }
+
+  get size(): number {
+    return this.#keys.size;
+  }
+}
