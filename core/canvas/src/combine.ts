@@ -108,12 +108,35 @@ export function combineRow(
   dest: Uint32Array,
   count: number,
 ): void {
+  if (operator === over) {
+    overRow(source, mask, dest, count);
+    return;
+  }
   if (mask === null) {
     for (let i = 0; i < count; i++) dest[i] = operator(source[i]!, dest[i]!);
     return;
   }
   for (let i = 0; i < count; i++) {
     dest[i] = operator(scale(source[i]!, mask[i]! >>> 24), dest[i]!);
+  }
+}
+
+/** The same for OVER, which is nearly always the operator. */
+function overRow(
+  source: Uint32Array,
+  mask: Uint32Array | null,
+  dest: Uint32Array,
+  count: number,
+): void {
+  for (let i = 0; i < count; i++) {
+    let s = source[i]!;
+    if (mask !== null) {
+      const weight = mask[i]! >>> 24;
+      if (weight === 0) continue;
+      if (weight !== 255) s = scale(s, weight);
+    }
+    if (s >>> 24 === 255) dest[i] = s;
+    else if (s !== 0) dest[i] = scaleAdd(dest[i]!, ~s >>> 24, s);
   }
 }
 

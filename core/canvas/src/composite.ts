@@ -13,17 +13,17 @@ import { combineFloatRow } from "./combine-float.ts";
 import { fetchPixel, storePixel } from "./convert.ts";
 import { sampleFloatRow } from "./float-sampler.ts";
 import { leavesUnusedAlpha, needsFloat, Operator, reduceOperator } from "./operator.ts";
-import type { Pixmap } from "./pixmap.ts";
-import { type PlacedPicture, placedBox } from "./placed-picture.ts";
-import { eachBox, type Region } from "./region.ts";
 import {
   canSample,
   coversOpaquely,
   isOpaqueEverywhere,
   type Picture,
-  sampleRow,
   withUnusedByte,
-} from "./sampler.ts";
+} from "./picture.ts";
+import type { Pixmap } from "./pixmap.ts";
+import { type PlacedPicture, placedBox } from "./placed-picture.ts";
+import { eachBox, type Region } from "./region.ts";
+import { sampleRow } from "./sampler.ts";
 import { identity } from "./transform.ts";
 
 export interface Composition {

@@ -2,6 +2,7 @@
 // wait for their turn.
 
 import {
+  ResourceType,
   StreamFlag,
   SurfaceFlag,
   SurfaceFormat,
@@ -251,7 +252,9 @@ export class DisplayRenderer {
         this.#emit({ type: "mark", display: this.id, shown: false });
         break;
       case "INVAL_LIST":
-        for (const { id } of message.body.resources) this.#cache.drop(id);
+        for (const { type, id } of message.body.resources) {
+          if (type === ResourceType.PIXMAP) this.#cache.drop(id);
+        }
         break;
       case "INVAL_ALL_PIXMAPS":
         this.#cache.clear();

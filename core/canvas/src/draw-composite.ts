@@ -7,12 +7,12 @@ import { composite } from "./composite.ts";
 import type { Body } from "./draw-copy.ts";
 import { type ImageLookup, type LoadedImage, rawPixels } from "./loaded-image.ts";
 import { Operator, operatorCount } from "./operator.ts";
+import type { Filter, Repeat } from "./picture.ts";
 import { asFormat, copyPixmap, type Pixmap } from "./pixmap.ts";
 import type { PlacedPicture } from "./placed-picture.ts";
 import { fillRegion } from "./raster.ts";
 import { boxRegion, type Region, regionExtents } from "./region.ts";
 import { Rop } from "./rop.ts";
-import type { Filter, Repeat } from "./sampler.ts";
 import { identity, scaleTransform, type Transform } from "./transform.ts";
 
 /** The wire's numbers for FAST, GOOD, BEST, NEAREST and BILINEAR; the convolutions need numbers that the wire has not. */

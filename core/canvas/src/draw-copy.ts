@@ -5,11 +5,11 @@ import { type Box, isSameSize } from "./box.ts";
 import { drawBrush } from "./brush.ts";
 import { storePixel } from "./convert.ts";
 import { type ImageLookup, type LoadedImage, rawPixels } from "./loaded-image.ts";
+import type { Filter } from "./picture.ts";
 import { copyPixmap, type Pixmap } from "./pixmap.ts";
 import { blitRegion, blitTransparent, moveRegion } from "./raster.ts";
 import { type Region, regionExtents } from "./region.ts";
 import { Rop, ropOf } from "./rop.ts";
-import type { Filter } from "./sampler.ts";
 import { scaleRegion, stretch, stretchedRows } from "./scale.ts";
 
 type Message = ServerMessage<typeof Display>;

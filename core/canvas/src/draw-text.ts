@@ -8,11 +8,11 @@ import { clearUnusedAlpha, solidPicture } from "./draw-composite.ts";
 import type { Body } from "./draw-copy.ts";
 import { type ImageLookup, rawPixels } from "./loaded-image.ts";
 import { Operator } from "./operator.ts";
+import { maxPictureSide } from "./picture.ts";
 import { copyPixmap, type Pixmap, pixelDepth } from "./pixmap.ts";
 import type { PlacedPicture } from "./placed-picture.ts";
 import { intersectRegion, type Region, regionExtents } from "./region.ts";
 import { Rop } from "./rop.ts";
-import { maxPictureSide } from "./sampler.ts";
 import { identity, toFixed } from "./transform.ts";
 
 type Text = Body<"DRAW_TEXT">;

@@ -1,8 +1,8 @@
 // Reading pixels of a picture as four numbers in single precision, for the operators that need
 // them: alpha, red, green, blue. Fewer bits a channel are exact fractions of their own range.
 
+import { type Picture, repeated } from "./picture.ts";
 import type { PixelFormat, Pixmap } from "./pixmap.ts";
-import { type Picture, repeated } from "./sampler.ts";
 import { mapCentreX, mapCentreY } from "./transform.ts";
 
 const f = Math.fround;

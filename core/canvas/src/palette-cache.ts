@@ -6,6 +6,8 @@ import { CanvasError } from "./canvas-error.ts";
 
 /** More than the 128 that the reference server keeps for a channel. */
 const maxPalettes = 1024;
+/** No image refers to more entries. */
+const maxEntries = 256;
 
 /** What an image of the wire says about its palette. */
 export interface PaletteReference {
@@ -36,7 +38,7 @@ export class PaletteCache {
       return found;
     }
     if (reference.palette === null) return null;
-    const palette = Uint32Array.from(reference.palette.ents);
+    const palette = Uint32Array.from(reference.palette.ents.slice(0, maxEntries));
     if ((reference.bitmapFlags & BitmapFlag.PAL_CACHE_ME) !== 0) {
       this.#palettes.set(reference.palette.unique, palette);
       if (this.#palettes.size > maxPalettes) {

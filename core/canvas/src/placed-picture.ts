@@ -1,7 +1,7 @@
 // A picture laid over a destination.
 
 import type { Box } from "./box.ts";
-import type { Picture } from "./sampler.ts";
+import type { Picture } from "./picture.ts";
 
 /** A picture, and which of its points (before its transform) lies on the destination's (0, 0). */
 export interface PlacedPicture {

@@ -3,7 +3,7 @@
 // are the same pixels, the caller has made a copy of the source first.
 
 import type { Box } from "./box.ts";
-import { type PixelArray, type Pixmap, pixelMask } from "./pixmap.ts";
+import { createPixmap, type PixelArray, type Pixmap, pixelMask } from "./pixmap.ts";
 import { eachBox, intersectRegion, type Region } from "./region.ts";
 import { combineColor, combinePixels, Rop } from "./rop.ts";
 
@@ -39,20 +39,39 @@ export function tileRegion(
   rop: number,
 ): void {
   const mask = pixelMask(dest.format);
+  const line = emptyPixels(dest, dest.width);
   eachBox(region, (left, top, right, bottom) => {
+    const count = right - left;
     for (let y = top; y < bottom; y++) {
       const row = modulo(y - originY, tile.height) * tile.width;
-      let column = modulo(left - originX, tile.width);
-      for (let x = left; x < right; ) {
-        const count = Math.min(tile.width - column, right - x);
-        const from = row + column;
-        const to = y * dest.width + x;
-        copyPixels(tile.pixels, from, dest.pixels, to, count, rop, mask);
-        x += count;
-        column = 0;
-      }
+      repeatRow(tile, row, modulo(left - originX, tile.width), line, count);
+      copyPixels(line, 0, dest.pixels, y * dest.width + left, count, rop, mask);
     }
   });
+}
+
+/** Fills `count` pixels of a line with a row of a tile, from one of its columns on. */
+function repeatRow(
+  tile: Pixmap,
+  row: number,
+  column: number,
+  line: PixelArray,
+  count: number,
+): void {
+  const { width, pixels } = tile;
+  let done = Math.min(width - column, count);
+  line.set(pixels.subarray(row + column, row + column + done));
+  if (done === count) return;
+  const period = Math.min(width, count - done);
+  line.set(pixels.subarray(row, row + period), done);
+  const start = done;
+  done += period;
+  // What is there repeats with the tile's width, so each copy can be as long as all before it.
+  while (done < count) {
+    const length = Math.min(done - start, count - done);
+    line.copyWithin(done, start, start + length);
+    done += length;
+  }
 }
 
 /**
@@ -142,12 +161,17 @@ function moveBox(pixels: PixelArray, width: number, box: Box, dx: number, dy: nu
 export function readBox(pixmap: Pixmap, box: Box): PixelArray {
   const count = box.right - box.left;
   const rows = box.bottom - box.top;
-  const part = new (pixmap.pixels.constructor as new (length: number) => PixelArray)(count * rows);
+  const part = emptyPixels(pixmap, count * rows);
   for (let row = 0; row < rows; row++) {
     const from = (box.top + row) * pixmap.width + box.left;
     part.set(pixmap.pixels.subarray(from, from + count), row * count);
   }
   return part;
+}
+
+/** Zeros of the kind that a pixmap has. */
+function emptyPixels(like: Pixmap, count: number): PixelArray {
+  return createPixmap(like.format, count, 1).pixels;
 }
 
 function copyPixels(

@@ -77,7 +77,7 @@ export type RenderOutput =
       readonly stream: number;
       readonly error: CarawayError;
     }
-  /** The server sent what cannot be drawn: the display channel is over. Its surfaces stay. */
+  /** The server sent what cannot be drawn: the display channel is over. Its primary surface stays. */
   | { readonly type: "failed"; readonly display: number; readonly error: CarawayError };
 
 export interface RendererOptions {

@@ -20,7 +20,7 @@ import type { Surface } from "./surface.ts";
 export const defaultRendererOptions: RendererOptions = {
   maxCachePixels: 1 << 25,
   maxGlzPixels: 1 << 25,
-  maxSurfacePixels: 1 << 27,
+  maxSurfacePixels: 1 << 26,
   maxSurfaces: 10_000,
   maxAheadPixels: 1 << 24,
 };

@@ -2,11 +2,12 @@
 
 import type { Box } from "./box.ts";
 import { storePixel } from "./convert.ts";
+import { canSample, type Filter, withUnusedByte } from "./picture.ts";
 import { type PixelFormat, type Pixmap, pixelMask } from "./pixmap.ts";
 import { type PlacedPicture, placedBox } from "./placed-picture.ts";
 import { eachBox, type Region, regionExtents } from "./region.ts";
 import { combinePixels, Rop } from "./rop.ts";
-import { canSample, type Filter, sampleRow, withUnusedByte } from "./sampler.ts";
+import { sampleRow } from "./sampler.ts";
 import { scaleTransform } from "./transform.ts";
 
 /** Raw pixels of a stretched picture: `count` from (x, y) of the destination on. */

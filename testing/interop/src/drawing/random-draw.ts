@@ -218,16 +218,18 @@ function drawComposite(state: SceneState, dest: SceneSurface): DisplayMessage {
   const surfaces = state.surfaces;
   const options = { format: dest.format, surfaces, wantsAlpha: true };
   const source = randomImage(state, options);
-  let mask = random.once(2) ? randomImage(state, options) : null;
+  const operator = random.pick([1, 3, 3, 3, random.below(0x3f), random.below(0x3f)]);
+  // Where a mask is 0, the reference gives the last operators the source of another row.
+  let mask = operator < 0x3b && random.once(2) ? randomImage(state, options) : null;
   // One picture in both places has one transform in the reference, the mask's.
   if (mask !== null && mask.entry !== null && mask.entry === source.entry) mask = null;
-  const operator = random.pick([1, 3, 3, 3, random.below(0x3f), random.below(0x3f)]);
   let flags = operator;
   flags |= random.below(5) << 8;
   flags |= random.below(4) << 14;
   if (mask !== null) {
     flags |= CompositeFlag.HAS_MASK | (random.below(5) << 11) | (random.below(4) << 16);
-    if (random.once(2)) flags |= CompositeFlag.COMPONENT_ALPHA;
+    // The reference keeps this flag with a cached image or a surface too.
+    if (mask.entry === null && random.once(2)) flags |= CompositeFlag.COMPONENT_ALPHA;
   }
   if (random.once(4)) flags |= CompositeFlag.MASK_OPAQUE;
   // An alpha surface without its alpha is nothing the reference knows.
@@ -363,11 +365,18 @@ function randomSegments(random: RandomSource, dest: SceneSurface) {
     // What follows an end without a new begin has no start: every end is the last segment's.
     if (index === count - 1 && random.once(2)) flags |= PathFlag.END;
     if ((flags & PathFlag.END) !== 0 && random.once(2)) flags |= PathFlag.CLOSE;
-    return { flags, points: randomPoints(random, dest, points) };
+    const isCurve = (flags & PathFlag.BEZIER) !== 0;
+    return { flags, points: randomPoints(random, dest, points, isCurve) };
   });
 }
 
-function randomPoints(random: RandomSource, dest: SceneSurface, count: number) {
+/** The reference never comes back from a curve whose points are all the same. */
+function randomPoints(
+  random: RandomSource,
+  dest: SceneSurface,
+  count: number,
+  isCurve: boolean,
+): { x: number; y: number }[] {
   const reach = random.pick([0, 0, 20, 300, 12_000]);
   const place = (size: number) => random.between(-reach * 16, (size + reach) * 16);
   const whole = random.once(2);
@@ -377,8 +386,8 @@ function randomPoints(random: RandomSource, dest: SceneSurface, count: number) {
     let x = place(dest.width);
     let y = place(dest.height);
     if (whole) [x, y] = [x & ~15, y & ~15];
-    if (last !== undefined && random.once(4)) x = last.x;
-    if (last !== undefined && random.once(4)) y = last.y;
+    if (last !== undefined && !isCurve && random.once(4)) x = last.x;
+    if (last !== undefined && !isCurve && random.once(4)) y = last.y;
     points.push({ x, y });
   }
   return points;

@@ -140,10 +140,12 @@ function freshImage(
     case "glz": {
       const type = random.pick([LzType.RGB16, LzType.RGB24, LzType.RGB32, LzType.RGBA]);
       const data = state.glz.encode(colors, type)!;
-      if (random.once(2)) return { ...base, type: ImageType.GLZ_RGB, data };
+      // The reference sets high bytes in its window, from where later images copy them.
+      const glz = { ...base, flags: base.flags & ~ImageFlag.HIGH_BITS_SET };
+      if (random.once(2)) return { ...glz, type: ImageType.GLZ_RGB, data };
       const glzDataSize = data.length;
       const deflated = new Uint8Array(deflateSync(data));
-      return { ...base, type: ImageType.ZLIB_GLZ_RGB, glzDataSize, data: deflated };
+      return { ...glz, type: ImageType.ZLIB_GLZ_RGB, glzDataSize, data: deflated };
     }
     case "palette":
       return paletteBitmap(state, base, options.format);
