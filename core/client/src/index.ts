@@ -24,3 +24,4 @@ export {
 } from "./options.ts";
 export { ClientSession, type SessionCommand, type SessionInput } from "./session.ts";
 export type { RenderCommand, SessionOutput } from "./session-output.ts";
+export { portOf } from "./target-endpoint.ts";

@@ -7,7 +7,8 @@ import type { Endpoint, SessionOptions } from "./options.ts";
 /** What spice-server sends for a port that management omitted. */
 const omittedPort = 65535;
 
-function portOf(port: number): number | null {
+/** A port of DstInfo; null for none. */
+export function portOf(port: number): number | null {
   return port === 0 || port === omittedPort ? null : port;
 }
 

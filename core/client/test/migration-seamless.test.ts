@@ -257,7 +257,7 @@ describe("what is typed around a seamless migration", () => {
     source.finish(target);
     world.run();
     world.type(30);
-    world.advance(150);
+    world.advance(399);
     expect(target.keys).toEqual([]);
     world.advance(100);
     expect(target.keys).toEqual(["+30", "-30"]);

@@ -52,6 +52,8 @@ export class MovingSession implements AsyncDisposable {
   readonly client: CarawayClient;
   readonly typist: Typist;
   readonly timed: TimedEvent[] = [];
+  /** Hears each event in the moment in which it is told. */
+  onEvent: (event: SessionEvent) => void = () => undefined;
   #here: Vm;
 
   private constructor(vm: Vm, options: MovingSessionOptions) {
@@ -61,7 +63,10 @@ export class MovingSession implements AsyncDisposable {
       credentials: { password: options.password ?? ticket },
       ...(options.transport && { transport: options.transport }),
       session: options.session ?? {},
-      onEvent: (event) => this.timed.push({ event, at: clock() }),
+      onEvent: (event) => {
+        this.timed.push({ event, at: clock() });
+        this.onEvent(event);
+      },
     });
     this.typist = new Typist(this.client);
   }

@@ -120,6 +120,8 @@ export class Qmp {
     const socket = await connectUnix(path, isAlive);
     const qmp = new Qmp(socket);
     const lines = createInterface({ input: socket });
+    // It passes the socket's errors on; those have been handled.
+    lines.on("error", () => undefined);
     await new Promise<void>((resolve, reject) => {
       lines.once("line", () => resolve());
       lines.once("close", () => reject(new QmpError("connect", "QEMU ended before its greeting")));

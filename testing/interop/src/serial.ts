@@ -20,7 +20,10 @@ export class SerialLines {
   constructor(socket: Socket) {
     this.#socket = socket;
     socket.on("error", () => undefined);
-    createInterface({ input: socket }).on("line", (line) => {
+    const lines = createInterface({ input: socket });
+    // It passes the socket's errors on; those have been handled.
+    lines.on("error", () => undefined);
+    lines.on("line", (line) => {
       this.lines.push(line.replaceAll("\r", ""));
       this.#notify();
     });
