@@ -16,7 +16,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "pure",
-          include: ["{core,io,apps,testing}/*/test/**/*.test.ts", "tools/test/**/*.test.ts"],
+          include: ["{core,io,apps,guests,testing}/*/test/**/*.test.ts", "tools/test/**/*.test.ts"],
           exclude: programs,
           maxWorkers: 2,
           // Generous: the machine may be busy with other work, and no test measures time.
