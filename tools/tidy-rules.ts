@@ -37,6 +37,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "core/usbredir",
     "core/media",
   ],
+  "core/gateway": ["core/wire", "core/protocol", "core/channel", "core/client"],
   "core/migration": ["core/wire", "core/protocol", "core/channel"],
 };
 

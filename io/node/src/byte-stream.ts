@@ -4,6 +4,7 @@
 import type { Socket } from "node:net";
 import type { TransportFailure } from "@caraway/channel";
 import type { RawData, WebSocket } from "ws";
+import type { BulkReader } from "./bulk-reads.ts";
 import { describeFailure, printable } from "./transport-failure.ts";
 
 export interface ByteStreamListener {
@@ -37,8 +38,12 @@ class BacklogGauge {
   }
 }
 
-/** `what` names the peer in failures. */
-export function attachSocket(socket: Socket, what: string): ByteStream {
+/** `what` names the peer in failures; `reader` is the one that the socket was dialled with. */
+export function attachSocket(
+  socket: Socket,
+  what: string,
+  reader: BulkReader | null = null,
+): ByteStream {
   const gauge = new BacklogGauge();
   let listener: ByteStreamListener | null = null;
   let ended = false;
@@ -65,7 +70,13 @@ export function attachSocket(socket: Socket, what: string): ByteStream {
         queueMicrotask(onClose);
         return;
       }
-      socket.on("data", (bytes: Uint8Array) => listener?.received(bytes));
+      const received = (bytes: Uint8Array): void => listener?.received(bytes);
+      if (reader === null) {
+        socket.on("data", received);
+      } else {
+        reader.listen(received);
+        socket.resume();
+      }
     },
     write(bytes) {
       if (socket.destroyed || ended) return;

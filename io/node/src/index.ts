@@ -14,6 +14,9 @@ export {
   type Transport,
   type TransportListener,
 } from "@caraway/driver";
+export { acceptWebSocket, type WebSocketStream, webSocketFault } from "./accept-websocket.ts";
+export type { BulkReads } from "./bulk-reads.ts";
+export { attachSocket, type ByteStream, type ByteStreamListener } from "./byte-stream.ts";
 export {
   type Capture,
   CaptureError,

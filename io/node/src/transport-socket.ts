@@ -2,6 +2,7 @@
 // between two owners never ends the process; `socket.errored` keeps it for the next owner.
 
 import { connect, isIPv6, type NetConnectOpts, type Socket } from "node:net";
+import type { BulkReader } from "./bulk-reads.ts";
 import { describeFailure, TransportError } from "./transport-failure.ts";
 
 // What the reference client uses: thirty idle seconds before the first probe.
@@ -12,7 +13,13 @@ export function hostAndPort(host: string, port: number): string {
   return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-export function dialTcp(host: string, port: number, signal: AbortSignal): Promise<Socket> {
+/** With `reader`, the socket gives its bytes there and not as events; it is paused. */
+export function dialTcp(
+  host: string,
+  port: number,
+  signal: AbortSignal,
+  reader: BulkReader | null = null,
+): Promise<Socket> {
   return dial(
     {
       host,
@@ -25,18 +32,30 @@ export function dialTcp(host: string, port: number, signal: AbortSignal): Promis
     },
     hostAndPort(host, port),
     signal,
+    reader,
   );
 }
 
-export function dialUnix(path: string, signal: AbortSignal): Promise<Socket> {
-  return dial({ path }, path, signal);
+export function dialUnix(
+  path: string,
+  signal: AbortSignal,
+  reader: BulkReader | null = null,
+): Promise<Socket> {
+  return dial({ path }, path, signal, reader);
 }
 
 /** Rejects with `TransportError`, or with the signal's reason when it was aborted. */
-function dial(options: NetConnectOpts, what: string, signal: AbortSignal): Promise<Socket> {
+function dial(
+  options: NetConnectOpts,
+  what: string,
+  signal: AbortSignal,
+  reader: BulkReader | null,
+): Promise<Socket> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    const socket = connect(options);
+    const socket = connect(reader === null ? options : { ...options, onread: reader.onRead });
+    // Without events there is nobody yet who could take what comes first.
+    if (reader !== null) socket.pause();
     guard(socket);
     const settle = (): void => {
       socket.off("connect", onConnect);

@@ -4,6 +4,7 @@
 import type { Socket } from "node:net";
 import type { Address, TlsIdentity } from "@caraway/channel";
 import type { Transport, TransportListener } from "@caraway/driver";
+import { BulkReader, type BulkReads, hasBulkReads } from "./bulk-reads.ts";
 import { attachSocket, attachWebSocket, type ByteStream } from "./byte-stream.ts";
 import { TransportError } from "./transport-failure.ts";
 import { dialThroughProxy, type HttpProxy } from "./transport-proxy.ts";
@@ -17,6 +18,8 @@ export interface TransportOptions {
   readonly tls?: TlsOptions;
   /** Where TCP and WebSocket addresses are reached through; null or absent for none. */
   readonly proxy?: HttpProxy | null;
+  /** For connections that carry much: plain ones are read in larger pieces. */
+  readonly bulkReads?: BulkReads;
 }
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
@@ -121,7 +124,7 @@ async function dialStream(
   const what = addressText(address);
   if (address.kind === "websocket") {
     const { url, host, port, secured } = webSocketParts(address.url);
-    const socket = await dialHost(host, port, options, signal);
+    const socket = await dialHost(host, port, options, signal, null);
     const below = secured
       ? await secure(
           socket,
@@ -134,12 +137,15 @@ async function dialStream(
       : socket;
     return attachWebSocket(await upgrade(below, url, what, signal), what);
   }
+  const { bulkReads, proxy = null } = options;
+  const isBulk = bulkReads !== undefined && hasBulkReads && identity === null && proxy === null;
+  const reader = isBulk ? new BulkReader(bulkReads) : null;
   if (address.kind === "unix") {
-    const socket = await dialUnix(address.path, signal);
-    return attachSocket(await secureIfAsked(socket, ""), what);
+    const socket = await dialUnix(address.path, signal, reader);
+    return attachSocket(await secureIfAsked(socket, ""), what, reader);
   }
-  const socket = await dialHost(address.host, address.port, options, signal);
-  return attachSocket(await secureIfAsked(socket, address.host), what);
+  const socket = await dialHost(address.host, address.port, options, signal, reader);
+  return attachSocket(await secureIfAsked(socket, address.host), what, reader);
 
   async function secureIfAsked(socket: Socket, host: string): Promise<Socket> {
     if (identity === null) return socket;
@@ -152,8 +158,11 @@ function dialHost(
   port: number,
   options: TransportOptions,
   signal: AbortSignal,
+  reader: BulkReader | null,
 ): Promise<Socket> {
-  if (options.proxy === undefined || options.proxy === null) return dialTcp(host, port, signal);
+  if (options.proxy === undefined || options.proxy === null) {
+    return dialTcp(host, port, signal, reader);
+  }
   return dialThroughProxy(options.proxy, host, port, options.tls?.ca, signal);
 }
 
