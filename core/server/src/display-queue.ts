@@ -11,6 +11,7 @@
 import type { Box } from "@caraway/canvas";
 import { SurfaceFormat } from "@caraway/protocol";
 import { areaOf, BoxSet, boxAround, contains, overlap } from "./box-set.ts";
+import type { Drawing } from "./guest-drawing.ts";
 import type { DisplayView, DoneDrawing, ServedDisplay } from "./served-display.ts";
 import type { ServedSurface } from "./served-surface.ts";
 
@@ -59,6 +60,13 @@ interface MissingArea {
 const supersedeDepth = 64;
 /** Pixels of one refresh: a large area goes out in parts, so that others get their turn. */
 const refreshPixelsMax = 1 << 19;
+
+/** Whether the byte shows that 32_xRGB leaves open: a client that got pixels has another one there. */
+function readsUnusedByte(drawing: Drawing, from: ServedSurface, to: ServedSurface): boolean {
+  if (from.format !== SurfaceFormat["32_xRGB"]) return false;
+  const asksForAlpha = drawing.name === "DRAW_ALPHA_BLEND" && drawing.body.alphaFlags !== 0;
+  return asksForAlpha || to.format === SurfaceFormat["32_ARGB"];
+}
 
 export class DisplayQueue implements DisplayView {
   readonly #display: ServedDisplay;
@@ -219,6 +227,7 @@ export class DisplayQueue implements DisplayView {
     for (const read of reads) {
       if (!this.has(read.surface)) return true;
       if (this.#lacks(read.surface, read.area ?? read.surface.box)) return true;
+      if (readsUnusedByte(drawing, read.surface, surface)) return true;
     }
     return !shape.covers && this.#lacks(surface, bounds);
   }

@@ -87,7 +87,7 @@ export function bitmapImage(picture: GuestPixels): WireImage & { type: typeof Im
   return {
     id: 0n,
     type: ImageType.BITMAP,
-    flags: picture.highBitsSet ? ImageFlag.HIGH_BITS_SET : 0,
+    flags: imageFlags(picture),
     width,
     height,
     format,
@@ -99,6 +99,12 @@ export function bitmapImage(picture: GuestPixels): WireImage & { type: typeof Im
     palette: palette === null ? null : { unique: 0n, ents: palette.colors.slice() },
     data: tightRows(picture, stride),
   };
+}
+
+/** Clients take most pictures of 16 bits as opaque by themselves, but not those in GLZ. */
+export function imageFlags({ format, highBitsSet }: GuestPixels): number {
+  const isOpaque = highBitsSet || format === BitmapFormat["16BIT"];
+  return isOpaque ? ImageFlag.HIGH_BITS_SET : 0;
 }
 
 /** Rows from the top down, one behind the other. */

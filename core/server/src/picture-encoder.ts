@@ -20,7 +20,13 @@ import { concat } from "./agent-filter.ts";
 import { type CompressionSituation, chooseCodec, type PictureCodec } from "./compression-choice.ts";
 import type { Encoders } from "./encoders.ts";
 import type { GuestPixels } from "./guest-drawing.ts";
-import { bitmapImage, decodePicture, tightRows, withClearHighBytes } from "./guest-picture.ts";
+import {
+  bitmapImage,
+  decodePicture,
+  imageFlags,
+  tightRows,
+  withClearHighBytes,
+} from "./guest-picture.ts";
 import type { PaletteLedger } from "./palette-ledger.ts";
 import { isPhoto } from "./photo.ts";
 import type { EvictedImages, PixmapCache } from "./pixmap-cache.ts";
@@ -134,8 +140,8 @@ function encodePixels(picture: GuestPixels, context: Context): WireImage {
 }
 
 function descriptor(picture: GuestPixels) {
-  const { width, height, highBitsSet } = picture;
-  return { id: 0n, flags: highBitsSet ? ImageFlag.HIGH_BITS_SET : 0, width, height };
+  const { width, height } = picture;
+  return { id: 0n, flags: imageFlags(picture), width, height };
 }
 
 /** An encoding that is smaller than the pixels, or null. */

@@ -2,9 +2,16 @@
 // without any encoding.
 
 import { type DisplayMessage, Renderer, readColors } from "@caraway/canvas";
-import { BitmapFormat, BrushType, ClipType, RopDescriptor, SurfaceFlag } from "@caraway/protocol";
+import {
+  BitmapFormat,
+  BrushType,
+  ClipType,
+  RopDescriptor,
+  SurfaceFlag,
+  type SurfaceFormat,
+} from "@caraway/protocol";
 import { withImages } from "../src/drawing-images.ts";
-import { bitmapImage } from "../src/guest-picture.ts";
+import { bitmapImage, definitePicture } from "../src/guest-picture.ts";
 import type { Drawing, DrawingBody, GuestImage, GuestOutput, GuestPixels } from "../src/index.ts";
 
 export interface TestBox {
@@ -107,21 +114,21 @@ export function draw(drawing: Drawing, display = 0): GuestOutput {
 /** What the surfaces must be. */
 export class Truth {
   readonly #renderer = new Renderer();
-  readonly #sizes = new Map<number, { width: number; height: number }>();
+  readonly #formats = new Map<number, SurfaceFormat>();
 
-  create(surfaceId: number, width: number, height: number, format: number): void {
+  create(surfaceId: number, width: number, height: number, format: SurfaceFormat): void {
     const flags = surfaceId === 0 ? SurfaceFlag.PRIMARY : 0;
-    this.#sizes.set(surfaceId, { width, height });
-    this.#apply({
-      name: "SURFACE_CREATE",
-      body: { surfaceId, width, height, format: format as never, flags },
-    });
+    this.#formats.set(surfaceId, format);
+    this.#apply({ name: "SURFACE_CREATE", body: { surfaceId, width, height, format, flags } });
   }
 
   draw(drawing: Drawing): void {
+    const format = this.#formats.get(drawing.body.base.surfaceId)!;
     this.#apply(
-      withImages(drawing, (image) => {
-        if (image.kind === "pixels") return bitmapImage(image);
+      withImages(drawing, (image, role) => {
+        if (image.kind === "pixels") {
+          return bitmapImage(role === "mask" ? image : definitePicture(image, format));
+        }
         return { id: 0n, type: 104, flags: 0, width: 0, height: 0, surfaceId: image.surface };
       }),
     );

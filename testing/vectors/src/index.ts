@@ -6,6 +6,7 @@ export * from "./conversation.ts";
 export * from "./fuzz-run.ts";
 export * from "./fuzz-target.ts";
 export * from "./fuzz-targets.ts";
+export * from "./guest-drawings.ts";
 export * from "./mutation.ts";
 export * from "./protocol-oracle.ts";
 export { Random } from "./random.ts";
