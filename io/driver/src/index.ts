@@ -22,5 +22,6 @@ export type {
   Transport,
   TransportListener,
 } from "./platform.ts";
+export { prepareString } from "./sasl-prep.ts";
 export { type Picture, type Screen, Screens } from "./screens.ts";
 export { type KeyStroke, leftShift, strokeOf, typing } from "./us-keyboard.ts";

@@ -1,0 +1,267 @@
+// A whole server on Node: a guest and a server machine, driven by sockets and one timer. Keeps the
+// law for both: one input, then drain, then the deadline.
+
+import { randomBytes } from "node:crypto";
+import { deflateSync } from "node:zlib";
+import type { ConnectionKey, Instant } from "@caraway/channel";
+import {
+  type Arrival,
+  type Guest,
+  type GuestInput,
+  plainEncoders,
+  type ServerCommand,
+  type ServerEvent,
+  type ServerInput,
+  type ServerOptions,
+  type ServerOutput,
+  SpiceServer,
+} from "@caraway/server";
+import type { ByteStream } from "./byte-stream.ts";
+import { type ListenAddress, Listener, type ListenTls } from "./listen.ts";
+import type { OriginRule } from "./listen-websocket.ts";
+import type { SaslPasswords } from "./serve-scram.ts";
+import { ServerTasks } from "./serve-tasks.ts";
+
+export interface ServeOptions {
+  readonly guest: Guest;
+  readonly listen: readonly ListenAddress[];
+  readonly tls?: ListenTls;
+  /** Which pages may connect by WebSocket; those of the same host when absent. */
+  readonly origins?: OriginRule;
+  readonly server?: Partial<ServerOptions>;
+  /** Passwords for SASL, which `server.sasl` turns on. */
+  readonly saslPasswords?: SaslPasswords;
+  readonly onEvent?: (event: ServerEvent) => void;
+  /** A machine has thrown, which is a fault in the program: everything is closed by then. */
+  readonly onFault?: (error: unknown) => void;
+}
+
+interface OpenConnection {
+  readonly stream: ByteStream;
+  readonly arrival: Arrival;
+}
+
+/** The longest delay that a timer of Node takes. */
+const delayMaxMs = 2 ** 31 - 1;
+
+export class GuestServer {
+  readonly #options: ServeOptions;
+  readonly #server: SpiceServer;
+  readonly #guest: Guest;
+  readonly #tasks: ServerTasks;
+  readonly #connections = new Map<ConnectionKey, OpenConnection>();
+  readonly #work: (() => void)[] = [];
+  #listener: Listener | null = null;
+  #nextConnection: ConnectionKey = 1;
+  #isWorking = false;
+  #isClosed = false;
+  #timer: NodeJS.Timeout | null = null;
+  #timerAt: Instant | null = null;
+
+  private constructor(options: ServeOptions) {
+    this.#options = options;
+    this.#guest = options.guest;
+    const encoders = {
+      ...plainEncoders,
+      deflate: (bytes: Uint8Array) => new Uint8Array(deflateSync(bytes, { level: 3 })),
+      jpeg: true,
+    };
+    this.#server = new SpiceServer({ encoders, ...options.server });
+    this.#tasks = new ServerTasks(options.saslPasswords ?? (() => null));
+  }
+
+  /** Runs the guest and listens; rejects when an address cannot be had. */
+  static async start(options: ServeOptions): Promise<GuestServer> {
+    const server = new GuestServer(options);
+    server.drainGuest();
+    server.#listener = await Listener.open({
+      addresses: options.listen,
+      ...(options.tls === undefined ? {} : { tls: options.tls }),
+      ...(options.origins === undefined ? {} : { origins: options.origins }),
+      accepted: (stream, arrival) => server.#accepted(stream, arrival),
+    });
+    server.input({ type: "run" });
+    return server;
+  }
+
+  /** Where it listens. */
+  get addresses(): readonly ListenAddress[] {
+    return this.#listener?.addresses ?? [];
+  }
+
+  /** Plain data about everything that goes on; no secrets, no pixels. */
+  snapshot(): unknown {
+    const now = performance.now();
+    return { server: this.#server.snapshot(now), guest: this.#guest.snapshot(now) };
+  }
+
+  command(command: ServerCommand): void {
+    this.#enqueue({ type: "command", command });
+  }
+
+  /** Hands the guest an input, such as `run` and `stop`. */
+  input(input: GuestInput): void {
+    this.#do(() => this.#guestTurn(input));
+  }
+
+  /** A guest with inputs of its own has something to say. */
+  drainGuest(): void {
+    this.#do(() => this.#drainGuest());
+  }
+
+  /** Ends all sessions and listens no more. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.command({ name: "close" });
+    this.#isClosed = true;
+    this.#setTimer(null);
+    await this.#listener?.close();
+  }
+
+  #accepted(stream: ByteStream, arrival: Arrival): void {
+    if (this.#isClosed) {
+      stream.destroy();
+      return;
+    }
+    const connection = this.#nextConnection++;
+    const opened = { stream, arrival };
+    this.#connections.set(connection, opened);
+    const tell = (input: ServerInput): void => {
+      this.#do(() => {
+        if (this.#connections.get(connection) !== opened) return;
+        // After `closed` the connection is gone, also for what the machine says then.
+        if (input.type === "closed") this.#drop(connection);
+        this.#serverTurn(input);
+      });
+    };
+    const random = randomBytes(4).readUInt32LE();
+    tell({ type: "accepted", connection, arrival, random });
+    stream.listen({
+      received: (bytes) => tell({ type: "received", connection, bytes }),
+      backlog: (bytes) => tell({ type: "backlog", connection, bytes }),
+      closed: (failure) => tell({ type: "closed", connection, failure }),
+    });
+  }
+
+  #drop(connection: ConnectionKey): void {
+    this.#connections.delete(connection);
+    this.#tasks.forget(connection);
+  }
+
+  #enqueue(input: ServerInput): void {
+    this.#do(() => this.#serverTurn(input));
+  }
+
+  /** One after the other: what an output brings about waits its turn. */
+  #do(work: () => void): void {
+    if (this.#isClosed) return;
+    this.#work.push(work);
+    if (this.#isWorking) return;
+    this.#isWorking = true;
+    try {
+      for (let next = this.#work.shift(); next !== undefined; next = this.#work.shift()) next();
+    } catch (error) {
+      this.#fault(error);
+    } finally {
+      this.#isWorking = false;
+    }
+    if (!this.#isClosed) this.#setTimer(this.#deadline());
+  }
+
+  #fault(error: unknown): void {
+    this.#isClosed = true;
+    this.#work.length = 0;
+    this.#setTimer(null);
+    for (const { stream } of this.#connections.values()) stream.destroy();
+    this.#connections.clear();
+    void this.#listener?.close();
+    if (this.#options.onFault === undefined) throw error;
+    this.#options.onFault(error);
+  }
+
+  #serverTurn(input: ServerInput): void {
+    this.#server.handle(input, performance.now());
+    for (let output = this.#server.poll(); output !== null; output = this.#server.poll()) {
+      this.#perform(output);
+    }
+  }
+
+  #guestTurn(input: GuestInput): void {
+    this.#guest.handle(input, performance.now());
+    this.#drainGuest();
+  }
+
+  #drainGuest(): void {
+    for (let output = this.#guest.poll(); output !== null; output = this.#guest.poll()) {
+      this.#serverTurn({ type: "guest", output });
+    }
+  }
+
+  #perform(output: ServerOutput): void {
+    switch (output.type) {
+      case "transmit":
+        this.#connections.get(output.connection)?.stream.write(output.bytes);
+        break;
+      case "pause":
+        this.#connections.get(output.connection)?.stream.pause();
+        break;
+      case "resume":
+        this.#connections.get(output.connection)?.stream.resume();
+        break;
+      case "disconnect":
+        this.#connections.get(output.connection)?.stream.end();
+        this.#drop(output.connection);
+        break;
+      case "task": {
+        const { task, work } = output;
+        const arrival =
+          "connection" in work ? this.#connections.get(work.connection)?.arrival : undefined;
+        void this.#tasks.run(work, arrival).then((result) => {
+          this.#enqueue({ type: "done", task, result });
+        });
+        break;
+      }
+      case "guest": {
+        const { input } = output;
+        this.#work.push(() => this.#guestTurn(input));
+        break;
+      }
+      case "event":
+        this.#options.onEvent?.(output.event);
+        break;
+    }
+  }
+
+  #deadline(): Instant | null {
+    const server = this.#server.deadline();
+    const guest = this.#guest.deadline();
+    if (server === null || guest === null) return server ?? guest;
+    return Math.min(server, guest);
+  }
+
+  #setTimer(deadline: Instant | null): void {
+    if (deadline === this.#timerAt) return;
+    this.#timerAt = deadline;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (deadline === null) return;
+    const delay = Math.min(Math.max(0, Math.ceil(deadline - performance.now())), delayMaxMs);
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.#timerAt = null;
+      this.#wake();
+    }, delay);
+  }
+
+  #wake(): void {
+    this.#do(() => {
+      const now = performance.now();
+      if ((this.#guest.deadline() ?? Number.POSITIVE_INFINITY) <= now) {
+        this.#guestTurn({ type: "timeout" });
+      }
+      if ((this.#server.deadline() ?? Number.POSITIVE_INFINITY) <= now) {
+        this.#serverTurn({ type: "timeout" });
+      }
+    });
+  }
+}
