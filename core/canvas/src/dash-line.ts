@@ -2,6 +2,7 @@
 // of its wide lines, with mitred corners. The filling works in whole numbers from the slopes on, so
 // that the same pixels come out.
 
+import type { Box } from "./box.ts";
 import { fillPolygon, type Slope, type Vertex } from "./dash-polygon.ts";
 import type { SpanVisitor } from "./solid-line.ts";
 import type { Point } from "./stroke-path.ts";
@@ -33,7 +34,8 @@ interface Face {
 const halfWidth = 0.5;
 
 /**
- * Calls `visit` for the spans of a dashed polyline, which may overlap.
+ * Calls `visit` for the spans of a dashed polyline, which may overlap. Dashes that do not come near
+ * `bounds` are left out.
  *
  * @param joinsAll Whether corners are drawn also where a line covers the corner's pixel itself.
  */
@@ -41,6 +43,7 @@ export function traceDashes(
   points: readonly Point[],
   pattern: DashPattern,
   joinsAll: boolean,
+  bounds: Box,
   visit: SpanVisitor,
 ): void {
   const dash: DashState = { index: 0, used: 0 };
@@ -54,7 +57,7 @@ export function traceDashes(
     const to = points[i]!;
     if (from.x !== to.x || from.y !== to.y) {
       const startsOn = (dash.index & 1) === 0;
-      const { left, right } = traceSegment(from, to, pattern, dash, visit);
+      const { left, right } = traceSegment(from, to, pattern, dash, bounds, visit);
       const endsOn = ((dash.index & 1) ^ (dash.used !== 0 ? 1 : 0)) !== 0;
       if (startsOn) {
         if (before === null) firstFace = isClosed ? left : null;
@@ -97,6 +100,7 @@ function traceSegment(
   to: Point,
   { lengths }: DashPattern,
   dash: DashState,
+  bounds: Box,
   visit: SpanVisitor,
 ): { readonly left: Face; readonly right: Face } {
   const dx = to.x - from.x;
@@ -117,7 +121,9 @@ function traceSegment(
     corners.right = plus(corners.right, moved);
     corners.bottom = plus(corners.bottom, moved);
     const endK = corners.right.x * dx + corners.right.y * dy;
-    if ((dash.index & 1) === 0) fillDash(corners, dx, dy, k, endK, startK, from, visit);
+    if ((dash.index & 1) === 0 && isNear(corners, from, bounds)) {
+      fillDash(corners, dx, dy, k, endK, startK, from, visit);
+    }
     rest -= remain;
     dash.index = (dash.index + 1) % lengths.length;
     remain = lengths[dash.index]!;
@@ -144,6 +150,16 @@ function traceSegment(
     left: { xa: rdy, ya: -rdx, dx, dy, x: from.x, y: from.y, k },
     right: { xa: -rdy, ya: rdx, dx: -dx, dy: -dy, x: to.x, y: to.y, k },
   };
+}
+
+/** Whether a dash may have pixels in the bounds; it is one pixel wide. */
+function isNear({ top, right }: Corners, origin: Point, bounds: Box): boolean {
+  return (
+    origin.x + Math.max(top.x, right.x) >= bounds.left - 3 &&
+    origin.x + Math.min(top.x, right.x) <= bounds.right + 3 &&
+    origin.y + Math.max(top.y, right.y) >= bounds.top - 3 &&
+    origin.y + Math.min(top.y, right.y) <= bounds.bottom + 3
+  );
 }
 
 function plus(a: Vertex, b: Vertex): Vertex {

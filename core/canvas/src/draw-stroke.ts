@@ -32,7 +32,7 @@ export function drawStroke(
   if (pattern === null) {
     strokeSolid(lines, regionExtents(region), paint);
   } else if (pattern.lengths.some((length) => length > 0)) {
-    strokeDashed(lines, pattern, rop, paint);
+    strokeDashed(lines, pattern, rop, regionExtents(region), paint);
   }
 }
 
@@ -50,6 +50,7 @@ function strokeDashed(
   lines: readonly Point[][],
   pattern: DashPattern,
   rop: number,
+  bounds: Box,
   paint: SpanVisitor,
 ): void {
   const { lengths } = pattern;
@@ -63,10 +64,10 @@ function strokeDashed(
     }
     if (paintsOnce(rop) && line.length > 2) {
       const spans: Span[] = [];
-      traceDashes(line, pattern, true, (x, y, width) => spans.push({ x, y, width }));
+      traceDashes(line, pattern, true, bounds, (x, y, width) => spans.push({ x, y, width }));
       for (const { x, y, width } of uniteSpans(spans)) paint(x, y, width);
     } else {
-      traceDashes(line, pattern, false, paint);
+      traceDashes(line, pattern, false, bounds, paint);
     }
   }
 }

@@ -75,10 +75,13 @@ export function coversOpaquely(picture: Picture, box: Box): boolean {
 
 /** Whether the filter reads no point outside the picture. */
 function readsInside(picture: Picture, box: Box): boolean {
-  const { transform, filter } = picture;
-  const isNearest = filter === "nearest" || isIdentity(transform) || keepsCentres(transform);
-  if (isNearest && isInside(picture, box, 1, -1)) return true;
-  return filter === "bilinear" && isInside(picture, box, half, half);
+  if (takesNearest(picture) && isInside(picture, box, 1, -1)) return true;
+  return picture.filter === "bilinear" && isInside(picture, box, half, half);
+}
+
+/** Whether single pixels are read: the filter says so, or has nothing to smooth. */
+function takesNearest({ transform, filter }: Picture): boolean {
+  return filter === "nearest" || isIdentity(transform) || keepsCentres(transform);
 }
 
 /**
@@ -89,7 +92,7 @@ function readsInside(picture: Picture, box: Box): boolean {
  * @param hasMask Whether there is a mask, be it one that changes nothing.
  */
 export function withUnusedByte(picture: Picture, box: Box, hasMask: boolean): Picture {
-  const { pixmap, transform, filter, repeat } = picture;
+  const { pixmap, transform, repeat } = picture;
   const isOneColor = pixmap.width === 1 && pixmap.height === 1 && repeat !== "none";
   if (pixmap.format !== "x8r8g8b8" || isOneColor) return picture;
   const { xx, xy, yx, yy } = transform;
@@ -100,7 +103,7 @@ export function withUnusedByte(picture: Picture, box: Box, hasMask: boolean): Pi
     isShort = (xx > 0 && repeat !== "reflect") || readsInside(picture, box);
   } else {
     const isTurned = xx === 0 && yy === 0 && Math.abs(xy) === fixedOne && yx === -xy;
-    isShort = isTurned && filter === "nearest" && isInside(picture, box, 1, -1);
+    isShort = isTurned && takesNearest(picture) && isInside(picture, box, 1, -1);
   }
   return isShort ? { ...picture, pixmap: { ...pixmap, format: "a8r8g8b8" } } : picture;
 }
