@@ -1,0 +1,459 @@
+// `<spice-viewer>`: a desktop over SPICE as a custom element. Properties, methods and events in the
+// manner of noVNC's RFB; attributes for what is simple.
+
+import type { Capture, ClientEvent, Connector, ScreenInfo, Statistics } from "@caraway/browser";
+import type { MigrationMode, MouseModeName } from "@caraway/client";
+import type { Credentials } from "@caraway/driver";
+import { ViewerInput } from "./input/viewer-input.ts";
+import { english, type Words } from "./locales/english.ts";
+import { wordsFor } from "./locales/words.ts";
+import { compressionForQuality } from "./quality-level.ts";
+import type { MigrationRecord } from "./session/timeline.ts";
+import { type SessionListener, ViewerSession } from "./session/viewer-session.ts";
+import type { ViewerState } from "./session/viewer-state.ts";
+import type { Controls } from "./ui/controls.ts";
+import { StatusView } from "./ui/status-view.ts";
+import { adoptStyle, viewerStyle } from "./ui/style.ts";
+import { ViewerAttributes } from "./viewer-attributes.ts";
+import type { SpiceViewerEvents } from "./viewer-events.ts";
+import { ViewerScreens } from "./viewer-screens.ts";
+
+/** Beside attributes and properties: how a session is begun. */
+export interface ConnectOptions {
+  readonly credentials?: Credentials;
+  /** The best mode of migration to announce; `seamless` when absent. */
+  readonly migration?: MigrationMode;
+  /** `server` has the guest move the pointer, with the browser's pointer lock. */
+  readonly mouseMode?: MouseModeName;
+  /** Run in a worker or within the page; chosen by what the browser can when absent. */
+  readonly placement?: "worker" | "page";
+  /** How the targets of migrations are reached; where the server says when absent. */
+  readonly connector?: Connector;
+}
+
+const mouseHintDelayMs = 2500;
+
+export class SpiceViewer extends ViewerAttributes {
+  static readonly observedAttributes = [
+    ...["url", "autoconnect", "view-only", "scaling", "high-dpi", "controls", "lang"],
+    ...["touch-mode", "unicode-entry", "drag-viewport"],
+  ];
+
+  readonly #session: ViewerSession;
+  readonly #screens: ViewerScreens;
+  readonly #input: ViewerInput;
+  readonly #status: StatusView;
+  #controls: Controls | null = null;
+  #words: Words = english;
+  #credentials: Credentials | null = null;
+  #desktopName = "";
+  #hasAgent = false;
+  #hasPicture = false;
+  #qualityLevel: number | null = null;
+
+  constructor() {
+    super();
+    const root = this.attachShadow({ mode: "open", delegatesFocus: true });
+    adoptStyle(root, viewerStyle);
+    this.#session = new ViewerSession(this.#sessionListener);
+    this.#status = new StatusView(english, {
+      retry: () => this.#session.retry(),
+      cancelRetry: () => this.#session.cancelRetry(),
+      credentials: (credentials) => this.sendCredentials(credentials),
+    });
+    this.#input = new ViewerInput({
+      send: (input) => this.#session.command({ name: "input", input }),
+      refused: (text) => this.#tell("textrefused", { text }),
+      focused: () => this.#controls?.update(),
+      lockChanged: (locked) => this.#lockChanged(locked),
+      released: () => this.#released(),
+      stickyChanged: () => this.#controls?.update(),
+    });
+    this.#screens = new ViewerScreens({
+      stageOpened: (stage, place) => {
+        place.append(this.#input.add(stage, this.#words.keyboardLabel).element);
+      },
+      stageClosed: (stage) => this.#input.remove(stage),
+      command: (command) => this.#session.command(command),
+      windowsChanged: () => this.#controls?.update(),
+    });
+    const { main } = this.#screens;
+    const keys = this.#input.add(main, english.keyboardLabel);
+    const ring = document.createElement("div");
+    ring.className = "ring";
+    root.append(main.element, keys.element, ring, this.#status.line, this.#status.card);
+  }
+
+  // The element's life.
+
+  connectedCallback(): void {
+    if (!this.hasAttribute("role")) this.setAttribute("role", "application");
+    this.#nameDesktop();
+    document.addEventListener("fullscreenchange", this.#fullscreenChanged);
+    this.#connectByItself();
+  }
+
+  /** Out of the page there is nobody to see it; an element that only moves within it goes on. */
+  disconnectedCallback(): void {
+    document.removeEventListener("fullscreenchange", this.#fullscreenChanged);
+    queueMicrotask(() => {
+      if (this.isConnected) return;
+      this.#input.releaseAll();
+      this.#session.close();
+    });
+  }
+
+  attributeChangedCallback(name: string): void {
+    switch (name) {
+      case "url":
+      case "autoconnect":
+        this.#connectByItself();
+        break;
+      case "scaling":
+      case "high-dpi":
+        this.#screens.options(this.scaling, this.highDpi);
+        break;
+      case "controls":
+        void this.#showControls();
+        break;
+      case "lang":
+        void wordsFor(this.lang).then((words) => this.#speak(words));
+        break;
+      default:
+        this.#input.viewOnly = this.viewOnly;
+        this.#input.touchMode = this.touchMode;
+        this.#input.unicodeEntry = this.unicodeEntry;
+        this.#input.pans = this.dragViewport;
+    }
+    this.#controls?.update();
+  }
+
+  // Sessions.
+
+  /** How connections are made that no URL names; see `ConnectOptions.connector`. */
+  connector: Connector | null = null;
+
+  /**
+   * Begins a session: at a WebSocket's URL, by default the attribute's; or over channels that a
+   * connector brings, one for each channel of SPICE.
+   */
+  connect(target: string | Connector = this.url, options: ConnectOptions = {}): void {
+    const { credentials, migration, mouseMode, placement } = options;
+    if (credentials !== undefined) this.#credentials = credentials;
+    const isUrl = typeof target === "string";
+    this.#session.connect({
+      url: isUrl ? new URL(target, location.href).href : null,
+      connector: isUrl ? (options.connector ?? this.connector) : target,
+      credentials: this.#credentials,
+      client: {
+        ...(migration !== undefined && { migration }),
+        ...(mouseMode !== undefined && { mouseMode }),
+        ...(placement !== undefined && { placement }),
+      },
+    });
+  }
+
+  /** Leaves the server, or stops trying. */
+  disconnect(): void {
+    this.#session.disconnect();
+  }
+
+  /** The answer to `credentialsrequired`; kept for later sessions of this element. */
+  sendCredentials(credentials: Credentials): void {
+    this.#credentials = credentials;
+    this.#session.credentials(credentials);
+  }
+
+  set credentials(credentials: Credentials | null) {
+    this.#credentials = credentials;
+  }
+
+  get state(): ViewerState {
+    return this.#session.state;
+  }
+
+  get screens(): readonly ScreenInfo[] {
+    return this.#screens.list;
+  }
+
+  get desktopName(): string {
+    return this.#desktopName;
+  }
+
+  /** `agent`: the guest can be resized, and have more displays. */
+  get capabilities(): { readonly agent: boolean } {
+    return { agent: this.#hasAgent };
+  }
+
+  get statistics(): Statistics | null {
+    return this.#session.statistics;
+  }
+
+  /** Where the session runs; null without one. */
+  get placement(): "worker" | "page" | null {
+    return this.#session.client?.placement ?? null;
+  }
+
+  /** The moves of this desktop between hosts, oldest first. */
+  get migrations(): readonly MigrationRecord[] {
+    return this.#session.timeline.records;
+  }
+
+  /**
+   * From 0 to 9: how much work server and browser spend to save traffic, least at 9. Pictures are
+   * lossless at every level. Null leaves it to the server.
+   */
+  get qualityLevel(): number | null {
+    return this.#qualityLevel;
+  }
+
+  set qualityLevel(level: number | null) {
+    this.#qualityLevel = level;
+    this.#sayQuality();
+  }
+
+  // Keyboard and mouse.
+
+  /** Presses (true) or releases (false) a key by its place, as in `KeyboardEvent.code`; or both. */
+  sendKey(code: string, down?: boolean): void {
+    if (down !== false) this.#input.keyboard.press(code);
+    if (down !== true) this.#input.keyboard.release(code);
+  }
+
+  /** Presses keys one after another and lets them go the other way round. */
+  sendKeys(codes: readonly string[]): void {
+    this.#input.combination(codes);
+  }
+
+  sendCtrlAltDel(): void {
+    this.sendKeys(["ControlLeft", "AltLeft", "Delete"]);
+  }
+
+  /** Types text with the keys of a US keyboard. */
+  typeText(text: string): void {
+    this.#input.type(text);
+  }
+
+  get focusOnClick(): boolean {
+    return this.#input.focusOnClick;
+  }
+
+  /** Whether a click on the desktop gives it the keyboard. */
+  set focusOnClick(focusOnClick: boolean) {
+    this.#input.focusOnClick = focusOnClick;
+  }
+
+  /** Gives the keyboard to the desktop. */
+  override focus(): void {
+    this.shadowRoot?.querySelector<HTMLElement>(".keys")?.focus({ preventScroll: true });
+  }
+
+  get onScreenKeyboard(): boolean {
+    return this.#input.onScreenKeyboard;
+  }
+
+  /** Shows the keyboard of a phone or a tablet. Only in answer to a gesture of the user. */
+  set onScreenKeyboard(wanted: boolean) {
+    this.#input.onScreenKeyboard = wanted;
+    this.#controls?.update();
+  }
+
+  // The view.
+
+  /** Whether the picture is larger than its space. */
+  get clippingViewport(): boolean {
+    return this.#screens.main.canPan;
+  }
+
+  get displayCount(): number {
+    return this.#screens.displayCount;
+  }
+
+  /** How many displays the guest shall have; it needs its agent for that. */
+  set displayCount(count: number) {
+    this.#screens.displayCount = count;
+  }
+
+  /** Shows a screen in a window of its own. False when the browser opens none. */
+  openScreen(screen: ScreenInfo): boolean {
+    const number = this.screens.findIndex(({ key }) => key === screen.key) + 1;
+    return this.#screens.openWindow(screen.key, `${this.#desktopName} ${number}`.trim());
+  }
+
+  /** Full screen, and the keys that systems keep for themselves go to the desktop. */
+  async toggleFullscreen(): Promise<void> {
+    if (document.fullscreenElement === this) await document.exitFullscreen();
+    else await this.requestFullscreen({ navigationUI: "hide" });
+  }
+
+  /** What a screen shows now, by default the first one; null when there is none. */
+  async getImageData(screen = this.screens[0]): Promise<ImageData | null> {
+    const capture: Capture | null =
+      screen === undefined ? null : ((await this.#session.client?.capture(screen.key)) ?? null);
+    return capture === null ? null : new ImageData(capture.rgba, capture.width, capture.height);
+  }
+
+  /** The same as a picture file. */
+  async toBlob(type = "image/png", screen = this.screens[0]): Promise<Blob | null> {
+    const image = await this.getImageData(screen);
+    if (image === null) return null;
+    const canvas = document.createElement("canvas");
+    canvas.width = image.width;
+    canvas.height = image.height;
+    canvas.getContext("2d")?.putImageData(image, 0, 0);
+    return await new Promise((resolve) => canvas.toBlob(resolve, type));
+  }
+
+  // What the session tells.
+
+  readonly #sessionListener: SessionListener = {
+    stateIs: (state) => this.#stateIs(state),
+    clientBegins: (client) => this.#screens.begin(client),
+    event: (event) => this.#event(event),
+    screens: (screens) => {
+      this.#screens.show(screens);
+      this.#tell("screenschange", { screens });
+    },
+    painted: (key) => {
+      this.#screens.painted(key);
+      if (this.#hasPicture) return;
+      this.#hasPicture = true;
+      this.#status.show(this.state, true);
+    },
+    statistics: (statistics) => {
+      this.#tell("statistics", { statistics });
+      this.#controls?.update();
+    },
+    timelineChanged: () => {
+      const record = this.migrations.at(-1);
+      if (record !== undefined) this.#tell("migration", { record });
+      this.#controls?.update();
+    },
+    reconnects: () => this.reconnect,
+  };
+
+  #stateIs(state: ViewerState): void {
+    if (state.kind !== "connected") this.#input.releaseAll();
+    this.#status.show(state, this.#hasPicture);
+    this.#tell("statechange", { state });
+    if (state.kind === "ended") {
+      this.#tell("disconnect", { clean: state.error === null, error: state.error });
+    }
+    if (state.kind === "credentials") {
+      const { needs: types, refused } = state;
+      const asks = this.#tell("credentialsrequired", { types, refused });
+      // The embedder asks in a way of its own.
+      if (!asks) this.#status.show({ kind: "connecting", attempt: 1 }, this.#hasPicture);
+    }
+    this.#controls?.update();
+  }
+
+  #event(event: ClientEvent): void {
+    switch (event.name) {
+      case "session":
+        this.#sayQuality();
+        this.#tell("connect", {});
+        break;
+      case "vm":
+        if (event.vmName === null) break;
+        this.#desktopName = event.vmName;
+        this.#nameDesktop();
+        this.#tell("desktopname", { name: event.vmName });
+        break;
+      case "mouse-mode":
+        this.#mouseModeIs(event.mode);
+        break;
+      case "lock-leds": {
+        const { scrollLock, numLock, capsLock } = event;
+        this.#input.ledsAre({ scrollLock, numLock, capsLock });
+        this.#tell("ledschange", { scrollLock, numLock, capsLock });
+        break;
+      }
+      case "cursor":
+        this.#screens.cursor(event.channelId, event.shape);
+        break;
+      case "cursor-move":
+        this.#screens.moveCursor(event.channelId, event.x, event.y, event.visible);
+        break;
+      case "agent":
+        this.#hasAgent = event.connected;
+        this.#screens.hasAgent = event.connected;
+        this.#tell("capabilities", { agent: event.connected });
+        this.#controls?.update();
+        break;
+      default:
+        break;
+    }
+  }
+
+  #mouseModeIs(mode: MouseModeName): void {
+    this.#input.mouseMode = mode;
+    if (mode === "client") this.#input.unlockPointer();
+    else {
+      // A guest begins so, until its agent or its tablet is there.
+      setTimeout(() => {
+        const isSo = this.#input.mouseMode === "server" && this.state.kind === "connected";
+        if (isSo && !this.viewOnly) this.#status.hint(this.#words.clickForMouse);
+      }, mouseHintDelayMs);
+    }
+  }
+
+  /** False when a listener prevented what the viewer would do by itself. */
+  #tell<K extends keyof SpiceViewerEvents>(name: K, detail: SpiceViewerEvents[K]): boolean {
+    return this.dispatchEvent(new CustomEvent(name, { detail, cancelable: true }));
+  }
+
+  #sayQuality(): void {
+    if (this.#qualityLevel === null) return;
+    const compression = compressionForQuality(this.#qualityLevel);
+    this.#session.command({ name: "prefer-compression", compression });
+  }
+
+  #connectByItself(): void {
+    if (!this.isConnected || !this.autoconnect || this.url === "") return;
+    this.connect();
+  }
+
+  #nameDesktop(): void {
+    this.setAttribute("aria-label", this.#words.desktopLabel(this.#desktopName));
+  }
+
+  #speak(words: Words): void {
+    this.#words = words;
+    this.#status.words = words;
+    this.#nameDesktop();
+    if (this.#controls !== null) this.#controls.words = words;
+  }
+
+  #lockChanged(locked: boolean): void {
+    if (locked) this.#status.hint(this.#words.mouseTaken);
+    this.#tell("pointerlock", { locked });
+  }
+
+  #released(): void {
+    this.#status.hint(this.#words.keysReleased);
+    if (this.#controls === null) this.shadowRoot?.querySelector<HTMLElement>(".keys")?.blur();
+    else this.#controls.focus();
+  }
+
+  readonly #fullscreenChanged = (): void => {
+    const keyboard = (navigator as { keyboard?: { lock?(): Promise<void>; unlock?(): void } })
+      .keyboard;
+    if (document.fullscreenElement === this) {
+      void keyboard?.lock?.().catch(() => {});
+      this.focus();
+    } else keyboard?.unlock?.();
+    this.#controls?.update();
+  };
+
+  async #showControls(): Promise<void> {
+    if (!this.controls) {
+      this.#controls?.close();
+      this.#controls = null;
+      return;
+    }
+    const { Controls } = await import("./ui/controls.ts");
+    if (!this.controls || this.#controls !== null || this.shadowRoot === null) return;
+    this.#controls = new Controls(this, this.shadowRoot, this.#words, this.#input);
+  }
+}
