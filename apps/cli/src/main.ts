@@ -3,6 +3,7 @@
 import { SpiceUriError } from "@caraway/node";
 import { Command, CommanderError } from "commander";
 import { addConnectCommand } from "./connect.ts";
+import { addGatewayCommand } from "./gateway.ts";
 import { addInspectCommand } from "./inspect.ts";
 import { errorData, jsonLine } from "./json-lines.ts";
 import { addScreenshotCommand } from "./screenshot.ts";
@@ -20,6 +21,7 @@ const program = new Command("caraway")
 addScreenshotCommand(program);
 addConnectCommand(program);
 addInspectCommand(program);
+addGatewayCommand(program);
 for (const command of program.commands) command.exitOverride();
 
 // Whoever reads may have seen enough (`| head`): that is no failure.

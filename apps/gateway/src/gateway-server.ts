@@ -26,7 +26,7 @@ import { GatewayDriver } from "./gateway-driver.ts";
 import { GatewayMetrics } from "./gateway-metrics.ts";
 import { type ListenAddress, Listener, type ListenerTls } from "./listener.ts";
 import type { Log } from "./log.ts";
-import { OriginRule } from "./origin-rule.ts";
+import type { OriginRule } from "./origin-rule.ts";
 import { RedeemedTokens } from "./redeemed-tokens.ts";
 import { Sealer } from "./sealer.ts";
 import { type TokenSource, TokenSourceError } from "./token-source.ts";
@@ -45,8 +45,7 @@ export interface GatewayServerOptions {
   readonly redeemedFolder: string | null;
   /** The folder of the page that is served; null for none. */
   readonly web: string | null;
-  /** Origins of pages that may use the gateway beside its own; `*` for all. */
-  readonly origins: readonly string[];
+  readonly origins: OriginRule;
   /** Whether a session may follow its VM to this host. */
   readonly allowTarget: (host: string) => boolean;
   readonly limits: GatewayLimits;
@@ -65,6 +64,9 @@ export interface GatewayServerOptions {
   readonly onFault: (error: unknown) => void;
 }
 
+/** Close code of a WebSocket whose server ends: clients come back. */
+const goingAway = 1001;
+
 export class GatewayServer {
   readonly #options: GatewayServerOptions;
   readonly #listener: Listener;
@@ -76,12 +78,18 @@ export class GatewayServer {
   readonly #throttle = new FailureThrottle();
   readonly #webSockets = new Set<WebSocketStream>();
   #heartbeat: NodeJS.Timeout | null = null;
-  #drained: (() => void) | null = null;
+  readonly #drained: Promise<void>;
+  #tellDrained: () => void = () => {};
+  #isClosing = false;
+  #closed: Promise<void> | null = null;
 
   constructor(options: GatewayServerOptions) {
     this.#options = options;
     const { source, needsToken, sessionLifetimeMs, log } = options;
-    this.#origins = new OriginRule(options.origins);
+    this.#drained = new Promise((resolve) => {
+      this.#tellDrained = resolve;
+    });
+    this.#origins = options.origins;
     this.#gatekeeper = new Gatekeeper({
       source,
       needsToken,
@@ -156,23 +164,22 @@ export class GatewayServer {
 
   /**
    * Lets nobody new in, gives sessions so long to end, and then ends them. Their own further
-   * channels are let in until then. Resolves when nothing is left.
+   * channels are let in until then. Resolves when nothing is left. May be called again, to hurry.
    */
-  async close(withinMs = 0): Promise<void> {
-    const drained = new Promise<void>((resolve) => {
-      this.#drained = resolve;
-    });
-    for (const stream of this.#webSockets) stream.endCode = 1001;
+  close(withinMs = 0): Promise<void> {
+    this.#isClosing = true;
+    for (const stream of this.#webSockets) stream.endCode = goingAway;
+    this.#closed ??= this.#drained.then(() => this.#listener.close());
     this.#driver.command({ name: "drain", withinMs });
-    await drained;
-    if (this.#heartbeat !== null) clearInterval(this.#heartbeat);
-    await this.#listener.close();
+    return this.#closed;
   }
 
   #note(event: GatewayEvent): void {
     this.#metrics.note(event);
     logEvent(this.#options.log, event);
-    if (event.name === "drained") this.#drained?.();
+    if (event.name !== "drained") return;
+    if (this.#heartbeat !== null) clearInterval(this.#heartbeat);
+    this.#tellDrained();
   }
 
   async #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
@@ -197,6 +204,7 @@ export class GatewayServer {
     }
     if (socket.destroyed) return;
     const stream = acceptWebSocket(request, socket, head, arrival.address);
+    if (this.#isClosing) stream.endCode = goingAway;
     this.#webSockets.add(stream);
     socket.once("close", () => this.#webSockets.delete(stream));
     this.#driver.accept(stream, passed, arrival);

@@ -89,7 +89,8 @@ export class Listener {
       if (first[0] === tlsHandshake) tls.emit("connection", socket);
       else if (this.#tlsOnly) socket.destroy();
       else this.http.emit("connection", socket);
-      socket.resume();
+      // TLS takes what was unshifted when it begins; until then the socket must not flow.
+      process.nextTick(() => socket.resume());
     });
   }
 

@@ -13,7 +13,7 @@ class Subject {
   revoked = 0;
   readonly tap: MainTap;
 
-  constructor(readonly miniHeader: boolean) {
+  constructor(miniHeader: boolean) {
     this.tap = new MainTap(miniHeader, {
       sessionBegan: (id) => this.sessions.push(id),
       targetNamed: (destination, message) => {

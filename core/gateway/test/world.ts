@@ -80,7 +80,7 @@ export class TestClient {
   isClosed = false;
   isPaused = false;
   channelCapabilities: readonly number[] = [];
-  data = new Uint8Array();
+  data: Uint8Array = new Uint8Array();
   /** Sent behind the ticket, before anything is known of its result. */
   early: Uint8Array | null = null;
   #isTicketSent = false;
@@ -156,7 +156,7 @@ export class TestServer {
   isLinked = false;
   isClosed = false;
   isPaused = false;
-  data = new Uint8Array();
+  data: Uint8Array = new Uint8Array();
 
   constructor(world: World, output: Extract<GatewayOutput, { type: "connect" }>) {
     this.world = world;

@@ -61,9 +61,9 @@ it("gives every byte once and in order, and keeps hands off what it gave", async
 });
 
 it("reads two sockets at a time without mixing them", async () => {
-  const sent = [pattern(3 << 20), pattern(3 << 20).map((byte) => byte ^ 0xff)];
+  const sent = [pattern(3 << 20), Buffer.from(pattern(3 << 20).map((byte) => byte ^ 0xff))];
   let count = 0;
-  const port = await listen((socket) => socket.end(sent[count++]));
+  const port = await listen((socket) => socket.end(sent[count++]!));
   const first = open(port, () => 1 << 20);
   await new Promise((resolve) => setTimeout(resolve, 5));
   const second = open(port, () => 1 << 20);
