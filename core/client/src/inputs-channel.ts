@@ -123,8 +123,9 @@ export class InputsChannel implements ChannelHandler {
   mouseModeIs(mode: MouseModeName): void {
     const before = this.#mouseMode;
     this.#mouseMode = mode;
-    if (mode === "client" && before !== mode && this.#position !== null)
-      this.handle(this.#position);
+    if (mode !== "client" || before === mode || this.#position === null) return;
+    // A newer place on its way is all that the server needs.
+    if (!this.#queue.some(isMotion)) this.handle(this.#position);
   }
 
   message(id: number, body: Uint8Array): boolean {

@@ -7,6 +7,7 @@ import {
   type LinkAgreement,
   LinkClient,
   LinkFailure,
+  type LinkFailureCode,
   type LinkTaskResult,
   type TransportFailure,
 } from "@caraway/channel";
@@ -124,8 +125,7 @@ export class LinkAttempt implements ConnectionOwner, TaskOwner {
       this.#drain();
       return;
     }
-    const code = failure.kind === "timeout" ? "LINK_TIMEOUT" : "LINK_UNREACHABLE";
-    this.#fail(new LinkFailure(code, this.#say(failure.detail), failure));
+    this.#fail(new LinkFailure(codeOf(failure), this.#say(failure.detail), failure));
   }
 
   #connect(secured: boolean): void {
@@ -196,4 +196,10 @@ export class LinkAttempt implements ConnectionOwner, TaskOwner {
     const { channel, endpoint } = this.#request;
     return `${channelLabel(channel)} at ${describeEndpoint(endpoint)}: ${detail}`;
   }
+}
+
+function codeOf({ kind }: TransportFailure): LinkFailureCode {
+  if (kind === "timeout") return "LINK_TIMEOUT";
+  // Somebody was there to reset it.
+  return kind === "reset" ? "LINK_CLOSED" : "LINK_UNREACHABLE";
 }

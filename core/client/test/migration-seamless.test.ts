@@ -285,11 +285,14 @@ describe("what is typed around a seamless migration", () => {
 
   it("keeps clicks at their places", () => {
     const { world, source, target } = ready("seamless");
-    source.finish(target);
-    world.run();
     const place = (x: number) => {
       world.command({ name: "input", input: { kind: "position", x, y: 1, display: 0 } });
     };
+    place(99);
+    world.run();
+    // The mouse mode changes when the newest place is still held back.
+    source.migrate("inputs 0");
+    world.run();
     place(1);
     place(2);
     world.command({ name: "input", input: { kind: "button-down", button: 1 } });
@@ -297,6 +300,7 @@ describe("what is typed around a seamless migration", () => {
     place(4);
     world.command({ name: "input", input: { kind: "button-up", button: 1 } });
     place(5);
+    source.migrate(...source.labels.filter((label) => label !== "inputs 0"));
     world.advance(1000);
     expect(target.channel("inputs 0").messages.slice(1)).toMatchObject([
       { name: "MOUSE_POSITION", body: { x: 2, buttonsState: 0 } },

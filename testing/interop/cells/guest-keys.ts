@@ -1,6 +1,7 @@
 // Keys that are typed all the time, and what the guest reports of them: which came, in which
 // order, and which are missing.
 
+import { setTimeout as delay } from "node:timers/promises";
 import type { CarawayClient, Vm } from "@caraway/interop";
 
 const letters = "abcdefghijklmnopqrstuvwxyz";
@@ -49,7 +50,7 @@ export class Typist {
   async stop(): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await delay(1500);
   }
 
   #type(): void {
@@ -67,33 +68,47 @@ export interface GuestKeys {
   readonly downs: readonly string[];
   /** Names of keys that are down at the end. */
   readonly held: readonly string[];
-  /** Reports that did not reach us whole: the guest numbers them. */
-  readonly unread: number;
 }
+
+// A guest that moves while it writes to a serial port may never get to write there again: its
+// reports stay with it, and are asked for.
+const reportFile = "/run/reports";
 
 /** Starts the guest's reports. */
 export async function startReports(vm: Vm): Promise<void> {
-  await vm.shell.run("setsid xevents >/dev/null 2>&1 &");
-  await vm.events.waitFor(/READY/);
+  await vm.shell.run(`setsid xevents ${reportFile} >/dev/null 2>&1 &`);
+  await waitForReport(vm, /READY/);
 }
 
-/** What the guest reported, on all the machines that it has lived on. */
-export function readGuestKeys(machines: readonly Vm[]): GuestKeys {
+/** Everything that the guest has reported, without the numbers. */
+export async function readReports(vm: Vm): Promise<string[]> {
+  const text = await vm.shell.run(`cat ${reportFile} 2>/dev/null; true`);
+  return text.split("\n").map((line) => line.replace(/^\d+ /, ""));
+}
+
+/** Asks until one of the newest reports matches. */
+export async function waitForReport(vm: Vm, pattern: RegExp, timeoutMs = 10_000): Promise<void> {
+  const deadline = clock() + timeoutMs;
+  for (;;) {
+    const lines = await readReports(vm);
+    if (lines.slice(-8).some((line) => pattern.test(line))) return;
+    if (clock() > deadline) throw new Error(`no ${pattern} in time; last: ${lines.slice(-4)}`);
+    await delay(50);
+  }
+}
+
+export function readKeys(reports: readonly string[]): GuestKeys {
   const downs: string[] = [];
   const held = new Set<string>();
-  const numbers: number[] = [];
-  for (const line of machines.flatMap(({ events }) => events.lines)) {
-    const [number, kind, direction, , name] = line.split(" ");
-    if (!/^\d+ [A-Z]/.test(line)) continue;
-    numbers.push(Number(number));
+  for (const line of reports) {
+    const [kind, direction, , name] = line.split(" ");
     if (kind !== "KEY" || name === undefined) continue;
     if (direction === "down") {
       if (name.length === 1) downs.push(name);
       held.add(name);
     } else held.delete(name);
   }
-  const last = numbers.at(-1) ?? -1;
-  return { downs, held: [...held], unread: last + 1 - new Set(numbers).size };
+  return { downs, held: [...held] };
 }
 
 export interface KeyBalance {
@@ -105,30 +120,47 @@ export interface KeyBalance {
   readonly extra: readonly string[];
 }
 
-/** What is in only one of the two; one hole where one explains it. */
-export function balance(typed: readonly TypedKey[], downs: readonly string[]): KeyBalance {
+/**
+ * What is in only one of the two. Letters repeat, so that there may be several explanations: one
+ * hole where that explains it, else the one that loses as few as possible that `mayBeLost` denies.
+ */
+export function balance(
+  typed: readonly TypedKey[],
+  downs: readonly string[],
+  mayBeLost: (key: TypedKey) => boolean = () => true,
+): KeyBalance {
   const size = typed.length - downs.length;
   let before = 0;
   while (before < downs.length && typed[before]?.letter === downs[before]) before++;
   let behind = 0;
   while (behind < downs.length && typed.at(-1 - behind)?.letter === downs.at(-1 - behind)) behind++;
-  if (size >= 0 && before + behind >= downs.length) {
-    return { isOneHole: true, lost: typed.slice(before, before + size), extra: [] };
+  const first = Math.max(0, downs.length - behind);
+  if (size >= 0 && first <= before) {
+    // The hole may begin anywhere in between.
+    const holes = Array.from({ length: before - first + 1 }, (_, index) => {
+      return typed.slice(first + index, first + index + size);
+    });
+    const lost = holes.find((hole) => hole.every(mayBeLost)) ?? holes[0]!;
+    return { isOneHole: true, lost, extra: [] };
   }
-  return { isOneHole: false, ...compareSequences(typed, downs) };
+  return { isOneHole: false, ...compareSequences(typed, downs, mayBeLost) };
 }
 
-/** By the longest common subsequence. */
-function compareSequences(typed: readonly TypedKey[], downs: readonly string[]) {
+/** By the heaviest common subsequence. */
+function compareSequences(
+  typed: readonly TypedKey[],
+  downs: readonly string[],
+  mayBeLost: (key: TypedKey) => boolean,
+) {
   const width = downs.length + 1;
-  const common = new Uint16Array((typed.length + 1) * width);
+  const common = new Uint32Array((typed.length + 1) * width);
+  const weights = typed.map((key) => (mayBeLost(key) ? 1 : 1000));
+  const matched = (i: number, j: number) => weights[i]! + common[(i + 1) * width + j + 1]!;
   for (let i = typed.length - 1; i >= 0; i--) {
     for (let j = downs.length - 1; j >= 0; j--) {
-      const at = i * width + j;
+      const best = Math.max(common[(i + 1) * width + j]!, common[i * width + j + 1]!);
       const isSame = typed[i]!.letter === downs[j];
-      common[at] = isSame
-        ? common[at + width + 1]! + 1
-        : Math.max(common[at + width]!, common[at + 1]!);
+      common[i * width + j] = isSame ? Math.max(best, matched(i, j)) : best;
     }
   }
   const lost: TypedKey[] = [];
@@ -136,13 +168,11 @@ function compareSequences(typed: readonly TypedKey[], downs: readonly string[]) 
   let [i, j] = [0, 0];
   while (i < typed.length || j < downs.length) {
     const key = typed[i];
-    if (key !== undefined && key.letter === downs[j]) {
+    const best = common[i * width + j]!;
+    if (key !== undefined && key.letter === downs[j] && best === matched(i, j)) {
       i += 1;
       j += 1;
-    } else if (
-      key !== undefined &&
-      (j === downs.length || common[(i + 1) * width + j]! >= common[i * width + j + 1]!)
-    ) {
+    } else if (key !== undefined && (j === downs.length || best === common[(i + 1) * width + j])) {
       lost.push(key);
       i += 1;
     } else {

@@ -2,7 +2,7 @@
 // testing/interop/cells/migration.ts holds in every mode and under every fault.
 
 import { describe, expect, it } from "vitest";
-import { balance, readGuestKeys } from "../cells/guest-keys.ts";
+import { balance, readKeys, readReports } from "../cells/guest-keys.ts";
 import { MovingSession, modeOf, outcomesOf, phasesOf } from "../cells/moving-session.ts";
 
 describe("a desktop that moves from QEMU to QEMU", () => {
@@ -27,7 +27,7 @@ describe("a desktop that moves from QEMU to QEMU", () => {
       expect(session.client.client.ended).toBe(false);
       expect(move.report.spiceCompletedAt).not.toBeNull();
 
-      const { downs, held } = readGuestKeys(session.machines);
+      const { downs, held } = readKeys(await readReports(session.here));
       const { isOneHole, lost, extra } = balance(session.typist.typed, downs);
       // QEMU itself drops what reaches it while its guest is stopped, and nothing else is lost.
       expect({ isOneHole, extra, held }).toEqual({ isOneHole: true, extra: [], held: [] });
