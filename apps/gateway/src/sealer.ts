@@ -23,22 +23,25 @@ export class Sealer {
     );
   }
 
-  /** Letters, digits, `-`, `_` and one `.`: it may stand in a URL and in place of a host name. */
+  /**
+   * Small letters, digits and one dot: it may stand in a URL, and in place of a host name, of which
+   * clients change capital letters.
+   */
   seal(grant: Grant): string {
     const nonce = randomBytes(nonceSize);
     const cipher = createCipheriv(algorithm, this.#keys[0]!, nonce);
     cipher.setAAD(Buffer.from(prefix));
     const sealed = Buffer.concat([cipher.update(encodeGrant(grant), "utf8"), cipher.final()]);
     const whole = Buffer.concat([nonce, sealed, cipher.getAuthTag()]);
-    return `${prefix}.${whole.toString("base64url")}`;
+    return `${prefix}.${toBase32(whole)}`;
   }
 
   /** The grant, expired or not; null for anything that `seal` has not made with these secrets. */
   open(credential: string): Grant | null {
     if (credential.length > credentialSizeMax) return null;
-    const match = /^g1\.([\w-]+)$/.exec(credential);
+    const match = /^g1\.([a-z2-7]+)$/.exec(credential);
     if (match === null) return null;
-    const whole = Buffer.from(match[1]!, "base64url");
+    const whole = fromBase32(match[1]!);
     if (whole.length < nonceSize + tagSize) return null;
     for (const key of this.#keys) {
       const text = open(key, whole);
@@ -46,6 +49,34 @@ export class Sealer {
     }
     return null;
   }
+}
+
+const digits = "abcdefghijklmnopqrstuvwxyz234567";
+
+/** RFC 4648, section 6, in small letters and without padding. */
+function toBase32(bytes: Uint8Array): string {
+  let text = "";
+  let [pending, bits] = [0, 0];
+  for (const byte of bytes) {
+    pending = (pending << 8) | byte;
+    for (bits += 8; bits >= 5; bits -= 5) text += digits[(pending >> (bits - 5)) & 31];
+    pending &= (1 << bits) - 1;
+  }
+  return bits === 0 ? text : text + digits[(pending << (5 - bits)) & 31];
+}
+
+function fromBase32(text: string): Buffer {
+  const bytes = Buffer.alloc(Math.floor((text.length * 5) / 8));
+  let [pending, bits, at] = [0, 0, 0];
+  for (const digit of text) {
+    pending = (pending << 5) | digits.indexOf(digit);
+    bits += 5;
+    if (bits < 8) continue;
+    bits -= 8;
+    bytes[at++] = (pending >> bits) & 255;
+    pending &= (1 << bits) - 1;
+  }
+  return bytes;
 }
 
 function open(key: Buffer, whole: Buffer): string | null {

@@ -115,7 +115,7 @@ export type GatewayEvent =
 export interface GatewayOptions {
   /** DER SubjectPublicKeyInfo of an RSA key of 1024 bits, to which clients encrypt tickets that nobody reads. */
   readonly publicKey: Uint8Array;
-  /** Makes a credential of a grant: letters, digits, `-`, `_` and `.`. */
+  /** Makes a credential of a grant: small letters, digits and dots, as in a host name. */
   readonly seal: (grant: Grant) => string;
   /** Whether a session may follow its VM to this host. */
   readonly allowTarget: (host: string) => boolean;

@@ -2,7 +2,7 @@
 // what the client says, what the guest reports, what QEMU's clock says, and what is on the screen.
 
 import { setTimeout as delay } from "node:timers/promises";
-import type { MigrationMode, SessionEvent, SessionOptions } from "@caraway/client";
+import type { Endpoint, MigrationMode, SessionEvent, SessionOptions } from "@caraway/client";
 import {
   CarawayClient,
   comparePictures,
@@ -29,6 +29,8 @@ export interface MovingSessionOptions {
   readonly session?: Partial<SessionOptions>;
   readonly transport?: TransportOptions;
   readonly password?: string;
+  /** Where the client finds the machine; at the machine's own address when absent. */
+  readonly endpoint?: (vm: Vm) => Promise<Endpoint>;
 }
 
 interface TimedEvent {
@@ -56,10 +58,10 @@ export class MovingSession implements AsyncDisposable {
   onEvent: (event: SessionEvent) => void = () => undefined;
   #here: Vm;
 
-  private constructor(vm: Vm, options: MovingSessionOptions) {
+  private constructor(vm: Vm, endpoint: Endpoint, options: MovingSessionOptions) {
     this.machines.push(vm);
     this.#here = vm;
-    this.client = new CarawayClient(endpointOf(vm.spice), {
+    this.client = new CarawayClient(endpoint, {
       credentials: { password: options.password ?? ticket },
       ...(options.transport && { transport: options.transport }),
       session: options.session ?? {},
@@ -75,7 +77,8 @@ export class MovingSession implements AsyncDisposable {
   static async open(options: MovingSessionOptions = {}): Promise<MovingSession> {
     const { machine = "qxl-vga", spice = {} } = options;
     const vm = await startSavedVm(machine, { spice: { password: ticket, ...spice } });
-    const session = new MovingSession(vm, options);
+    const endpoint = (await options.endpoint?.(vm)) ?? endpointOf(vm.spice);
+    const session = new MovingSession(vm, endpoint, options);
     try {
       await startReports(vm);
       await session.client.settle();

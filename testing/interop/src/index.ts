@@ -27,6 +27,7 @@ export {
 } from "./drawing/draw-comparison.ts";
 export { type DrawKind, drawKinds } from "./drawing/random-draw.ts";
 export { type DrawingSample, drawingSamples, sampleSize, withSample } from "./drawing-samples.ts";
+export { type GatewayTestOptions, type LogLine, TestGateway } from "./gateway.ts";
 export { GtkClient, type GtkClientOptions, startGtkClient } from "./gtk-client.ts";
 export { ensureGuest, type Guest } from "./guest.ts";
 export { JsonProgram, type ProgramEvent } from "./json-program.ts";
