@@ -92,7 +92,7 @@ function viewOf(editor: Editor): View {
 }
 
 function caretBox({ caretRow, caretColumn }: View) {
-  const left = margin - 1 + caretColumn * letterAdvance();
+  const left = margin - 2 + caretColumn * letterAdvance();
   return boxAt(left, 4 + caretRow * lineHeight, 2, lineHeight - 2);
 }
 
