@@ -245,7 +245,12 @@ export class SpiceViewer extends ViewerAttributes {
 
   /** Gives the keyboard to the desktop. */
   override focus(): void {
-    this.shadowRoot?.querySelector<HTMLElement>(".keys")?.focus({ preventScroll: true });
+    this.#input.focus();
+  }
+
+  /** Takes the keyboard back. */
+  override blur(): void {
+    this.#input.blur();
   }
 
   get onScreenKeyboard(): boolean {
@@ -432,7 +437,7 @@ export class SpiceViewer extends ViewerAttributes {
 
   #released(): void {
     this.#status.hint(this.#words.keysReleased);
-    if (this.#controls === null) this.shadowRoot?.querySelector<HTMLElement>(".keys")?.blur();
+    if (this.#controls === null) this.#input.blur();
     else this.#controls.focus();
   }
 

@@ -1,5 +1,11 @@
 // A real browser as the place of tests.
 
 export { type ChromiumOptions, startChromium } from "./chromium.ts";
-export { type BuiltPage, buildPage, type PageServer, servePage } from "./page-server.ts";
+export {
+  type BuiltPage,
+  buildConfigured,
+  buildPage,
+  type PageServer,
+  servePage,
+} from "./page-server.ts";
 export { decodePng, seenPicture } from "./seen-picture.ts";

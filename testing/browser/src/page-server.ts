@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
-import { build, defaultClientConditions, type InlineConfig, mergeConfig } from "vite";
+import { build, defaultClientConditions, type InlineConfig } from "vite";
 
 const mimeTypes: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
@@ -20,19 +20,26 @@ export interface BuiltPage extends Disposable {
   readonly directory: string;
 }
 
-/** Builds the page from the sources, whatever is compiled elsewhere. */
-export async function buildPage(root: string, config: InlineConfig = {}): Promise<BuiltPage> {
-  const directory = mkdtempSync(join(tmpdir(), "caraway-page-"));
-  const common: InlineConfig = {
+/** Builds the page in a folder from the sources, whatever is compiled elsewhere. */
+export async function buildPage(root: string): Promise<BuiltPage> {
+  return await buildInto((outDir) => ({
     root,
     configFile: false,
     base: "./",
-    logLevel: "warn",
     resolve: { conditions: ["@caraway/source", ...defaultClientConditions] },
     worker: { format: "es" },
-    build: { outDir: directory, emptyOutDir: true, target: "es2022" },
-  };
-  await build(mergeConfig(common, config));
+    build: { outDir, emptyOutDir: true, target: "es2022" },
+  }));
+}
+
+/** Builds what a configuration of Vite describes, into another folder than it says. */
+export async function buildConfigured(configFile: string): Promise<BuiltPage> {
+  return await buildInto((outDir) => ({ configFile, build: { outDir } }));
+}
+
+async function buildInto(configFor: (directory: string) => InlineConfig): Promise<BuiltPage> {
+  const directory = mkdtempSync(join(tmpdir(), "caraway-page-"));
+  await build({ ...configFor(directory), logLevel: "warn" });
   return {
     directory,
     [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),

@@ -52,13 +52,16 @@ export class TextEntry {
     field.addEventListener("compositionend", (event) => this.#composed(event.data));
     field.addEventListener("focus", () => listener.focused(true));
     field.addEventListener("blur", () => {
+      delete field.dataset["quiet"];
       this.#composing = false;
       listener.focused(false);
     });
     this.element = field;
   }
 
+  /** For somebody who sees the desktop react; who comes by the Tab key is shown where it went. */
   focus(): void {
+    this.element.dataset["quiet"] = "true";
     this.element.focus({ preventScroll: true });
   }
 

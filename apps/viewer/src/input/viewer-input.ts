@@ -128,6 +128,15 @@ export class ViewerInput {
     return this.#seats[0]?.text.onScreenKeyboard ?? false;
   }
 
+  /** Gives the viewer's own stage the keyboard. */
+  focus(): void {
+    this.#seats[0]?.text.focus();
+  }
+
+  blur(): void {
+    for (const { text } of this.#seats) text.element.blur();
+  }
+
   ledsAre(leds: LockKeys): void {
     this.keyboard.ledsAre(leds);
   }

@@ -63,7 +63,7 @@ export const viewerStyle = `
   /* Phones enlarge the page for smaller type. */
   font-size: 16px;
 }
-.keys:focus-visible ~ .ring { outline: 2px solid var(--spice-accent); outline-offset: -2px; }
+.keys:focus-visible:not([data-quiet]) ~ .ring { outline: 2px solid var(--spice-accent); outline-offset: -2px; }
 .ring { position: absolute; inset: 0; pointer-events: none; }
 .line {
   position: absolute;
