@@ -66,6 +66,8 @@ export type LinkVerdict =
 export interface LinkServerHost {
   /** SASL instead of tickets. */
   readonly usesSasl: boolean;
+  /** Headers of 6 bytes for whoever knows them; true when absent. */
+  readonly offersMiniHeader?: boolean;
   /** Before authentication: is there such a channel, may it be reached in this way? */
   admit(request: LinkRequest): LinkAdmissionOrLater;
   /** After it: is the proof good, and is there still such a session and channel? */
@@ -323,13 +325,15 @@ export class LinkServer {
   }
 
   #commonCapabilities(): number[] {
-    return capabilityWords([
+    const bits: number[] = [
       CommonCapability.SPICE_COMMON_CAP_PROTOCOL_AUTH_SELECTION,
       this.#host.usesSasl
         ? CommonCapability.SPICE_COMMON_CAP_AUTH_SASL
         : CommonCapability.SPICE_COMMON_CAP_AUTH_SPICE,
-      CommonCapability.SPICE_COMMON_CAP_MINI_HEADER,
-    ]);
+    ];
+    if (this.#host.offersMiniHeader !== false)
+      bits.push(CommonCapability.SPICE_COMMON_CAP_MINI_HEADER);
+    return capabilityWords(bits);
   }
 
   #readMechanism(request: LinkRequest): boolean {
@@ -389,7 +393,8 @@ export class LinkServer {
     this.#transmit(u32(LinkError.OK));
     this.#state = { kind: "ended" };
     const { SPICE_COMMON_CAP_MINI_HEADER: mini } = CommonCapability;
-    const miniHeader = hasCapability(request.commonCapabilities, mini);
+    const miniHeader =
+      this.#host.offersMiniHeader !== false && hasCapability(request.commonCapabilities, mini);
     const rest = this.#bytes.takeAll();
     this.#outputs.push({ type: "linked", link: { request, proof, miniHeader, rest } });
   }

@@ -62,6 +62,8 @@ export class ChannelEnd implements ConnectionOwner {
   #backlog = 0;
   /** Sent while one input is handled: the driver says nothing of them before it is. */
   #burst = { input: -1, bytes: 0 };
+  /** When to look again whether more may be sent. */
+  #offerAt: number | null = null;
 
   constructor(
     channel: ChannelId,
@@ -139,20 +141,26 @@ export class ChannelEnd implements ConnectionOwner {
     this.received(this.#link.rest);
   }
 
-  /** Whether something should be produced for the client now. */
+  /** Whether something should be produced for the client now; `writable` tells when it is again. */
   get canSend(): boolean {
-    if (!this.#isOpen || !this.#credit.isOpen) return false;
+    if (!this.#isOpen || !this.#credit.isOpen || this.#backlog >= freshBytesMax) return false;
     const { input, bytes } = this.#burst;
-    const burst = input === this.#wiring.inputCount ? bytes : 0;
-    return Math.max(this.#backlog, burst) < freshBytesMax;
+    if (input !== this.#wiring.inputCount || bytes < freshBytesMax) return true;
+    // Whether the network took it is known in a moment; if it did, the driver will not say so.
+    this.#offerAt = this.#wiring.now;
+    return false;
   }
 
   /** Sends at once; whoever has much to say asks `canSend` before. */
   send(message: EncodedMessage): void {
     if (!this.#isOpen) return;
+    this.#transmit(message);
+    this.#credit.sent();
+  }
+
+  #transmit(message: EncodedMessage): void {
     const bytes = this.#writer.write(message);
     this.#wiring.transmit(this.#connection, bytes);
-    this.#credit.sent();
     const { inputCount } = this.#wiring;
     if (this.#burst.input !== inputCount) this.#burst = { input: inputCount, bytes: 0 };
     this.#burst.bytes += bytes.length;
@@ -164,15 +172,19 @@ export class ChannelEnd implements ConnectionOwner {
 
   /** Opens an ack window of so many messages. */
   openWindow(window: number): void {
-    this.sendBase({ name: "SET_ACK", body: this.#credit.open(window) });
+    if (!this.#isOpen) return;
+    // Clients count from the message behind it.
+    this.#transmit(baseCodec.server.encode({ name: "SET_ACK", body: this.#credit.open(window) }));
   }
 
   deadline(): number | null {
-    return this.#isOpen ? (this.#handler?.deadline() ?? null) : null;
+    if (!this.#isOpen) return null;
+    return this.#offerAt ?? this.#handler?.deadline() ?? null;
   }
 
   timeout(): void {
     if (!this.#isOpen) return;
+    if (this.#offerAt !== null && this.#wiring.now >= this.#offerAt) this.#offer();
     this.#guard(() => this.#handler?.timeout());
   }
 
@@ -230,6 +242,7 @@ export class ChannelEnd implements ConnectionOwner {
   }
 
   #offer(): void {
+    this.#offerAt = null;
     if (this.canSend) this.#guard(() => this.#handler?.writable());
   }
 

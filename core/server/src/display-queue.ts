@@ -224,8 +224,11 @@ export class DisplayQueue implements DisplayView {
   /** Whether the client cannot do the drawing itself, or would do it on the wrong pixels. */
   #mustBeArea({ drawing, surface, bounds, reads, shape }: DoneDrawing): boolean {
     if (drawing.name === "DRAW_COMPOSITE" && !this.#abilities.composite) return true;
+    // spice-gtk reads and writes where it is told to, and spice-server lets nothing of this pass.
+    if (shape.overreaches || !contains(surface.box, drawing.body.base.box)) return true;
     for (const read of reads) {
       if (!this.has(read.surface)) return true;
+      if (read.area !== null && !contains(read.surface.box, read.area)) return true;
       if (this.#lacks(read.surface, read.area ?? read.surface.box)) return true;
       if (readsUnusedByte(drawing, read.surface, surface)) return true;
     }

@@ -3,11 +3,13 @@
 import type { Box } from "@caraway/canvas";
 import { BrushType, ClipType, RopDescriptor } from "@caraway/protocol";
 import { contains } from "./box-set.ts";
-import type { Drawing, GuestImage } from "./guest-drawing.ts";
+import type { Drawing, GuestImage, GuestPixels } from "./guest-drawing.ts";
 
 export interface DrawingShape {
   /** Surfaces that are read as images, and where; null: anywhere. */
   readonly reads: readonly { readonly surface: number; readonly area: Box | null }[];
+  /** Whether it asks for pixels that its pictures do not have: some clients would read them. */
+  readonly overreaches: boolean;
   /** Every pixel of the box is set, whatever was there before. */
   readonly covers: boolean;
   /** Bytes of images that it holds on to. */
@@ -24,9 +26,14 @@ const replacing =
 export function shapeOf(drawing: Drawing): DrawingShape {
   const reads: { surface: number; area: Box | null }[] = [];
   let imageBytes = 0;
+  let overreaches = false;
   eachImage(drawing, (image, area) => {
-    if (image.kind === "surface") reads.push({ surface: image.surface, area });
-    else imageBytes += image.data.length;
+    if (image.kind === "surface") {
+      reads.push({ surface: image.surface, area });
+      return;
+    }
+    imageBytes += image.data.length;
+    overreaches ||= area !== null && !contains(boxOf(image), area);
   });
   if (drawing.name === "COPY_BITS") {
     const { base, srcPos } = drawing.body;
@@ -39,7 +46,7 @@ export function shapeOf(drawing: Drawing): DrawingShape {
     };
     reads.push({ surface: base.surfaceId, area });
   }
-  return { reads, covers: coversBox(drawing), imageBytes };
+  return { reads, overreaches, covers: coversBox(drawing), imageBytes };
 }
 
 function eachImage(drawing: Drawing, visit: (image: GuestImage, area: Box | null) => void): void {
@@ -81,5 +88,9 @@ function isReplacing(rop: number): boolean {
 function hasPixels(body: { readonly srcBitmap: GuestImage; readonly srcArea: Box }): boolean {
   const { srcBitmap, srcArea } = body;
   if (srcBitmap.kind === "surface") return false;
-  return contains({ left: 0, top: 0, right: srcBitmap.width, bottom: srcBitmap.height }, srcArea);
+  return contains(boxOf(srcBitmap), srcArea);
+}
+
+function boxOf({ width, height }: GuestPixels): Box {
+  return { left: 0, top: 0, right: width, bottom: height };
 }

@@ -23,6 +23,8 @@ import type { GuestPixels } from "./guest-drawing.ts";
  */
 export function definitePicture(picture: GuestPixels, target: SurfaceFormat): GuestPixels {
   checkPicture(picture);
+  // spice-gtk has no palettes on such a surface, and ends.
+  if (target === SurfaceFormat["16_565"] && picture.palette !== null) return asSixteen(picture);
   if (target !== SurfaceFormat["32_ARGB"]) return picture;
   switch (picture.format) {
     case BitmapFormat.RGBA:
@@ -65,6 +67,14 @@ function widened(picture: GuestPixels, highBitsSet: boolean): GuestPixels {
     palette: null,
     highBitsSet,
   };
+}
+
+/** A picture whose palette has 0555 colours. */
+function asSixteen(picture: GuestPixels): GuestPixels {
+  const { pixels } = decodePicture(picture) as ColorImage;
+  const data = new Uint8Array(Uint16Array.from(pixels).buffer);
+  const format = BitmapFormat["16BIT"];
+  return { ...picture, format, stride: picture.width * 2, topDown: true, data, palette: null };
 }
 
 /** The pixels as every encoder takes them. */

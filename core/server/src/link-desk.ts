@@ -141,6 +141,10 @@ class Link implements ConnectionOwner, TaskOwner, LinkServerHost {
     return this.#around.options.sasl;
   }
 
+  get offersMiniHeader(): boolean {
+    return this.#around.options.miniHeader;
+  }
+
   admit(request: LinkRequest): LinkAdmission {
     const name = channelNameOf(request.channelType);
     if (name === null) {

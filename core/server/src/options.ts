@@ -53,6 +53,8 @@ export interface ServerOptions {
   readonly clientsMax: number;
   /** Channels that are not named are `any`. */
   readonly security: Readonly<Partial<Record<ChannelTypeName, ChannelSecurity>>>;
+  /** Offer headers of 6 bytes; without, all clients get those of 18. */
+  readonly miniHeader: boolean;
   readonly compression: CompressionName;
   /** JPEG for photos; what it loses is sent again when there is time. */
   readonly jpeg: WanChoice;
@@ -78,6 +80,7 @@ export const defaultServerOptions: ServerOptions = {
   sharing: "share",
   clientsMax: 16,
   security: {},
+  miniHeader: true,
   compression: "auto_glz",
   jpeg: "auto",
   jpegQuality: 85,

@@ -66,6 +66,7 @@ export {
   startSavedVm,
 } from "./saved-vm.ts";
 export { SerialError, SerialLines, SerialShell } from "./serial.ts";
+export { ServedTestcard, type ServedTestcardOptions } from "./served-testcard.ts";
 export {
   findFreePort,
   type SpiceAddress,
