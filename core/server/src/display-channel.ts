@@ -36,6 +36,7 @@ import {
   wantsJpeg,
 } from "./picture-encoder.ts";
 import { EvictedImages, type PixmapCache } from "./pixmap-cache.ts";
+import { mayBeCached } from "./portable-drawing.ts";
 import type { DisplayView, DoneDrawing, ServedDisplay } from "./served-display.ts";
 import type { ServedSurface } from "./served-surface.ts";
 import type { ServerTaskResult } from "./server-border.ts";
@@ -347,7 +348,7 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
       mayLose: wan(jpeg) && encoders.jpeg && !this.#isRepairing && toleratesLosses(done),
       encoders,
       zlibGlz: wan(zlibGlz),
-      cache: stores.pixmaps,
+      cache: mayBeCached(done.drawing) ? stores.pixmaps : null,
       palettes: this.#palettes,
       dictionary: stores.dictionary,
       jpegs,

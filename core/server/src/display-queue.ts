@@ -11,7 +11,7 @@
 import type { Box } from "@caraway/canvas";
 import { SurfaceFormat } from "@caraway/protocol";
 import { areaOf, BoxSet, boxAround, contains, overlap } from "./box-set.ts";
-import type { Drawing } from "./guest-drawing.ts";
+import { isPortable } from "./portable-drawing.ts";
 import type { DisplayView, DoneDrawing, ServedDisplay } from "./served-display.ts";
 import type { ServedSurface } from "./served-surface.ts";
 
@@ -60,13 +60,6 @@ interface MissingArea {
 const supersedeDepth = 64;
 /** Pixels of one refresh: a large area goes out in parts, so that others get their turn. */
 const refreshPixelsMax = 1 << 19;
-
-/** Whether the byte shows that 32_xRGB leaves open: a client that got pixels has another one there. */
-function readsUnusedByte(drawing: Drawing, from: ServedSurface, to: ServedSurface): boolean {
-  if (from.format !== SurfaceFormat["32_xRGB"]) return false;
-  const asksForAlpha = drawing.name === "DRAW_ALPHA_BLEND" && drawing.body.alphaFlags !== 0;
-  return asksForAlpha || to.format === SurfaceFormat["32_ARGB"];
-}
 
 export class DisplayQueue implements DisplayView {
   readonly #display: ServedDisplay;
@@ -217,20 +210,20 @@ export class DisplayQueue implements DisplayView {
     if (surface.isPrimary) this.#unmarked?.add(surface.box);
   }
 
-  #canHave({ format }: ServedSurface): boolean {
+  #canHave({ format, isPrimary }: ServedSurface): boolean {
+    // spice-gtk ends with nearly all that can be done to a surface of one bit.
+    if (format === SurfaceFormat["1_A"]) return isPrimary;
     return format !== SurfaceFormat["8_A"] || this.#abilities.a8Surfaces;
   }
 
   /** Whether the client cannot do the drawing itself, or would do it on the wrong pixels. */
-  #mustBeArea({ drawing, surface, bounds, reads, shape }: DoneDrawing): boolean {
+  #mustBeArea(done: DoneDrawing): boolean {
+    const { drawing, surface, bounds, reads, shape } = done;
     if (drawing.name === "DRAW_COMPOSITE" && !this.#abilities.composite) return true;
-    // spice-gtk reads and writes where it is told to, and spice-server lets nothing of this pass.
-    if (shape.overreaches || !contains(surface.box, drawing.body.base.box)) return true;
+    if (!isPortable(done)) return true;
     for (const read of reads) {
       if (!this.has(read.surface)) return true;
-      if (read.area !== null && !contains(read.surface.box, read.area)) return true;
       if (this.#lacks(read.surface, read.area ?? read.surface.box)) return true;
-      if (readsUnusedByte(drawing, read.surface, surface)) return true;
     }
     return !shape.covers && this.#lacks(surface, bounds);
   }

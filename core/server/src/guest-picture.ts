@@ -21,11 +21,24 @@ import type { GuestPixels } from "./guest-drawing.ts";
  *
  * @throws CodecError when it is none.
  */
-export function definitePicture(picture: GuestPixels, target: SurfaceFormat): GuestPixels {
-  checkPicture(picture);
-  // spice-gtk has no palettes on such a surface, and ends.
-  if (target === SurfaceFormat["16_565"] && picture.palette !== null) return asSixteen(picture);
-  if (target !== SurfaceFormat["32_ARGB"]) return picture;
+export function definitePicture(offered: GuestPixels, target: SurfaceFormat): GuestPixels {
+  checkPicture(offered);
+  const picture = bigEndian(offered);
+  switch (target) {
+    case SurfaceFormat["16_555"]:
+    case SurfaceFormat["32_xRGB"]:
+      return picture;
+    case SurfaceFormat["16_565"]:
+      // spice-gtk has no palettes on such a surface, nor on those without colours, and ends.
+      return picture.palette === null ? picture : asSixteen(picture);
+    case SurfaceFormat["32_ARGB"]:
+      return withDefiniteAlpha(picture);
+    default:
+      return picture.palette === null ? picture : widened(picture, false);
+  }
+}
+
+function withDefiniteAlpha(picture: GuestPixels): GuestPixels {
   switch (picture.format) {
     case BitmapFormat.RGBA:
     case BitmapFormat["8BIT_A"]:
@@ -36,6 +49,28 @@ export function definitePicture(picture: GuestPixels, target: SurfaceFormat): Gu
       // The reference reads 16-bit pictures as opaque, and others as having no alpha at all.
       return widened(picture, picture.format === BitmapFormat["16BIT"]);
   }
+}
+
+/** Indices with the leftmost pixel in the upper bits: spice-gtk knows no others as colours. */
+function bigEndian(picture: GuestPixels): GuestPixels {
+  switch (picture.format) {
+    case BitmapFormat["1BIT_LE"]:
+      return { ...picture, format: BitmapFormat["1BIT_BE"], data: picture.data.map(reversedBits) };
+    case BitmapFormat["4BIT_LE"]:
+      return { ...picture, format: BitmapFormat["4BIT_BE"], data: picture.data.map(swapped) };
+    default:
+      return picture;
+  }
+}
+
+function reversedBits(byte: number): number {
+  let reversed = 0;
+  for (let bit = 0; bit < 8; bit++) reversed |= ((byte >> bit) & 1) << (7 - bit);
+  return reversed;
+}
+
+function swapped(byte: number): number {
+  return ((byte << 4) | (byte >> 4)) & 0xff;
 }
 
 function checkPicture({ width, height, format, stride, data }: GuestPixels): void {

@@ -36,6 +36,7 @@ export interface MessageContext extends CompressionSituation {
   readonly encoders: Encoders;
   /** zlib around GLZ. */
   readonly zlibGlz: boolean;
+  /** null: nothing of the message is kept, or taken from what is kept. */
   readonly cache: PixmapCache | null;
   readonly palettes: PaletteLedger;
   /** null: the client has no window. */
@@ -247,6 +248,8 @@ function glzImage(picture: GuestPixels, context: Context): WireImage | null {
   const type = lzTypes[picture.format];
   const dictionary = context.dictionary();
   if (type === undefined || dictionary === null) return null;
+  // spice-gtk keeps the filled bytes in its window, where later images find them.
+  if (picture.highBitsSet) return null;
   const data = dictionary.encode(colorsOf(picture, context), type);
   if (data === null) return null;
   const { deflate } = context.encoders;

@@ -61,11 +61,15 @@ const pictureFormats = [
   BitmapFormat["16BIT"],
   BitmapFormat["8BIT"],
   BitmapFormat["4BIT_BE"],
+  BitmapFormat["4BIT_LE"],
   BitmapFormat["1BIT_BE"],
+  BitmapFormat["1BIT_LE"],
 ];
 
 const bits: Readonly<Record<number, number>> = {
+  [BitmapFormat["1BIT_LE"]]: 1,
   [BitmapFormat["1BIT_BE"]]: 1,
+  [BitmapFormat["4BIT_LE"]]: 4,
   [BitmapFormat["4BIT_BE"]]: 4,
   [BitmapFormat["8BIT"]]: 8,
   [BitmapFormat["16BIT"]]: 16,
