@@ -76,6 +76,8 @@ export interface Paint {
   readonly tip: number;
   /** Where the last dab was, while the button is held. */
   readonly last: Point | null;
+  /** Differs for paintings that differ, as far as 32 bits can tell. */
+  readonly trace: number;
 }
 
 /** What moves by itself, as it was last drawn. */

@@ -24,11 +24,6 @@ export function letterAdvance(size: TextSize = "small"): number {
   return size === "small" ? artAdvance : (artAdvance - 1) * scales[size];
 }
 
-/** Pixels that a letter is high, from the top of capitals to the end of descenders. */
-export function letterHeight(size: TextSize = "small"): number {
-  return artHeight * scales[size];
-}
-
 export function textWidth(text: string, size: TextSize = "small"): number {
   if (text.length === 0) return 0;
   return (text.length - 1) * letterAdvance(size) + artWidth * scales[size];

@@ -92,8 +92,8 @@ function loadDesktop(desktop: Desktop, saved: SavedValue): void {
   check(paint.color < paintColors.length && paint.tip < tipRadii.length, "its brush is wrong");
   const last = { x: paint.lastX, y: paint.lastY };
   check(isNear(last.x) && isNear(last.y), "its brush is far away");
-  const { color, tip } = paint;
-  desktop.paint = { color, tip, last: flag(paint.hasLast) ? last : null };
+  const { color, tip, trace } = paint;
+  desktop.paint = { color, tip, last: flag(paint.hasLast) ? last : null, trace };
   check(slideTurns < slideCount, "its slide is wrong");
   desktop.slideTurns = slideTurns;
   const shown = { ...saved.shown, caret: flag(saved.shown.caret) };

@@ -2,6 +2,7 @@
 // brushes are masks in a surface of alpha only (8_A).
 
 import { BitmapFormat, RopDescriptor, SurfaceFormat } from "@caraway/protocol";
+import { hash } from "./arithmetic.ts";
 import { color, paintColors } from "./colors.ts";
 import type { Desktop } from "./desktop.ts";
 import { alphaPicture, lazy, maskPicture, picture, surfaceImage } from "./images.ts";
@@ -63,6 +64,7 @@ export const paintWindow: WindowKind = {
     if (isInside(clearButton, at)) {
       stage.pen(painting.id).fill(boxAt(0, 0, painting.width, painting.height), 0);
       stage.damage("paint", area);
+      desktop.paint = { ...desktop.paint, trace: hash(desktop.paint.trace, 0) };
     }
     if (isInside(area, at)) paintTo(desktop, stage, at);
   },
@@ -85,7 +87,7 @@ const dabsMax = 64;
 
 /** Dabs from where the last one was to here. */
 function paintTo(desktop: Desktop, stage: Stage, at: Point): void {
-  const { last, tip, color: index } = desktop.paint;
+  const { last, tip, color: index, trace } = desktop.paint;
   const radius = tipRadii[tip]!;
   const to = { x: at.x - area.left, y: at.y - area.top };
   const from = last ?? to;
@@ -108,7 +110,9 @@ function paintTo(desktop: Desktop, stage: Stage, at: Point): void {
     const y = from.y + Math.round(((to.y - from.y) * step) / count);
     dab(x, y);
   }
-  desktop.paint = { ...desktop.paint, last: to };
+  const way = hash(hash(from.x, from.y), hash(to.x, to.y));
+  const brush = index * tipRadii.length + tip + 1;
+  desktop.paint = { ...desktop.paint, last: to, trace: hash(hash(trace, brush), way) };
 }
 
 function drawTools(desktop: Desktop, pen: Pen): void {

@@ -20,12 +20,12 @@ type Base = DrawingBody<"DRAW_FILL">["base"];
 type Mask = DrawingBody<"DRAW_FILL">["mask"];
 type Brush = DrawingBody<"DRAW_FILL">["brush"];
 type Segment = DrawingBody<"DRAW_STROKE">["path"]["segments"][number];
-export type Transform = NonNullable<DrawingBody<"DRAW_COMPOSITE">["srcTransform"]>;
+type Transform = NonNullable<DrawingBody<"DRAW_COMPOSITE">["srcTransform"]>;
 
 /** A colour, or an image that repeats from a place on. */
 export type Paint = number | { readonly image: GuestImage; readonly x: number; readonly y: number };
 
-export interface MaskPaint {
+interface MaskPaint {
   readonly image: GuestImage;
   /** Which place of the mask lies at the corner of the box. */
   readonly from?: Point;
@@ -51,19 +51,12 @@ interface CompositeOptions {
 }
 
 /** Numbers of the wire; see `CompositeFlag`. */
-export const Repeat = { NONE: 0, NORMAL: 1, PAD: 2, REFLECT: 3 } as const;
+export const Repeat = { NONE: 0, NORMAL: 1, PAD: 2 } as const;
 type Repeat = (typeof Repeat)[keyof typeof Repeat];
 export const CompositeFilter = { NEAREST: 3, BILINEAR: 4 } as const;
 type CompositeFilter = (typeof CompositeFilter)[keyof typeof CompositeFilter];
 /** Numbers of X Render. */
-export const Operator = {
-  SRC: 1,
-  OVER: 3,
-  XOR: 11,
-  ADD: 12,
-  MULTIPLY: 0x30,
-  SCREEN: 0x31,
-} as const;
+export const Operator = { SRC: 1, OVER: 3, ADD: 12 } as const;
 
 const put = RopDescriptor.OP_PUT;
 

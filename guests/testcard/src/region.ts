@@ -85,7 +85,7 @@ export function addBox(region: Region, box: Box): Region {
 }
 
 /** The smallest box around a region that is not empty. */
-export function encloseRegion(region: Region): Box {
+function encloseRegion(region: Region): Box {
   return region.reduce((around, box) => ({
     left: Math.min(around.left, box.left),
     top: Math.min(around.top, box.top),

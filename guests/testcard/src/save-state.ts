@@ -55,6 +55,7 @@ export function saveState(state: TestcardState): Uint8Array {
       hasLast: desktop.paint.last === null ? 0 : 1,
       lastX: desktop.paint.last?.x ?? 0,
       lastY: desktop.paint.last?.y ?? 0,
+      trace: desktop.paint.trace,
     },
     slideTurns: desktop.slideTurns,
     shown: { ...desktop.shown, caret: desktop.shown.caret ? 1 : 0 },

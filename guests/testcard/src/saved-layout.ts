@@ -79,7 +79,14 @@ export const SavedTestcard = struct("SavedTestcard", {
   editorText: text({ count: "editorSize" }, false),
   editorCaret: u16,
   editorTouchedMs: u32,
-  paint: struct("SavedPaint", { color: u8, tip: u8, hasLast: u8, lastX: i32, lastY: i32 }),
+  paint: struct("SavedPaint", {
+    color: u8,
+    tip: u8,
+    hasLast: u8,
+    lastX: i32,
+    lastY: i32,
+    trace: u32,
+  }),
   slideTurns: u8,
   shown: struct("SavedShown", { second: u32, caret: u8, lines: u32, frame: u32, slides: u32 }),
   /** Drawings that are done; `never` when nothing is being painted. */

@@ -38,11 +38,11 @@ export interface Settings {
 /** Sides of a monitor. */
 export const monitorSideMin = 240;
 export const monitorSideMax = 4096;
-export const monitorsMax = 4;
+const monitorsMax = 4;
 /** All monitors together, so that a state of few bytes cannot ask for gigabytes. */
 export const monitorPixelsMax = 1 << 25;
-export const speedPercentMax = 1000;
-export const batchMax = 1000;
+const speedPercentMax = 1000;
+const batchMax = 1000;
 /** The desktop's clock ends after three weeks and a half, and stands still from then on. */
 export const clockMaxMs = 0x7fffffff;
 

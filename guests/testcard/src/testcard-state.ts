@@ -58,7 +58,7 @@ export function firstState(settings: Settings, sizes: readonly Size[]): Testcard
     keyboard: { held: [], leds: 0 },
     counters: { presses: 0, repeats: 0, releases: 0, clicks: 0, wheel: 0 },
     editor: firstEditor,
-    paint: { color: 1, tip: 1, last: null },
+    paint: { color: 1, tip: 1, last: null, trace: 0 },
     slideTurns: 0,
     shown: { second: 0, caret: true, lines: firstLines, frame: 0, slides: 0 },
   };

@@ -5,7 +5,7 @@ import type { Surface } from "@caraway/canvas";
 import type { Instant } from "@caraway/channel";
 import type { Drawing, GuestInput, GuestOutput, MonitorWish, SavableGuest } from "@caraway/server";
 import { describe } from "./description.ts";
-import { runtimeAt } from "./desktop.ts";
+import { clockMs, runtimeAt } from "./desktop.ts";
 import { nextChange, setUpDesktop, tickDesktop, typeKey } from "./desktop-changes.ts";
 import { displaysOf, primarySize } from "./monitors.ts";
 import { cursorOutputs, handlePointer } from "./pointer.ts";
@@ -83,13 +83,23 @@ export class Testcard implements SavableGuest {
   }
 
   snapshot(now: Instant): unknown {
-    const { desktop, painting, waiting, wishes } = this.#state;
+    const { desktop, painting, waiting, wishes, isSetUp } = this.#state;
+    const { runtimeMs, ...rest } = desktop;
     const deadline = this.deadline();
     return {
+      ...rest,
       running: this.#clock.kind === "running",
+      isSetUp,
+      clockMs: clockMs(desktop),
       deadline: deadline === null ? null : deadline - now,
-      ...desktop,
-      painting: painting === null ? null : { ...painting, damage: [...painting.damage] },
+      painting:
+        painting === null
+          ? null
+          : {
+              damage: [...painting.damage],
+              done: painting.done,
+              dueMs: painting.dueMs - runtimeMs,
+            },
       waiting,
       wishes,
     };

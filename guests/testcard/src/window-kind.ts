@@ -49,8 +49,8 @@ export interface WindowKind {
 export const titleHeight = 22;
 const border = 1;
 /** How far a shadow reaches beyond its window, and how far it is moved down. */
-export const shadowReach = 10;
-export const shadowDrop = 3;
+const shadowReach = 10;
+const shadowDrop = 3;
 
 /** The size of a window with its frame. */
 export function outerSize({ width, height }: WindowKind): { width: number; height: number } {

@@ -109,31 +109,41 @@ export function randomSource(seed: number): (below: number) => number {
   };
 }
 
-/** What somebody busy would do; coordinates for a screen of that size. */
-export function randomInput(
+/**
+ * What somebody busy does: types, drags windows and brushes over a screen of that size, turns the
+ * wheel. Half of all drags begin near the top, where titles are.
+ */
+export function busyHands(
   random: (below: number) => number,
   width: number,
   height: number,
   displays = 1,
-): GuestInput {
-  const buttons = [0, 0, 1, 1, 1, 4][random(6)]!;
-  switch (random(8)) {
-    case 0:
-    case 1: {
-      const code = [0x1e, 0x1f, 0x2a, 0x3a, 0x1c, 0x0e, 0xe04b, 0xe048, 0x45, 0x52][random(10)]!;
-      return { type: "key", code, down: random(3) > 0 };
+): () => GuestInput {
+  let drag: { display: number; steps: number } | null = null;
+  const moveTo = (display: number, y: number, buttons: number): GuestInput => {
+    return { type: "tablet-position", display, x: random(width), y, buttons };
+  };
+  return () => {
+    const buttons = drag === null ? 0 : 1;
+    if (drag !== null && random(3) > 0) {
+      if (drag.steps-- > 0) return moveTo(drag.display, random(height), 1);
+      drag = null;
+      return { type: "buttons", buttons: 0 };
     }
-    case 2:
-    case 3:
-    case 4: {
-      const display = random(displays);
-      return { type: "tablet-position", display, x: random(width), y: random(height), buttons };
+    switch (random(6)) {
+      case 0:
+      case 1: {
+        const code = [0x1e, 0x1f, 0x2a, 0x3a, 0x1c, 0x0e, 0xe04b, 0xe048, 0x45, 0x52][random(10)]!;
+        return { type: "key", code, down: random(3) > 0 };
+      }
+      case 2:
+      case 3:
+        drag = { display: random(displays), steps: 1 + random(4) };
+        return moveTo(drag.display, random(2) === 0 ? random(22) : random(height), 1);
+      case 4:
+        return { type: "mouse-motion", dx: random(81) - 40, dy: random(81) - 40, buttons };
+      default:
+        return { type: "wheel", steps: random(2) === 0 ? -1 : 1, buttons };
     }
-    case 5:
-      return { type: "mouse-motion", dx: random(81) - 40, dy: random(81) - 40, buttons };
-    case 6:
-      return { type: "wheel", steps: random(2) === 0 ? -1 : 1, buttons };
-    default:
-      return { type: "buttons", buttons };
-  }
+  };
 }

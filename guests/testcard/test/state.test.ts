@@ -2,7 +2,7 @@ import { createTestcard, loadTestcard, type TestcardOptions } from "@caraway/tes
 import { CarawayError } from "@caraway/wire";
 import { describe, expect, test } from "vitest";
 import { colorsOf, firstDifference } from "./pixels.ts";
-import { digest, Player, randomInput, randomSource } from "./player.ts";
+import { busyHands, digest, Player, randomSource } from "./player.ts";
 
 const small: TestcardOptions = { width: 480, height: 360 };
 
@@ -23,8 +23,9 @@ function stateOf(options: TestcardOptions, inputs: number): Uint8Array {
   const player = new Player(createTestcard(options));
   player.boot();
   const random = randomSource(3);
+  const nextInput = busyHands(random, 480, 360);
   for (let i = 0; i < inputs; i++) {
-    player.send(randomInput(random, 480, 360));
+    player.send(nextInput());
     player.wait(random(30));
   }
   player.send({ type: "stop" });
@@ -47,10 +48,11 @@ describe("the state of a testcard", () => {
       const copy = new Player(createTestcard({ ...options, seed }));
       expect(digest(copy.drain())).toBe(digest(original.drain()));
       const random = randomSource(seed);
+      const nextInput = busyHands(random, 480, 360, 2);
       for (let step = 0; step < 80; step++) {
         moveToCopy(original, copy);
         if (step > 30 && random(2) === 0) {
-          const input = randomInput(random, 480, 360, 2);
+          const input = nextInput();
           expect(digest(copy.send(input))).toBe(digest(original.send(input)));
         } else {
           const [due, dueCopy] = [original.card.deadline()!, copy.card.deadline()!];
@@ -98,6 +100,15 @@ describe("the state of a testcard", () => {
     const after = copy.card.snapshot(0) as { editor: { text: string }; waiting: unknown[] };
     expect(after.waiting).toEqual([]);
     expect(after.editor.text.length).toBe(before.editor.text.length + 1);
+  });
+
+  test("of a testcard that has not run yet is one that boots", () => {
+    const player = new Player(createTestcard(small));
+    player.drain();
+    const copy = new Player(loadTestcard(player.card.save(0), 0));
+    copy.boot();
+    player.boot();
+    expect(firstDifference(colorsOf(copy.card), colorsOf(player.card), 480)).toBeNull();
   });
 
   test("is asked for only when the guest is stopped and drained", () => {

@@ -3,7 +3,7 @@ import type { Drawing, GuestOutput, GuestPixels } from "@caraway/server";
 import { createTestcard, loadTestcard, type TestcardOptions } from "@caraway/testcard";
 import { describe, expect, test } from "vitest";
 import { colorsOf, drawnWhole, firstDifference } from "./pixels.ts";
-import { digest, Player, randomInput, randomSource } from "./player.ts";
+import { busyHands, digest, Player, randomSource } from "./player.ts";
 import { Viewer } from "./viewer.ts";
 
 const small: TestcardOptions = { width: 400, height: 300 };
@@ -15,9 +15,10 @@ function play(options: TestcardOptions = small): Player {
 /** Boots and does `count` things. */
 function playBusily(player: Player, seed: number, count: number): GuestOutput[] {
   const random = randomSource(seed);
+  const nextInput = busyHands(random, 400, 300);
   const outputs = player.boot();
   for (let i = 0; i < count; i++) {
-    outputs.push(...player.send(randomInput(random, 400, 300)), ...player.wait(random(60)));
+    outputs.push(...player.send(nextInput()), ...player.wait(random(60)));
   }
   return outputs;
 }
@@ -156,10 +157,11 @@ describe("a testcard", () => {
   test.each([1, 2, 3, 4])("is painted in parts as it would be painted whole (seed %i)", (seed) => {
     const player = play({ width: 560, height: 400, monitors: 2, layout: "heads" });
     const random = randomSource(seed);
+    const nextInput = busyHands(random, 1120, 400);
     player.boot();
     for (let round = 0; round < 4; round++) {
       for (let i = 0; i < 12; i++) {
-        player.send(randomInput(random, 1120, 400));
+        player.send(nextInput());
         player.wait(random(40));
       }
       player.settle();
@@ -262,6 +264,27 @@ describe("a testcard", () => {
     player.boot();
     expect(player.card.deadline()).toBeNull();
     expect(player.wait(60_000)).toEqual([]);
+  });
+
+  test("has snapshots that tell paintings apart, and moments only where something moves", () => {
+    const paint = (player: Player, y: number) => {
+      player.drag([200, 400], [260, y]);
+      player.move(5, 5);
+      player.settle();
+      return player.card.snapshot(player.now);
+    };
+    const [one, two, other] = [420, 420, 421].map((y) => {
+      const player = play({ width: 1024, height: 768, speed: 0 });
+      player.boot();
+      if (y === 421) player.wait(5000);
+      return paint(player, y);
+    });
+    expect(one).toEqual(two);
+    expect(other).not.toEqual(one);
+    const late = play({ width: 1024, height: 768, speed: 0 });
+    late.boot();
+    late.wait(5000);
+    expect(paint(late, 420)).toEqual(one);
   });
 
   test("refuses options that are out of range, and says which", () => {
