@@ -14,7 +14,13 @@ describe("what a session tells", () => {
   });
 
   it("names a migration's course in words", () => {
-    const begin = { name: "migration", phase: "begin", mode: "seamless", target: "b" } as const;
+    const begin = {
+      name: "migration",
+      phase: "begin",
+      mode: "seamless",
+      target: "b",
+      withinMs: 9,
+    } as const;
     const done = { name: "migration", phase: "done", mode: "seamless", switchMs: 7.4 } as const;
     expect(eventText(begin)).toContain("about to move to b");
     expect(eventText(done)).toBe("moved (seamless) in 7 ms");

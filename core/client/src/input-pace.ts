@@ -6,8 +6,8 @@ import type { Instant } from "@caraway/channel";
 
 /** Bytes that may be sent at once: Ctrl+Alt+Del, pressed and released, is 11. */
 const burstMax = 12;
-/** Time in which a guest that is not stuck takes a byte. */
-const msPerByte = 4;
+/** Time in which even a guest that is busy takes a byte: 40 keys a second. */
+const msPerByte = 8;
 
 export class InputPace {
   #left = burstMax;

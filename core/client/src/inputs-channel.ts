@@ -34,8 +34,12 @@ import type { Wiring } from "./wiring.ts";
 /** Motions under way from which on further motion is merged rather than sent. */
 const motionsInFlightMax = 2 * inputMotionAckBunch;
 
-/** Releases of this long before MIGRATE are said again: several times a usual stop phase. */
+/**
+ * Releases of this long before MIGRATE are said again: many times a usual stop phase. Those of the
+ * last moments are the likely ones to be lost, and go before what was held; the others behind it.
+ */
 const releaseWindowMs = 3000;
+const likelyWindowMs = 1000;
 
 /**
  * How long after MIGRATE a target's guest may still stand: QEMU's goes on within some 20 ms, after
@@ -62,6 +66,8 @@ export class InputsChannel implements ChannelHandler {
   /** When the queue can go on; null if something else must happen first. */
   #wakeAt: Instant | null = null;
   #moving = false;
+  /** The target has not been told the releases of the last moments yet. */
+  #resend = false;
   #buttonsState = 0;
   #motionsInFlight = 0;
   #mouseMode: MouseModeName = "server";
@@ -190,8 +196,14 @@ export class InputsChannel implements ChannelHandler {
 
   #drain(): void {
     this.#wakeAt = null;
+    if (!this.#end.isOpen) return;
+    if (this.#wiring.now < this.#holdUntil) {
+      if (this.#queue.length > 0 || this.#resend) this.#wakeAt = this.#holdUntil;
+      return;
+    }
+    if (this.#resend) this.#queueReleases();
     for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
-      if (!this.#end.isOpen || !this.#isDue(next)) return;
+      if (!this.#isDue(next)) return;
       this.#queue.shift();
       this.#send(next);
     }
@@ -200,12 +212,11 @@ export class InputsChannel implements ChannelHandler {
   #isDue(command: InputCommand): boolean {
     const { now } = this.#wiring;
     if (isMotion(command)) {
-      this.#wakeAt = now < this.#holdUntil ? this.#holdUntil : null;
       // A click must land where it was made: motion before it does not wait for acks.
       const urgent = this.#queue.slice(1, 3).some((behind) => !isMotion(behind));
-      return this.#wakeAt === null && (urgent || this.#motionsInFlight < motionsInFlightMax);
+      return urgent || this.#motionsInFlight < motionsInFlightMax;
     }
-    const free = Math.max(this.#holdUntil, this.#pace.whenFree(bytesOf(command), now));
+    const free = this.#pace.whenFree(bytesOf(command), now);
     this.#wakeAt = now < free ? free : null;
     return this.#wakeAt === null;
   }
@@ -267,18 +278,29 @@ export class InputsChannel implements ChannelHandler {
   #arrive(): void {
     if (this.#moving) {
       this.#moving = false;
-      const again = this.#releases.map(({ command }) => command);
       this.#wiring.event({
         name: "migration",
         phase: "input-window",
         sentInWindow: this.#sent.length,
         windowMs: releaseWindowMs,
-        resentReleases: again.length,
+        resentReleases: this.#releases.length,
         held: this.#queue.length,
       });
-      this.#queue.unshift(...again);
+      this.#resend = this.#releases.length > 0;
     }
     this.#drain();
+  }
+
+  #queueReleases(): void {
+    this.#resend = false;
+    const likelySince = this.#holdUntil - targetStartMs - likelyWindowMs;
+    const likely = this.#releases.filter(({ at }) => at >= likelySince);
+    // Behind what was held, a release may not undo a press.
+    const others = this.#releases.filter(({ at, command }) => {
+      return at < likelySince && !this.#queue.some((held) => releasesSame(command, held));
+    });
+    this.#queue.unshift(...likely.map(({ command }) => command));
+    this.#queue.push(...others.map(({ command }) => command));
   }
 }
 

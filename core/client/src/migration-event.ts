@@ -13,8 +13,16 @@ export type ChannelOutcome =
   | "lost";
 
 export type MigrationEvent =
-  /** The source named a target; links are being made while the guest runs on. */
-  | { readonly phase: "begin"; readonly mode: MigrationMode; readonly target: string }
+  /**
+   * The source named a target; links are being made while the guest runs on. The source is answered
+   * within `withinMs`.
+   */
+  | {
+      readonly phase: "begin";
+      readonly mode: MigrationMode;
+      readonly target: string;
+      readonly withinMs: number;
+    }
   /** One link to the target failed; it is tried again until the switch. */
   | {
       readonly phase: "link-failed";
@@ -27,8 +35,12 @@ export type MigrationEvent =
   | { readonly phase: "ready"; readonly mode: MigrationMode; readonly missing: readonly string[] }
   /** The source was told that there is no link: it will say SWITCH_HOST if the guest moves. */
   | { readonly phase: "not-ready"; readonly error: CarawayError }
-  /** The guest has moved; channels go over. */
-  | { readonly phase: "switching"; readonly mode: MigrationMode }
+  /** The guest has moved; channels go over, which is done or has failed within `withinMs`. */
+  | {
+      readonly phase: "switching";
+      readonly mode: MigrationMode;
+      readonly withinMs: number;
+    }
   | {
       readonly phase: "channel";
       readonly channel: ChannelName;

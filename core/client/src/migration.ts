@@ -125,7 +125,8 @@ export class ClientMigration implements TargetLinksOwner {
 
   begin(channels: readonly ChannelId[]): void {
     const mode = this.#seamless ? "seamless" : "semi-seamless";
-    this.#event({ phase: "begin", mode, target: describeEndpoint(this.target) });
+    const target = describeEndpoint(this.target);
+    this.#event({ phase: "begin", mode, target, withinMs: answerWithinMs });
     for (const channel of channels) this.#links.add(channel);
   }
 
@@ -182,7 +183,7 @@ export class ClientMigration implements TargetLinksOwner {
    */
   beginSwitch(ends: readonly ChannelEnd[], missing: readonly ChannelId[]): void {
     if (this.#phase.kind !== "ready") return;
-    this.#event({ phase: "switching", mode: this.#phase.mode });
+    this.#event({ phase: "switching", mode: this.#phase.mode, withinMs: switchWithinMs });
     this.#links.finish(isNeeded);
     const { now } = this.#wiring;
     this.#phase = {

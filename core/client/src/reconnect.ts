@@ -9,7 +9,7 @@ import type { ClientMigration } from "./migration.ts";
 import { MigrationFailure } from "./migration-failure.ts";
 import type { MigrationMode } from "./options.ts";
 
-const reconnectWithinMs = 15_000;
+export const reconnectWithinMs = 15_000;
 const retryDelayMs = 500;
 
 export interface ReconnectOwner {

@@ -26,7 +26,7 @@ import { ClientMigration, type MigrationOwner } from "./migration.ts";
 import type { ChannelOutcome } from "./migration-event.ts";
 import { MigrationFailure } from "./migration-failure.ts";
 import type { Endpoint, MigrationMode, SessionOptions } from "./options.ts";
-import { Reconnect, type ReconnectOwner } from "./reconnect.ts";
+import { Reconnect, type ReconnectOwner, reconnectWithinMs } from "./reconnect.ts";
 import type { SessionOutput } from "./session-output.ts";
 import { targetEndpoint } from "./target-endpoint.ts";
 import { Wiring } from "./wiring.ts";
@@ -339,7 +339,7 @@ export class ClientSession
       this.#movedWithoutLinks(this.#channels.mainEnd, "MIGRATE_END");
       return;
     }
-    this.#wiring.event({ name: "migration", phase: "switching", mode: "semi-seamless" });
+    this.#tellSwitching("semi-seamless");
     this.#migration = null;
     migration.keepLinked();
     this.#beginReconnect("semi-seamless", migration.target, migration);
@@ -350,12 +350,17 @@ export class ClientSession
   switchHost(destination: Destination): void {
     try {
       const target = targetEndpoint(destination, this.#options);
-      this.#wiring.event({ name: "migration", phase: "switching", mode: "switch-host" });
+      this.#tellSwitching("switch-host");
       this.#connectAnew(target);
     } catch (error) {
       if (!(error instanceof MigrationFailure)) throw error;
       this.#end(error);
     }
+  }
+
+  #tellSwitching(mode: MigrationMode): void {
+    const withinMs = reconnectWithinMs;
+    this.#wiring.event({ name: "migration", phase: "switching", mode, withinMs });
   }
 
   // The course of a migration.

@@ -273,6 +273,20 @@ describe("what is typed around a seamless migration", () => {
     expect(target.keys).toEqual([]);
   });
 
+  it("releases first what was released last, and never what is held again", () => {
+    const { world, source, target } = ready("seamless");
+    for (const scancode of [30, 31, 32]) {
+      world.type(scancode);
+      world.advance(900);
+    }
+    source.finish(target);
+    world.run();
+    world.type(40);
+    world.command({ name: "input", input: { kind: "key-down", scancode: 30 } });
+    world.advance(2000);
+    expect(target.keys).toEqual(["-32", "+40", "-40", "+30", "-31"]);
+  });
+
   it("releases before what is pressed again after the move", () => {
     const { world, source, target } = ready("seamless");
     world.type(30);

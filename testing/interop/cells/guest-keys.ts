@@ -28,8 +28,11 @@ export interface TypedKey {
   readonly at: number;
 }
 
-/** Faster than anybody types, and slow enough for the keyboard of a guest on a busy machine. */
-const periodMs = 40;
+/**
+ * As a fast person types. An emulated guest is slow just after a move, when all its code must be
+ * translated again, and its keyboard keeps five keys at most.
+ */
+const periodMs = 100;
 
 /** Types letters in an order that shows where some are missing. */
 export class Typist {

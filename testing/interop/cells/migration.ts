@@ -444,13 +444,6 @@ function postcopy(): Promise<CellResult> {
     };
     const move = session.describe(report, since);
     demand(modeOf(move.events) === "seamless", `the phases were ${phasesOf(move.events)}`);
-    console.log(
-      factsOf(move),
-      session.typist.typed
-        .map((k) => Math.round(k.at - stop.at))
-        .filter((t) => Math.abs(t) < 600)
-        .join(" "),
-    );
     const keys = await demandKeys(session, [move]);
     const pixels = await session.pictureDifference();
     demand(pixels === 0, `${pixels} pixels differ after the move`);
