@@ -15,31 +15,49 @@ import type { SpiceViewer } from "../src/index.ts";
 
 const config = fileURLToPath(new URL("../vite.config.ts", import.meta.url));
 
+/** No inline script or style, no WebAssembly; pointers of the guest are pictures in data URLs. */
+const strictPolicy = "default-src 'self'; img-src 'self' data:; connect-src 'self' ws:";
+
 /** A browser, and the built page served to it. */
 export class ViewerWorld implements AsyncDisposable {
   readonly browser: Browser;
   readonly server: PageServer;
+  /** The same with the headers of a careful operator. */
+  readonly strictServer: PageServer;
   readonly #built: BuiltPage;
 
-  private constructor(browser: Browser, server: PageServer, built: BuiltPage) {
+  private constructor(
+    browser: Browser,
+    server: PageServer,
+    strictServer: PageServer,
+    built: BuiltPage,
+  ) {
     this.browser = browser;
     this.server = server;
+    this.strictServer = strictServer;
     this.#built = built;
   }
 
   static async start(): Promise<ViewerWorld> {
     const built = await buildConfigured(config);
-    return new ViewerWorld(await startChromium(), await servePage(built.directory), built);
+    const { directory } = built;
+    const strict = await servePage(directory, { "content-security-policy": strictPolicy });
+    return new ViewerWorld(await startChromium(), await servePage(directory), strict, built);
   }
 
   /** Opens the page; `query` as in its address. */
-  async open(query = "", context: BrowserContextOptions = {}): Promise<ViewerPage> {
+  async open(
+    query = "",
+    context: BrowserContextOptions = {},
+    policy: "none" | "strict" = "none",
+  ): Promise<ViewerPage> {
+    const { origin } = policy === "strict" ? this.strictServer : this.server;
     const opened = await this.browser.newContext({
       viewport: { width: 1024, height: 768 },
       ...context,
     });
     const page = await opened.newPage();
-    await page.goto(`${this.server.origin}/${query}`);
+    await page.goto(`${origin}/${query}`);
     await page.waitForFunction(() => customElements.get("spice-viewer") !== undefined);
     return new ViewerPage(page);
   }
@@ -47,6 +65,7 @@ export class ViewerWorld implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.browser.close();
     await this.server[Symbol.asyncDispose]();
+    await this.strictServer[Symbol.asyncDispose]();
     this.#built[Symbol.dispose]();
   }
 }
@@ -73,25 +92,20 @@ export class ViewerPage implements AsyncDisposable {
 
   /** Runs in the page, with the viewer. */
   run<T, A = undefined>(work: (viewer: SpiceViewer, argument: A) => T, argument?: A): Promise<T> {
-    return this.page.evaluate(
-      ([text, given]) => {
-        const viewer = document.querySelector("spice-viewer");
-        return new Function(`return (${text}).apply(null, arguments)`)(viewer, given);
-      },
-      [work.toString(), argument] as const,
-    ) as Promise<T>;
+    const call = `(${work})(document.querySelector("spice-viewer"), ${JSON.stringify(argument)})`;
+    return this.page.evaluate(call) as Promise<T>;
   }
 
   /** Waits until `condition` is true of the viewer. */
   async until(condition: (viewer: SpiceViewer) => boolean, timeout = 20_000): Promise<void> {
-    await this.page.waitForFunction(
-      (text) => {
-        const viewer = document.querySelector("spice-viewer");
-        return new Function(`return (${text}).apply(null, arguments)`)(viewer);
-      },
-      condition.toString(),
-      { timeout },
-    );
+    const deadline = performance.now() + timeout;
+    // Not by Playwright's own means, which a security policy may forbid.
+    while (!(await this.run(condition))) {
+      if (performance.now() > deadline) {
+        throw new Error(`the viewer is not so after ${timeout} ms: ${condition}`);
+      }
+      await this.page.waitForTimeout(50);
+    }
   }
 
   /** Waits until the desktop is seen. */

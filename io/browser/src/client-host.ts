@@ -17,6 +17,7 @@ import {
   type FromClient,
   type PlainError,
   type ScreenKey,
+  type SharedTime,
   type Statistics,
   sharedTime,
   type ToClient,
@@ -55,6 +56,7 @@ export class ClientHost {
   readonly #timer: ReturnType<typeof setInterval>;
   #frames = 0;
   #pixels = 0;
+  #lastPainted: { readonly keys: readonly ScreenKey[]; readonly at: SharedTime } | null = null;
   #told = "";
   /** Until when paintings are told. */
   #tellPaintedUntil = 0;
@@ -153,10 +155,7 @@ export class ClientHost {
 
   #event(event: SessionEvent): void {
     const at = sharedTime();
-    if (event.name === "migration") this.#tellPaintedUntil = Number.POSITIVE_INFINITY;
-    if (event.name === "migration" && isOver(event.phase)) {
-      this.#tellPaintedUntil = at + paintedAfterMoveMs;
-    }
+    if (event.name === "migration") this.#watchPictures(isOver(event.phase), at);
     if (event.name === "migration" && event.phase === "done") {
       const { host, port, tlsPort } = this.#client.endpoint;
       this.#surroundings.post({ type: "moved", target: { host, port, tlsPort } });
@@ -166,13 +165,24 @@ export class ClientHost {
     if (event.name === "ended") this.#end();
   }
 
+  /** What was painted last before the move is the beginning of what the page measures. */
+  #watchPictures(isOver: boolean, at: SharedTime): void {
+    const last = this.#lastPainted;
+    if (last !== null && at > this.#tellPaintedUntil) this.#tellPainted(last.keys, last.at);
+    this.#tellPaintedUntil = isOver ? at + paintedAfterMoveMs : Number.POSITIVE_INFINITY;
+  }
+
+  #tellPainted(keys: readonly ScreenKey[], at: SharedTime): void {
+    for (const key of keys) this.#surroundings.post({ type: "painted", key, at });
+  }
+
   #painted(keys: readonly ScreenKey[], pixels: number): void {
     const at = sharedTime();
     const isFirst = this.#frames === 0;
     this.#frames += 1;
     this.#pixels += pixels;
-    if (!isFirst && at > this.#tellPaintedUntil) return;
-    for (const key of keys) this.#surroundings.post({ type: "painted", key, at });
+    this.#lastPainted = { keys, at };
+    if (isFirst || at <= this.#tellPaintedUntil) this.#tellPainted(keys, at);
   }
 
   #capture(request: number, key: ScreenKey): void {

@@ -62,8 +62,12 @@ export class Figures {
     if (command.type !== "apply") return;
     const { message } = command;
     if (message.name !== "DRAW_COPY" && message.name !== "DRAW_OPAQUE") return;
-    const name = uncountedNames[message.body.srcBitmap.type];
-    if (name !== undefined) this.#codec(name).images += 1;
+    const image = message.body.srcBitmap;
+    const name = uncountedNames[image.type];
+    if (name === undefined) return;
+    const count = this.#codec(name);
+    count.images += 1;
+    if ("data" in image && image.data !== null) count.bytes += image.data.length;
   }
 
   /** A job begins; call the answer when it is done. */

@@ -121,6 +121,7 @@ const english = {
       rebuilt: "began anew",
       lost: "lost",
     } as Record<string, string>,
+    session: "Session",
     pictureGap: "Picture stood",
     heldInputs: "Keys held back",
     linking: "linking",

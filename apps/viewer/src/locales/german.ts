@@ -122,6 +122,7 @@ export const german: Words = {
       rebuilt: "neu begonnen",
       lost: "verloren",
     },
+    session: "Sitzung",
     pictureGap: "Bild stand",
     heldInputs: "Zurückgehaltene Tasten",
     linking: "verbinden",

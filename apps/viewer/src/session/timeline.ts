@@ -153,9 +153,19 @@ export class Timeline {
   }
 }
 
+/** A picture that last changed longer ago than this was not standing, but had nothing to show. */
+const idleMs = 1000;
+
+/** When the picture began to stand; null without a switch. */
+export function pictureStoodFrom(record: MigrationRecord): SharedTime | null {
+  const { switchingAt, lastPaintedAt } = record;
+  if (switchingAt === null || lastPaintedAt === null) return switchingAt;
+  const isIdle = switchingAt - lastPaintedAt > idleMs;
+  return isIdle ? switchingAt : Math.min(lastPaintedAt, switchingAt);
+}
+
 /** For how long the picture stood during the switch; null while that is not known. */
 export function pictureGapMs(record: MigrationRecord): number | null {
-  const { switchingAt, firstPaintedAt } = record;
-  if (switchingAt === null || firstPaintedAt === null) return null;
-  return firstPaintedAt - Math.min(record.lastPaintedAt ?? switchingAt, switchingAt);
+  const from = pictureStoodFrom(record);
+  return from === null || record.firstPaintedAt === null ? null : record.firstPaintedAt - from;
 }

@@ -58,7 +58,10 @@ export class Controls {
     this.#words = words;
     adoptStyle(root, controlsStyle);
     this.#element = make("div", { className: "controls", part: "controls" });
-    this.#element.addEventListener("pointerenter", () => this.#show());
+    this.#element.addEventListener("pointerenter", (event) => {
+      // A finger that opens the bar must not press what then is below it.
+      if (event.pointerType === "mouse") this.#show();
+    });
     this.#element.addEventListener("pointerleave", () => this.#hideSoon());
     this.#element.addEventListener("focusin", () => this.#show());
     this.#element.addEventListener("focusout", () => this.#hideSoon());
@@ -102,6 +105,7 @@ export class Controls {
       chip.dataset["state"] = state;
       chip.setAttribute("aria-checked", state === "once" ? "mixed" : String(state === "locked"));
     }
+    this.#tools.inspector?.setAttribute("aria-pressed", String(this.#inspector !== null));
     this.#viewMenu?.update();
     this.#inspector?.update();
   }
@@ -233,7 +237,7 @@ export class Controls {
         this.update();
       });
     }
-    this.#tools.inspector?.setAttribute("aria-pressed", String(this.#inspector !== null));
+    this.update();
   }
 
   #show(): void {

@@ -101,7 +101,8 @@ export class Inspector {
       table(
         [words.codec, words.count, words.size, words.decoding],
         Object.entries(now.codecs).map(([name, { images, bytes: size, decodeMs }]) => {
-          return [name, String(images), bytes(size), duration(decodeMs)];
+          const time = decodeMs === 0 ? words.unknown : duration(decodeMs);
+          return [name, String(images), size === 0 ? words.unknown : bytes(size), time];
         }),
       ),
     );

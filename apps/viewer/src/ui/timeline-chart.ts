@@ -2,13 +2,16 @@
 // it each channel, and for how long the picture stood.
 
 import type { Words } from "../locales/english.ts";
-import { type MigrationRecord, pictureGapMs } from "../session/timeline.ts";
+import { type MigrationRecord, pictureGapMs, pictureStoodFrom } from "../session/timeline.ts";
 
 const svgName = "http://www.w3.org/2000/svg";
 const width = 440;
 const labelWidth = 92;
 const rowHeight = 20;
 const barHeight = 12;
+const axisHeight = 24;
+/** For the label of the last line of the grid. */
+const rightSpace = 16;
 
 interface Span {
   readonly from: number;
@@ -16,33 +19,63 @@ interface Span {
   readonly kind: string;
 }
 
+/** Where a time stands across the chart. */
+type Scale = (at: number) => number;
+
+/**
+ * Two parts below each other: the whole move, which is mostly waiting for the guest's memory, and
+ * the change of hosts enlarged.
+ */
 export function timelineChart(record: MigrationRecord, words: Words, now: number): SVGSVGElement {
   const end = endOf(record, now);
-  const scale = (at: number) =>
-    labelWidth +
-    ((at - record.beganAt) / Math.max(1, end - record.beganAt)) * (width - labelWidth - 8);
-  const rows: { label: string; spans: Span[] }[] = [
-    { label: words.inspect.migrations, spans: phases(record, end) },
-    ...record.channels.map(({ label, at, outcome }) => {
-      const from = record.switchingAt ?? record.beganAt;
-      return { label, spans: [{ from, to: at, kind: outcome }] };
-    }),
-  ];
-  const gap = pictureGapMs(record);
-  const height = (rows.length + (gap === null ? 0 : 1)) * rowHeight + 24;
+  const channels = record.channels.length + (pictureGapMs(record) === null ? 0 : 1);
+  const height = rowHeight + axisHeight + (channels === 0 ? 0 : channels * rowHeight + axisHeight);
   const chart = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "chart", role: "img" });
   chart.append(withText("title", `${words.inspect.chart}: ${record.target}`));
-  drawAxis(chart, record, end, scale, height - 20);
-  rows.forEach(({ label, spans }, index) => {
-    const top = index * rowHeight;
-    chart.append(withText("text", label, { x: "0", y: String(top + barHeight) }));
-    for (const span of spans) chart.append(bar(span, scale, top));
-  });
+  drawWhole(chart, record, words, end);
+  if (channels > 0) drawSwitch(chart, record, words, end, rowHeight + axisHeight);
+  return chart;
+}
+
+function drawWhole(chart: SVGSVGElement, record: MigrationRecord, words: Words, end: number): void {
+  const scale = scaleFor(record.beganAt, end);
+  drawAxis(chart, record.beganAt, end, scale, 0, rowHeight);
+  drawLabel(chart, words.inspect.session, 0);
+  for (const span of phases(record, end)) chart.append(bar(span, scale, 0));
   for (const { at } of record.linkTroubles) {
     chart.append(svg("circle", { cx: String(scale(at)), cy: "8", r: "4", class: "trouble" }));
   }
-  if (gap !== null) drawGap(chart, record, words, scale, rows.length * rowHeight);
-  return chart;
+}
+
+function drawSwitch(
+  chart: SVGSVGElement,
+  record: MigrationRecord,
+  words: Words,
+  end: number,
+  top: number,
+): void {
+  const begin = pictureStoodFrom(record) ?? record.switchingAt ?? record.beganAt;
+  const scale = scaleFor(begin, end);
+  const gap = pictureGapMs(record);
+  const rows = record.channels.length + (gap === null ? 0 : 1);
+  drawAxis(chart, begin, end, scale, top, rows * rowHeight);
+  record.channels.forEach(({ label, at, outcome }, index) => {
+    const row = top + index * rowHeight;
+    drawLabel(chart, label, row);
+    chart.append(bar({ from: record.switchingAt ?? begin, to: at, kind: outcome }, scale, row));
+  });
+  if (gap === null) return;
+  const row = top + record.channels.length * rowHeight;
+  drawLabel(chart, words.inspect.pictureGap, row);
+  const [from, to] = [scale(begin), scale(begin + gap)];
+  const y = row + barHeight / 2 + 2;
+  const path = `M${from} ${y - 4}v8M${from} ${y}H${to}M${to} ${y - 4}v8`;
+  chart.append(svg("path", { d: path, class: "gap" }));
+}
+
+function scaleFor(begin: number, end: number): Scale {
+  const perMs = (width - labelWidth - rightSpace) / Math.max(1, end - begin);
+  return (at) => labelWidth + Math.max(0, at - begin) * perMs;
 }
 
 function endOf(record: MigrationRecord, now: number): number {
@@ -62,40 +95,29 @@ function phases(record: MigrationRecord, end: number): Span[] {
   return spans;
 }
 
+function drawLabel(chart: SVGSVGElement, label: string, top: number): void {
+  chart.append(withText("text", label, { x: "0", y: String(top + barHeight) }));
+}
+
 function drawAxis(
   chart: SVGSVGElement,
-  { beganAt }: MigrationRecord,
+  begin: number,
   end: number,
-  scale: (at: number) => number,
-  bottom: number,
+  scale: Scale,
+  top: number,
+  height: number,
 ): void {
-  const step = niceStep((end - beganAt) / 4);
-  for (let at = 0; at <= end - beganAt; at += step) {
-    const x = String(scale(beganAt + at));
-    chart.append(svg("line", { x1: x, x2: x, y1: "0", y2: String(bottom), class: "grid" }));
+  const bottom = top + height;
+  const step = niceStep((end - begin) / 4);
+  for (let at = 0; at <= end - begin; at += step) {
+    const x = String(scale(begin + at));
+    chart.append(svg("line", { x1: x, x2: x, y1: String(top), y2: String(bottom), class: "grid" }));
     const label = { x, y: String(bottom + 12), class: "axis", "text-anchor": "middle" };
     chart.append(withText("text", duration(at), label));
   }
 }
 
-function drawGap(
-  chart: SVGSVGElement,
-  record: MigrationRecord,
-  words: Words,
-  scale: (at: number) => number,
-  top: number,
-): void {
-  const { lastPaintedAt, switchingAt, firstPaintedAt } = record;
-  if (switchingAt === null || firstPaintedAt === null) return;
-  const from = scale(Math.max(record.beganAt, Math.min(lastPaintedAt ?? switchingAt, switchingAt)));
-  const to = scale(firstPaintedAt);
-  const y = top + barHeight / 2;
-  const path = `M${from} ${y - 4}v8M${from} ${y}H${to}M${to} ${y - 4}v8`;
-  chart.append(withText("text", words.inspect.pictureGap, { x: "0", y: String(top + barHeight) }));
-  chart.append(svg("path", { d: path, class: "gap" }));
-}
-
-function bar({ from, to, kind }: Span, scale: (at: number) => number, top: number): SVGElement {
+function bar({ from, to, kind }: Span, scale: Scale, top: number): SVGElement {
   const [left, right] = [scale(from), scale(to)];
   return svg("rect", {
     x: String(left),
