@@ -46,6 +46,8 @@ export interface RawClientOptions {
   readonly mainCapabilities?: readonly number[];
   /** Acks what it handles; default true. */
   readonly acks?: boolean;
+  /** Sends INIT on displays; default true. */
+  readonly sendsInit?: boolean;
   readonly tls?: boolean;
   readonly local?: boolean;
   readonly cachePixels?: bigint;
@@ -218,7 +220,7 @@ export class RawChannel {
       firstSerial: 1n,
       listFrames: true,
     });
-    if (this.name === "display") {
+    if (this.name === "display" && this.#client.options.sendsInit !== false) {
       const body = {
         pixmapCacheId: 1,
         pixmapCacheSize: this.#client.options.cachePixels ?? 1n << 22n,

@@ -89,6 +89,11 @@ export class ServerWorld {
     this.settle();
   }
 
+  /** Does something when what is under way has arrived. */
+  later(action: () => void): void {
+    this.#actions.push(action);
+  }
+
   hangUp(connection: number): void {
     if (!this.#connections.delete(connection)) return;
     this.#feed({ type: "closed", connection, failure: null });
