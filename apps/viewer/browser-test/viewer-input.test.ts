@@ -101,6 +101,39 @@ describe("what a user does in the viewer (smoke)", () => {
     expect(keys(lines)).toEqual(["down o", "up o", "down k", "up k"]);
   });
 
+  it("types what the keyboard of a phone composes while it grows", async () => {
+    const { page } = viewer;
+    await viewer.run((element) => {
+      element.onScreenKeyboard = true;
+    });
+    const devtools = await page.context().newCDPSession(page);
+    const compose = (text: string) =>
+      devtools.send("Input.imeSetComposition", {
+        text,
+        selectionStart: text.length,
+        selectionEnd: text.length,
+      });
+    const lines = await seen(async () => {
+      await compose("t");
+      await compose("th");
+      await compose("to");
+      await devtools.send("Input.insertText", { text: "to" });
+    }, /KEY up .* o$/);
+    const downs = keys(lines).filter((key) => key.startsWith("down"));
+    expect(downs).toEqual(["down t", "down h", "down BackSpace", "down o"]);
+    // A phone's Backspace deletes text rather than to press a key.
+    const back = await seen(async () => {
+      const key = { key: "Unidentified", windowsVirtualKeyCode: 229 };
+      const commands = ["DeleteBackward"];
+      await devtools.send("Input.dispatchKeyEvent", { type: "rawKeyDown", ...key, commands });
+      await devtools.send("Input.dispatchKeyEvent", { type: "keyUp", ...key });
+    }, /KEY up .* BackSpace/);
+    expect(keys(back)).toEqual(["down BackSpace", "up BackSpace"]);
+    await viewer.run((element) => {
+      element.onScreenKeyboard = false;
+    });
+  });
+
   it("says which text it could not type", async () => {
     let refused = "";
     const lines = await seen(async () => {

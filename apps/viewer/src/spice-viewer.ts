@@ -48,7 +48,9 @@ export class SpiceViewer extends ViewerAttributes {
   #credentials: Credentials | null = null;
   #desktopName = "";
   #hasAgent = false;
-  #hasPicture = false;
+  /** Whether the present session has painted; an earlier one's picture may still be seen. */
+  #hasPainted = false;
+  #connectsSoon = false;
   #qualityLevel: number | null = null;
 
   constructor() {
@@ -90,7 +92,7 @@ export class SpiceViewer extends ViewerAttributes {
     if (!this.hasAttribute("role")) this.setAttribute("role", "application");
     this.#nameDesktop();
     document.addEventListener("fullscreenchange", this.#fullscreenChanged);
-    this.#connectByItself();
+    if (this.state.kind === "idle") this.#connectByItself();
   }
 
   /** Out of the page there is nobody to see it; an element that only moves within it goes on. */
@@ -99,6 +101,7 @@ export class SpiceViewer extends ViewerAttributes {
     queueMicrotask(() => {
       if (this.isConnected) return;
       this.#input.releaseAll();
+      this.#screens.closeWindows();
       this.#session.close();
     });
   }
@@ -313,7 +316,10 @@ export class SpiceViewer extends ViewerAttributes {
 
   readonly #sessionListener: SessionListener = {
     stateIs: (state) => this.#stateIs(state),
-    clientBegins: (client) => this.#screens.begin(client),
+    clientBegins: (client) => {
+      this.#hasPainted = false;
+      this.#screens.begin(client);
+    },
     event: (event) => this.#event(event),
     screens: (screens) => {
       this.#screens.show(screens);
@@ -321,9 +327,9 @@ export class SpiceViewer extends ViewerAttributes {
     },
     painted: (key) => {
       this.#screens.painted(key);
-      if (this.#hasPicture) return;
-      this.#hasPicture = true;
-      this.#status.show(this.state, true);
+      if (this.#hasPainted) return;
+      this.#hasPainted = true;
+      this.#showStatus(this.state);
     },
     statistics: (statistics) => {
       this.#tell("statistics", { statistics });
@@ -339,7 +345,7 @@ export class SpiceViewer extends ViewerAttributes {
 
   #stateIs(state: ViewerState): void {
     if (state.kind !== "connected") this.#input.releaseAll();
-    this.#status.show(state, this.#hasPicture);
+    this.#showStatus(state);
     this.#tell("statechange", { state });
     if (state.kind === "ended") {
       this.#tell("disconnect", { clean: state.error === null, error: state.error });
@@ -348,9 +354,13 @@ export class SpiceViewer extends ViewerAttributes {
       const { needs: types, refused } = state;
       const asks = this.#tell("credentialsrequired", { types, refused });
       // The embedder asks in a way of its own.
-      if (!asks) this.#status.show({ kind: "connecting", attempt: 1 }, this.#hasPicture);
+      if (!asks) this.#showStatus({ kind: "connecting", attempt: 1 });
     }
     this.#controls?.update();
+  }
+
+  #showStatus(state: ViewerState): void {
+    this.#status.show(state, this.#hasPainted, this.#screens.hasPicture);
   }
 
   #event(event: ClientEvent): void {
@@ -414,9 +424,14 @@ export class SpiceViewer extends ViewerAttributes {
     this.#session.command({ name: "prefer-compression", compression });
   }
 
+  /** Once, however many attributes say so at the same time. */
   #connectByItself(): void {
-    if (!this.isConnected || !this.autoconnect || this.url === "") return;
-    this.connect();
+    if (this.#connectsSoon) return;
+    this.#connectsSoon = true;
+    queueMicrotask(() => {
+      this.#connectsSoon = false;
+      if (this.isConnected && this.autoconnect && this.url !== "") this.connect();
+    });
   }
 
   #nameDesktop(): void {

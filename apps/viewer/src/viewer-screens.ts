@@ -45,10 +45,8 @@ export class ViewerScreens {
     this.main = new Stage(document, () => this.#sizesChanged());
   }
 
-  close(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
+  closeWindows(): void {
     for (const { window } of this.#windows.values()) window.close();
-    this.main.close();
   }
 
   get list(): readonly ScreenInfo[] {

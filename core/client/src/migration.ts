@@ -36,6 +36,8 @@ export interface MigrationOwner {
 interface Switching {
   readonly kind: "switching";
   readonly since: Instant;
+  /** Links of optional channels that are under way are waited for until then. */
+  readonly patientUntil: Instant;
   readonly until: Instant;
   /** Channels of the source that have not gone over, by label. */
   readonly remaining: Map<string, ChannelEnd>;
@@ -64,6 +66,7 @@ const failuresMax = 2;
 
 /** The source cuts its clients 10 s after the switch; no more can come after that. */
 const switchWithinMs = 10_000;
+const switchPatienceMs = 1000;
 
 /** Without these there is no session worth keeping on the target. */
 const neededChannels: readonly string[] = ["main", "display"];
@@ -160,8 +163,12 @@ export class ClientMigration implements TargetLinksOwner {
     if (phase.kind === "linking") {
       if (phase.answerBy <= now) this.#answer();
       else if (phase.patientUntil <= now) this.targetLinksChanged();
-    } else if (phase.kind === "switching" && phase.until <= now) {
-      this.#giveUp([...phase.remaining.values()]);
+    } else if (phase.kind === "switching") {
+      if (phase.until <= now) this.#giveUp([...phase.remaining.values()]);
+      else if (phase.patientUntil <= now) {
+        this.#links.finish(isNeeded);
+        this.targetLinksChanged();
+      }
     }
   }
 
@@ -184,11 +191,12 @@ export class ClientMigration implements TargetLinksOwner {
   beginSwitch(ends: readonly ChannelEnd[], missing: readonly ChannelId[]): void {
     if (this.#phase.kind !== "ready") return;
     this.#event({ phase: "switching", mode: this.#phase.mode, withinMs: switchWithinMs });
-    this.#links.finish(isNeeded);
+    this.#links.finish(() => true);
     const { now } = this.#wiring;
     this.#phase = {
       kind: "switching",
       since: now,
+      patientUntil: now + switchPatienceMs,
       until: now + switchWithinMs,
       remaining: new Map(ends.map((end) => [channelLabel(end.channel), end])),
       missing: [...missing],
@@ -248,9 +256,9 @@ export class ClientMigration implements TargetLinksOwner {
 
   #ownDeadline(): Instant | null {
     const phase = this.#phase;
-    if (phase.kind === "switching") return phase.until;
-    if (phase.kind !== "linking") return null;
-    return this.#wiring.now < phase.patientUntil ? phase.patientUntil : phase.answerBy;
+    if (phase.kind !== "linking" && phase.kind !== "switching") return null;
+    const last = phase.kind === "linking" ? phase.answerBy : phase.until;
+    return this.#wiring.now < phase.patientUntil ? phase.patientUntil : last;
   }
 
   /** Whether nothing is gained by waiting longer with the answer. */

@@ -123,6 +123,8 @@ describe("a link to the target that fails", () => {
     source.finish(target);
     world.run();
     expect(source.completed).toBe(true);
+    expect(world.phases).not.toContain("done");
+    world.advance(1000);
     expect(world.phases).toContain("done:seamless");
     expectSettled(setting);
     expect(world.outcomes).toContain("usbredir 0: lost");
@@ -464,6 +466,40 @@ describe("a link to the target that is lost before the move", () => {
     const { world, source, target } = setting;
     target.main.close();
     world.run();
+    source.finish(target);
+    world.advance(1000);
+    expect(failureCodes(setting)).toEqual(["MIGRATION_TARGET_LOST"]);
+    expect(world.phases).toContain("done:switch-host");
+    expectAttached(setting, target);
+  });
+
+  it("and is being made when the guest moves is waited for, and the source is not", () => {
+    const channels = ["display 0", "inputs 0", "display 1"];
+    const setting = ready("seamless", { source: { channels }, target: { channels } });
+    const { world, source, target } = setting;
+    target.channel("inputs 0").close();
+    world.run();
+    world.now += 250;
+    world.feed({ type: "timeout" });
+    world.run(() => target.labels.length === 3);
+    source.finish(target);
+    // The source has said all; only the link of the second display is on its way.
+    world.run(() => source.completed);
+    expect(world.phases).not.toContain("done");
+    expect(target.labels).not.toContain("display 1");
+    expect(target.main.names()).not.toContain("MIGRATE_DATA");
+    world.run();
+    expect(world.outcomes).toContain("display 1: kept");
+    expect(target.isArrived).toBe(true);
+    expectAttached(setting, target);
+  });
+
+  it("and is made again at a target that no longer takes state gets none", () => {
+    const setting = ready("seamless");
+    const { world, source, target } = setting;
+    Object.assign(target.options, { seamless: "nack" });
+    target.main.close();
+    world.advance(1000);
     source.finish(target);
     world.advance(1000);
     expect(failureCodes(setting)).toEqual(["MIGRATION_TARGET_LOST"]);

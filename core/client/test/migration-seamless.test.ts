@@ -399,6 +399,24 @@ describe("channels that come and go around a seamless migration", () => {
     expectAttached(setting, target);
   });
 
+  it("that the target announces in the middle of the switch are linked there behind it", () => {
+    const setting = ready("seamless");
+    const { world, source, target } = setting;
+    source.migrate("main 0");
+    world.run();
+    const channels = [...target.listed, "usbredir 1"];
+    Object.assign(target.options, { channels });
+    target.list("usbredir 1");
+    world.run();
+    const before = world.connections.size;
+    source.migrate(...source.labels.filter((label) => label !== "main 0"));
+    world.advance(1000);
+    // One connection more: to the target, and none to the source that did not know the channel.
+    expect(world.connections.size).toBe(before + 1);
+    expect(target.labels).toContain("usbredir 1");
+    expectAttached(setting, target);
+  });
+
   it("are asked for until the target answers", () => {
     const { world, source, target } = ready("seamless");
     source.migrate("main 0", "inputs 0", "cursor 0", "playback 0", "usbredir 0");

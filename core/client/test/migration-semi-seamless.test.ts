@@ -129,7 +129,7 @@ describe("channels of a semi-seamless migration", () => {
   });
 
   it("that hang at the target do not keep the move from being done", () => {
-    const setting = connected();
+    const setting = connected({ session: { linkTimeoutMs: 25_000 } });
     const { world, source, target } = setting;
     target.refuse = ({ name }) => (name === "usbredir" ? "silence" : null);
     source.announce(target, "semi-seamless");
@@ -140,7 +140,7 @@ describe("channels of a semi-seamless migration", () => {
     world.advance(15_000);
     expect(world.phases).toContain("done:semi-seamless");
     expect(world.endCode).toBeUndefined();
-    world.advance(15_000);
+    world.advance(25_000);
     expect(world.named("channel-lost")).toMatchObject([{ channel: "usbredir" }]);
     expectAttached(setting, target);
   });
@@ -232,6 +232,8 @@ describe("a server that is not what it seems", () => {
     source.finish(target);
     world.run(() => world.phases.includes("switching"));
     target.switchHost(third);
+    world.run(() => world.phases.endsWith("switching:switch-host"));
+    expect(world.session.snapshot(world.now)).toMatchObject({ connections: 1 });
     world.run();
     expectAttached(setting, third);
   });

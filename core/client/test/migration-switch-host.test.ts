@@ -34,6 +34,16 @@ describe("switch-host", () => {
     ]);
   });
 
+  it("says nothing to the target that was meant for the source", () => {
+    const setting = connected();
+    const { world, source, target } = setting;
+    source.switchHost(target);
+    world.run(() => world.phases.includes("switching"));
+    world.command({ name: "mouse-mode", mode: "server" });
+    world.run();
+    expect(target.main.names()).toEqual(["ATTACH_CHANNELS"]);
+  });
+
   it("tries again while the target cannot be reached", () => {
     const setting = connected();
     const { world, target } = setting;

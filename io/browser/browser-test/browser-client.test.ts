@@ -17,6 +17,8 @@ import type { TestPage } from "./page/main.ts";
 const root = fileURLToPath(new URL("./page", import.meta.url));
 const setUpMs = 900_000;
 const password = "secret";
+/** What JPEG of the server's quality costs at most, in decibels. */
+const psnrFloor = 30;
 /** A name that is not localhost: over http, no secure context. */
 const foreignName = "desktop.example";
 
@@ -128,6 +130,31 @@ describe("a session in a browser (smoke)", () => {
   it("shows it over channels that the embedder brings", async () => {
     const shown = await connect(server.origin, { bridge: true });
     await expectExact(shown);
+  });
+
+  it("decodes what a server sends over slow lines: JPEG closely, zlib around GLZ exactly", async () => {
+    const slow = await startSavedVm("qxl-vga", {
+      spice: { jpegWanCompression: "always", zlibGlzWanCompression: "always" },
+    });
+    try {
+      const shown = await connect(server.origin, { url: `ws://127.0.0.1:${slow.spice.port}` });
+      await slow.shell.run("busy start scroll anim");
+      await shown.waitForTimeout(2500);
+      await slow.shell.run("busy stop");
+      await slow.withStillPicture(async (wanted) => {
+        let psnr = 0;
+        for (let tries = 0; tries < 30 && psnr < psnrFloor; tries++) {
+          await shown.waitForTimeout(300);
+          psnr = compareImages(await seenPicture(shown.locator("canvas")), wanted).psnr;
+        }
+        expect(psnr).toBeGreaterThan(psnrFloor);
+      });
+      const codecs = await shown.evaluate(() => Object.keys(page.statistics?.codecs ?? {}));
+      expect(codecs).toEqual(expect.arrayContaining(["jpeg", "inflate"]));
+      expect(await shown.evaluate(() => page.faults)).toEqual([]);
+    } finally {
+      await slow.close();
+    }
   });
 
   it("ends with a code and with advice when the password is wrong", async () => {

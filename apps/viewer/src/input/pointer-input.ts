@@ -42,6 +42,8 @@ export class PointerInput {
   #touchTimer: ReturnType<typeof setTimeout> | null = null;
   /** What is left of motion that was no whole pixel of the guest's. */
   #rest = { x: 0, y: 0 };
+  /** Where a trackpad's pointer is, in the window. */
+  #pad: { readonly x: number; readonly y: number } | null = null;
   mouseMode: MouseModeName = "client";
   touchMode: TouchMode = "direct";
   viewOnly = false;
@@ -286,9 +288,6 @@ export class PointerInput {
     this.#pad = { x, y };
     this.#position(x, y);
   }
-
-  /** Where a trackpad's pointer is, in the window. */
-  #pad: { readonly x: number; readonly y: number } | null = null;
 
   #awaitTouch(now: number): void {
     this.#stopTouchTimer();

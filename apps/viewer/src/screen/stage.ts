@@ -34,6 +34,8 @@ export class Stage {
   readonly element: HTMLElement;
   readonly #content: HTMLElement;
   readonly #views = new Map<ScreenKey, ScreenView>();
+  /** Screens that the present client paints. */
+  readonly #attached = new Set<ScreenKey>();
   readonly #cursors = new Map<number, CursorImage | null>();
   readonly #observer: ResizeObserver;
   #options: StageOptions = { scaling: "fit", highDpi: false };
@@ -89,8 +91,6 @@ export class Stage {
     this.#client = client;
     this.#attached.clear();
   }
-
-  readonly #attached = new Set<ScreenKey>();
 
   show(screens: readonly ScreenInfo[]): void {
     const keys = new Set(screens.map(({ key }) => key));

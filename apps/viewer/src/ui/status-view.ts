@@ -23,7 +23,8 @@ export class StatusView {
   readonly #listener: StatusListener;
   #words: Words;
   #state: ViewerState = { kind: "idle" };
-  #hasPicture = false;
+  #hasPainted = false;
+  #isClear = false;
   #hint: string | null = null;
   #hintTimer: ReturnType<typeof setTimeout> | null = null;
   #countdown: ReturnType<typeof setInterval> | null = null;
@@ -50,15 +51,12 @@ export class StatusView {
     this.#render();
   }
 
-  /** `hasPicture`: something is seen behind the card. */
-  show(state: ViewerState, hasPicture: boolean): void {
-    const isSame = state === this.#state && hasPicture === this.#hasPicture;
-    if (isSame) return;
-    // A form that somebody is filling in stays.
-    const isForm = this.#state.kind === "credentials" && state.kind === "credentials";
+  /** `hasPainted`: this session's picture is there. `isClear`: a picture is seen behind the card. */
+  show(state: ViewerState, hasPainted: boolean, isClear: boolean): void {
     this.#state = state;
-    this.#hasPicture = hasPicture;
-    if (!isForm) this.#render();
+    this.#hasPainted = hasPainted;
+    this.#isClear = isClear;
+    this.#render();
   }
 
   /** A short hint about keyboard or mouse. */
@@ -78,7 +76,7 @@ export class StatusView {
     this.card.replaceChildren();
     const card = this.#cardFor(this.#state);
     this.card.hidden = card === null;
-    this.card.dataset["clear"] = String(this.#hasPicture);
+    this.card.dataset["clear"] = String(this.#isClear);
     if (card !== null) this.card.append(card);
   }
 
@@ -118,7 +116,7 @@ export class StatusView {
       case "idle":
         return null;
       case "connected":
-        return this.#hasPicture ? null : this.#busy(words.waitingPicture);
+        return this.#hasPainted ? null : this.#busy(words.waitingPicture);
       case "connecting": {
         const { attempt } = state;
         return this.#busy(attempt === 1 ? words.connecting : words.connectingAgain(attempt));
