@@ -67,6 +67,7 @@ export {
 } from "./saved-vm.ts";
 export { SerialError, SerialLines, SerialShell } from "./serial.ts";
 export { ServedTestcard, type ServedTestcardOptions } from "./served-testcard.ts";
+export { type NetworkWay, SlowNetwork, type SlowNetworkOptions } from "./slow-network.ts";
 export {
   findFreePort,
   type SpiceAddress,
