@@ -10,7 +10,8 @@ import {
 } from "@caraway/client";
 import { typing } from "@caraway/driver";
 import type { PictureEvent, SpiceClient } from "@caraway/node";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
+import { parseCount, parseSize } from "./argument-values.ts";
 import {
   addConnectionOptions,
   type ConnectionFlags,
@@ -20,7 +21,6 @@ import { eventData, eventText, pictureData, pictureText } from "./event-text.ts"
 import { jsonLine } from "./json-lines.ts";
 import { waitForPicture } from "./picture-wait.ts";
 import { writePng } from "./png.ts";
-import { parseCount } from "./screenshot.ts";
 import { runSession } from "./session-run.ts";
 
 interface ConnectFlags extends ConnectionFlags {
@@ -60,12 +60,6 @@ export function addConnectCommand(program: Command): void {
         .default("seamless"),
     );
   addConnectionOptions(command).action(connect);
-}
-
-function parseSize(text: string): { width: number; height: number } {
-  const match = /^(\d{2,5})x(\d{2,5})$/.exec(text);
-  if (match === null) throw new InvalidArgumentError("write it as 1280x800");
-  return { width: Number(match[1]), height: Number(match[2]) };
 }
 
 async function connect(target: string, flags: ConnectFlags): Promise<void> {

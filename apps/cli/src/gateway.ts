@@ -2,7 +2,8 @@
 // novnc_proxy's where they have one.
 
 import type { RunFlags } from "caraway-gateway";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
+import { collect, parseCount, parseSeconds } from "./argument-values.ts";
 import { UsageError } from "./usage-error.ts";
 
 type CommandFlags = Omit<RunFlags, "target"> & { readonly vnc?: string };
@@ -23,7 +24,11 @@ export function addGatewayCommand(program: Command): void {
       "TokenFile, JSONTokenApi, JWTTokenApi or UnixDomainSocketDirectory (default: TokenFile)",
     )
     .option("--vms <file>", "servers by name, as in a token file, for tokens of JWTTokenApi")
-    .option("--session-lifetime <s>", "how long a session may come back (default: 12 h)", seconds)
+    .option(
+      "--session-lifetime <s>",
+      "how long a session may come back (default: 12 h)",
+      parseSeconds,
+    )
     .option("--state-dir <dir>", "where sessions and used tokens outlive a restart")
     .option("--origin <origin>", "pages of this origin may connect, too; * for all", collect)
     .option("--allow-target <host>", "follow VMs to these hosts, domains or networks only", collect)
@@ -48,19 +53,27 @@ export function addGatewayCommand(program: Command): void {
     .option("--verify-client", "clients must show a certificate")
     .option("--cafile <file>", "CA certificates for those of clients")
     .option("--behind-proxy", "take clients' addresses from X-Forwarded-For")
-    .option("--heartbeat <s>", "ask WebSocket clients for a sign of life (default: 30)", seconds)
+    .option(
+      "--heartbeat <s>",
+      "ask WebSocket clients for a sign of life (default: 30)",
+      parseSeconds,
+    )
     .optionsGroup("Limits:")
-    .option("--max-connections <n>", "connections in all", count)
-    .option("--max-sessions <n>", "sessions in all", count)
-    .option("--max-sessions-per-user <n>", "sessions of one user", count)
-    .option("--max-connections-per-address <n>", "connections from one address", count)
+    .option("--max-connections <n>", "connections in all", parseCount)
+    .option("--max-sessions <n>", "sessions in all", parseCount)
+    .option("--max-sessions-per-user <n>", "sessions of one user", parseCount)
+    .option("--max-connections-per-address <n>", "connections from one address", parseCount)
     .optionsGroup("Running it:")
     .option("--metrics", "serve /metrics on the same port")
     .option("--metrics-listen <[host:]port>", "serve /metrics on a port of its own")
     .option("--log-file <file>", "JSON lines go here (default: standard output)")
     .option("--log-level <level>", "fatal, error, warn, info, debug or silent (default: info)")
-    .option("--drain-timeout <s>", "at SIGTERM, sessions get so long to end (default: 30)", seconds)
-    .option("--idle-timeout <s>", "end after so long without a connection", seconds)
+    .option(
+      "--drain-timeout <s>",
+      "at SIGTERM, sessions get so long to end (default: 30)",
+      parseSeconds,
+    )
+    .option("--idle-timeout <s>", "end after so long without a connection", parseSeconds)
     .addHelpText("after", examples)
     .action(run);
 }
@@ -100,20 +113,4 @@ async function run(
   } catch (error) {
     throw error instanceof GatewayUsageError ? new UsageError(error.message) : error;
   }
-}
-
-function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
-}
-
-function seconds(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || !(value >= 0))
-    throw new InvalidArgumentError("write a number of seconds");
-  return value;
-}
-
-function count(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("write a whole number");
-  return Number(text);
 }

@@ -6,6 +6,7 @@ import { ConversationTap, type Finding, type Sender } from "@caraway/channel";
 import { type ChannelName, channelNames } from "@caraway/client";
 import { isChannelName, readCapture } from "@caraway/node";
 import type { Command } from "commander";
+import { parseCount } from "./argument-values.ts";
 import {
   addConnectionOptions,
   type ConnectionFlags,
@@ -14,7 +15,6 @@ import {
 import { InspectedChannel } from "./inspected-channel.ts";
 import { messageJson, messageText, type Place } from "./inspection-output.ts";
 import { jsonLine } from "./json-lines.ts";
-import { parseCount } from "./screenshot.ts";
 import { runSession } from "./session-run.ts";
 import { UsageError } from "./usage-error.ts";
 

@@ -7,6 +7,7 @@ import { addGatewayCommand } from "./gateway.ts";
 import { addInspectCommand } from "./inspect.ts";
 import { errorData, jsonLine } from "./json-lines.ts";
 import { addScreenshotCommand } from "./screenshot.ts";
+import { addServeCommand } from "./serve.ts";
 import { SessionEnded } from "./session-run.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -21,6 +22,7 @@ const program = new Command("caraway")
 addScreenshotCommand(program);
 addConnectCommand(program);
 addInspectCommand(program);
+addServeCommand(program);
 addGatewayCommand(program);
 for (const command of program.commands) command.exitOverride();
 

@@ -1,7 +1,8 @@
 // `caraway screenshot`: what the guest shows, pixel for pixel, as a PNG file.
 
 import { setTimeout as delay } from "node:timers/promises";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
+import { parseCount } from "./argument-values.ts";
 import {
   addConnectionOptions,
   type ConnectionFlags,
@@ -16,11 +17,6 @@ interface ScreenshotFlags extends ConnectionFlags {
   readonly after: number;
   readonly display: number;
   readonly timeout: number;
-}
-
-export function parseCount(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("not a whole number");
-  return Number(text);
 }
 
 export function addScreenshotCommand(program: Command): void {

@@ -1,0 +1,40 @@
+// The guests that are built in, by name, and what can be said of them on the command line.
+
+import { createTestcard, TestcardError, type TestcardOptions } from "@caraway/testcard";
+import { HostUsageError } from "./usage-error.ts";
+
+/** Kinds of guests that a host can make. */
+export const guestKinds = ["testcard"] as const;
+export type GuestKind = (typeof guestKinds)[number];
+
+export interface GuestFlags {
+  readonly size?: { readonly width: number; readonly height: number };
+  readonly monitors?: number;
+  /** Milliseconds of the desktop's clock. */
+  readonly freezeAt?: number;
+  readonly framebuffer?: boolean;
+  readonly seed?: number;
+  readonly speed?: number;
+}
+
+/** Each key is left out where nothing is said: the guest has its own defaults. */
+export function testcardOptions(flags: GuestFlags): TestcardOptions {
+  const { size, monitors, freezeAt, seed, speed } = flags;
+  return {
+    ...size,
+    ...(monitors !== undefined && { monitors }),
+    ...(freezeAt !== undefined && { freezeAtMs: freezeAt }),
+    ...(flags.framebuffer === true && { output: "framebuffer" }),
+    ...(seed !== undefined && { seed }),
+    ...(speed !== undefined && { speed }),
+  };
+}
+
+/** @throws HostUsageError when the guest cannot be as it is wished. */
+export function makeTestcard(options: TestcardOptions): ReturnType<typeof createTestcard> {
+  try {
+    return createTestcard(options);
+  } catch (error) {
+    throw error instanceof TestcardError ? new HostUsageError(error.message) : error;
+  }
+}

@@ -1,0 +1,58 @@
+// One guest and its server as a process, until a signal ends it.
+
+import { GuestServer } from "@caraway/node";
+import type { ServerEvent } from "@caraway/server";
+import { type GuestFlags, makeTestcard, testcardOptions } from "./guest-flags.ts";
+import { listenAddressText } from "./listen-address.ts";
+import { isOpenToAll, type ServerFlags, serverSettings } from "./server-settings.ts";
+
+export interface ServeFlags extends ServerFlags, GuestFlags {}
+
+export interface ServeTold {
+  /** Where clients come in, as they write it. */
+  listening(addresses: readonly string[]): void;
+  event(event: ServerEvent): void;
+  /** Something that an operator should think of. */
+  warning(text: string): void;
+}
+
+const signals = ["SIGINT", "SIGTERM"] as const;
+
+/** Runs until SIGINT or SIGTERM. @throws HostUsageError */
+export async function runServe(flags: ServeFlags, told: ServeTold): Promise<void> {
+  const settings = serverSettings(flags, performance.now(), "spice://127.0.0.1:5900");
+  const { listen, tls, origins, server, saslPasswords } = settings;
+  const guest = makeTestcard(testcardOptions(flags));
+  let fail: (error: unknown) => void = () => {};
+  let end: () => void = () => {};
+  const ended = new Promise<void>((resolve, reject) => {
+    end = resolve;
+    fail = reject;
+  });
+  // Whatever ends it while it starts is told below.
+  ended.catch(() => {});
+  for (const signal of signals) process.on(signal, end);
+  try {
+    const running = await GuestServer.start({
+      guest,
+      listen,
+      origins,
+      server,
+      ...(tls !== null && { tls }),
+      ...(saslPasswords !== null && { saslPasswords }),
+      onEvent: (event) => told.event(event),
+      onFault: fail,
+    });
+    if (isOpenToAll(settings)) {
+      told.warning("anybody who reaches this port comes in: give --ticket or --sasl");
+    }
+    told.listening(running.addresses.map(listenAddressText));
+    try {
+      await ended;
+    } finally {
+      await running.close();
+    }
+  } finally {
+    for (const signal of signals) process.off(signal, end);
+  }
+}
