@@ -34,6 +34,41 @@ export interface ChannelHandler {
   deadline(): number | null;
   timeout(): void;
   snapshot(now: number): unknown;
+
+  // Moving to another server (docs/moving-a-guest.md). A channel without these hooks begins anew at
+  // the target. Bytes from another server are as untrusted as a client's: what is wrong with them is
+  // thrown as a CarawayError, and ends this channel only.
+
+  /**
+   * Source: MIGRATE is about to go out, and nothing can be sent after it: what the client has to
+   * hear before is sent now. `hasPeer`: what `finalState` returns will reach the target.
+   */
+  leaving?(hasPeer: boolean): void;
+  /**
+   * Source, with a peer: bulk state, asked for while the guest runs and the channel goes on, once
+   * for each move. null: nothing is worth it.
+   */
+  earlyState?(): Uint8Array | null;
+  /**
+   * Source, with a peer: the state as it is now, as far as `earlyState` of the same move has not
+   * told it. Called once, behind the client's flush mark where there is one, before
+   * `migrationData`; no channel of this client has sent anything since `leaving`.
+   */
+  finalState?(): Uint8Array | null;
+  /** Source: the body of MIGRATE_DATA; called as `finalState` is, where the channel has data. */
+  migrationData?(): Uint8Array;
+  /** Target: the body of MIGRATE_DATA as the client brought it. Nothing was sent yet. */
+  restoreMigrationData?(body: Uint8Array): void;
+  /**
+   * Target: what came over the peer link, `early` null where there was none. Called behind
+   * `restoreMigrationData`, only where the source announced it.
+   */
+  restoreState?(early: Uint8Array | null, final: Uint8Array): void;
+  /**
+   * Target, in place of `opened`: all is restored that will be, and the client is there with all
+   * that it had. Handlers without it begin with `opened`.
+   */
+  moved?(): void;
 }
 
 export interface ChannelEndOwner {

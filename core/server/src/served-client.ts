@@ -3,7 +3,7 @@
 
 import type { ConnectionKey, LinkServed } from "@caraway/channel";
 import type { CarawayError } from "@caraway/wire";
-import { ChannelEnd, type ChannelEndOwner } from "./channel-end.ts";
+import { ChannelEnd, type ChannelEndOwner, type ChannelHandler } from "./channel-end.ts";
 import { type ChannelId, channelLabel } from "./channel-name.ts";
 import { ClientCaches } from "./client-caches.ts";
 import { CursorChannel } from "./cursor-channel.ts";
@@ -93,37 +93,44 @@ export class ServedClient implements ChannelEndOwner {
 
   /** A further channel, which the guest has. */
   link(channel: ChannelId, link: NewLink): void {
-    const { wiring, mirror, options, encodings, mouseMode, inputs } = this.#guest;
     // A client that links anew has lost the old connection, whether we know it or not.
     this.#ends.get(channelLabel(channel))?.close();
     const end = this.#newEnd(channel, link);
     this.#tellLinked(end);
-    switch (channel.name) {
+    const handler = this.#newHandler(end);
+    if (handler === null) {
+      end.close();
+      return;
+    }
+    const { tls, local } = link.arrival;
+    if (channel.name === "inputs" && !tls && !local) {
+      this.main.notify("keyboard channel is insecure");
+    }
+    end.open(handler);
+  }
+
+  /** What the channel does; null when the guest does not have it. */
+  #newHandler(end: ChannelEnd): ChannelHandler | null {
+    const { wiring, mirror, options, encodings, mouseMode, inputs } = this.#guest;
+    const { name, id } = end.channel;
+    switch (name) {
       case "display": {
-        const display = mirror.display(channel.id);
-        if (display === null) break;
+        const display = mirror.display(id);
+        if (display === null) return null;
         const handler = new DisplayChannel(end, wiring, display, this, options, encodings);
         this.#displays.set(end, handler);
-        end.open(handler);
-        return;
+        return handler;
       }
       case "cursor": {
-        const cursor = mirror.cursor(channel.id);
-        if (cursor === null) break;
-        end.open(new CursorChannel(end, cursor, mouseMode));
-        return;
+        const cursor = mirror.cursor(id);
+        return cursor === null ? null : new CursorChannel(end, cursor, mouseMode);
       }
-      case "inputs": {
-        const { tls, local } = link.arrival;
-        if (!tls && !local) this.main.notify("keyboard channel is insecure");
+      case "inputs":
         this.#inputs = new InputsChannel(end, inputs, this.key, this.viewOnly);
-        end.open(this.#inputs);
-        return;
-      }
+        return this.#inputs;
       default:
-        break;
+        return null;
     }
-    end.close();
   }
 
   ledsChanged(): void {
