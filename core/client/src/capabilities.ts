@@ -5,9 +5,11 @@ import {
   capabilityWords,
   DisplayCapability,
   MainCapability,
+  SpicevmcCapability,
 } from "@caraway/protocol";
 import type { ChannelName } from "./channel-name.ts";
 import type { SessionOptions } from "./options.ts";
+import { isStreamName } from "./stream-event.ts";
 
 export const commonCapabilities = capabilityWords([
   CommonCapability.SPICE_COMMON_CAP_PROTOCOL_AUTH_SELECTION,
@@ -26,6 +28,10 @@ const displayCapabilities = capabilityWords([
   DisplayCapability.SPICE_DISPLAY_CAP_CODEC_MJPEG,
 ]);
 
+const streamCapabilities = capabilityWords([
+  SpicevmcCapability.SPICE_SPICEVMC_CAP_DATA_COMPRESS_LZ4,
+]);
+
 function mainCapabilities(options: SessionOptions): number[] {
   const bits: number[] = [
     MainCapability.SPICE_MAIN_CAP_NAME_AND_UUID,
@@ -41,5 +47,6 @@ function mainCapabilities(options: SessionOptions): number[] {
 export function channelCapabilities(name: ChannelName, options: SessionOptions): readonly number[] {
   if (name === "main") return mainCapabilities(options);
   if (name === "display") return displayCapabilities;
+  if (isStreamName(name) && name !== "smartcard") return streamCapabilities;
   return [];
 }

@@ -1,14 +1,7 @@
 // A channel that this client keeps open, and carries through migrations, without having a part in
 // what it says: its messages become events.
 
-import {
-  playbackCodec,
-  portCodec,
-  recordCodec,
-  smartcardCodec,
-  usbredirCodec,
-  webdavCodec,
-} from "@caraway/protocol";
+import { playbackCodec, recordCodec } from "@caraway/protocol";
 import type { ChannelEnd, ChannelHandler, ChannelSerial } from "./channel-end.ts";
 import type { ChannelName } from "./channel-name.ts";
 import type { Wiring } from "./wiring.ts";
@@ -20,10 +13,6 @@ interface ServerCodec {
 const codecs: Partial<Record<ChannelName, ServerCodec>> = {
   playback: playbackCodec.server,
   record: recordCodec.server,
-  smartcard: smartcardCodec.server,
-  usbredir: usbredirCodec.server,
-  port: portCodec.server,
-  webdav: webdavCodec.server,
 };
 
 export class CarriedChannel implements ChannelHandler {

@@ -46,6 +46,12 @@ export interface ChannelHandler {
   moved(): void;
   /** The waits of a message that is not common, e.g. INVAL_ALL_PIXMAPS; empty for none. */
   waits(id: number, body: Uint8Array): readonly ChannelSerial[];
+  /** Nothing more is read while it is; `ChannelEnd.proceed` says that it is over. */
+  readonly isFull?: boolean;
+  /** Bytes that the network has not taken, after each change. */
+  backlog?(bytes: number): void;
+  /** There is no server any more: the channel is closed, or may be opened anew. */
+  left?(): void;
   snapshot(): unknown;
 }
 
@@ -217,6 +223,11 @@ export class ChannelEnd implements ConnectionOwner {
     this.#pump();
   }
 
+  /** The handler has room again. */
+  proceed(): void {
+    this.#pump();
+  }
+
   /** Another channel progressed: a wait may be over. */
   retry(): void {
     if (this.#work.length > 0) this.#pump();
@@ -228,6 +239,7 @@ export class ChannelEnd implements ConnectionOwner {
     this.#state = { kind: "closed" };
     this.#work.length = 0;
     this.#held = [];
+    this.#handler?.left?.();
   }
 
   /** Leaves the connection; the channel may be opened again and keeps what is sent meanwhile. */
@@ -235,6 +247,7 @@ export class ChannelEnd implements ConnectionOwner {
     this.#dropWire();
     this.#state = { kind: "unlinked" };
     this.#work.length = 0;
+    this.#handler?.left?.();
   }
 
   connected(): void {}
@@ -246,7 +259,10 @@ export class ChannelEnd implements ConnectionOwner {
   }
 
   backlog(bytes: number): void {
-    if (bytes <= backlogMax) return;
+    if (bytes <= backlogMax) {
+      this.#handler?.backlog?.(bytes);
+      return;
+    }
     const failure = { kind: "other", detail: "the server does not read" } as const;
     this.fail(new ChannelClosed(channelLabel(this.channel), failure));
   }
@@ -308,7 +324,7 @@ export class ChannelEnd implements ConnectionOwner {
   }
 
   #step(): boolean {
-    if (this.#progress.pendingCount >= pendingMax) return false;
+    if (this.#isBehind) return false;
     const item = this.#work[0];
     if (item === undefined) return this.#readFrame();
     const message = this.#decodeBase(item);
@@ -317,6 +333,11 @@ export class ChannelEnd implements ConnectionOwner {
     this.#work.shift();
     this.#handle(item, message);
     return true;
+  }
+
+  /** Whether the handler has as much as it can keep. */
+  get #isBehind(): boolean {
+    return this.#progress.pendingCount >= pendingMax || this.#handler?.isFull === true;
   }
 
   #readFrame(): boolean {
@@ -433,7 +454,7 @@ export class ChannelEnd implements ConnectionOwner {
   #regulate(): void {
     const { kind } = this.#state;
     if (kind !== "open" && kind !== "awaiting-data") return;
-    const behind = this.#work.length > 0 || this.#progress.pendingCount >= pendingMax;
+    const behind = this.#work.length > 0 || this.#isBehind;
     if (behind === this.#paused) return;
     this.#paused = behind;
     const { connection } = this.#state.wire;

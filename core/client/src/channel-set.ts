@@ -17,6 +17,8 @@ import { InputsChannel } from "./inputs-channel.ts";
 import { LinkAttempt, type LinkedConnection, type LinkOwner } from "./link-attempt.ts";
 import { MainChannel, type MainOwner } from "./main-channel.ts";
 import type { Endpoint, SessionOptions } from "./options.ts";
+import { StreamChannel } from "./stream-channel.ts";
+import { isStreamName, type StreamChannelName, type StreamCommand } from "./stream-event.ts";
 import type { Wiring } from "./wiring.ts";
 
 export interface ChannelSetOwner
@@ -51,6 +53,8 @@ export class ChannelSet implements ChannelOwner, LinkOwner {
   readonly #owner: ChannelSetOwner;
   readonly #channels = new Map<string, Channel>();
   readonly #displays = new Map<number, DisplayChannel>();
+  readonly #streams: StreamChannel[] = [];
+  #nextStream = 1;
   #inputs: InputsChannel | null = null;
   #compression: ImageCompression | null = null;
 
@@ -81,6 +85,15 @@ export class ChannelSet implements ChannelOwner, LinkOwner {
   /** What the user types and points at goes there. */
   get inputs(): InputsChannel | null {
     return this.#inputs;
+  }
+
+  stream(command: StreamCommand): void {
+    this.#streams.find(({ key }) => key === command.stream)?.handle(command);
+  }
+
+  /** The guest has moved, and the channels are about to follow it. */
+  streamsMoving(): void {
+    for (const stream of this.#streams) stream.moving();
   }
 
   /** Channels that are being linked. */
@@ -231,7 +244,14 @@ export class ChannelSet implements ChannelOwner, LinkOwner {
       case "cursor":
         return new CursorChannel(end, this.#wiring);
       default:
+        if (isStreamName(channel.name)) return this.#addStream(channel.name, end);
         return new CarriedChannel(end, this.#wiring);
     }
+  }
+
+  #addStream(name: StreamChannelName, end: ChannelEnd): StreamChannel {
+    const stream = new StreamChannel(end, this.#wiring, name, () => this.#nextStream++);
+    this.#streams.push(stream);
+    return stream;
   }
 }

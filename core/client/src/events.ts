@@ -6,6 +6,7 @@ import type { CarawayError } from "@caraway/wire";
 import type { ChannelName } from "./channel-name.ts";
 import type { CursorShape } from "./cursor-channel.ts";
 import type { MigrationEvent } from "./migration-event.ts";
+import type { StreamEvent } from "./stream-event.ts";
 
 export type MouseModeName = "client" | "server";
 
@@ -67,6 +68,7 @@ export type SessionEvent =
       readonly id: number;
       readonly message: { readonly name: string; readonly body: unknown };
     }
+  | StreamEvent
   | ({ readonly name: "migration" } & MigrationEvent)
   /** Keys or buttons did not fit into the queue that holds them during a move. */
   | { readonly name: "input-dropped"; readonly count: number }

@@ -24,4 +24,15 @@ export {
 } from "./options.ts";
 export { ClientSession, type SessionCommand, type SessionInput } from "./session.ts";
 export type { RenderCommand, SessionOutput } from "./session-output.ts";
+export { StreamOverflow } from "./stream-channel.ts";
+export {
+  type CardMessage,
+  cardMessageBytes,
+  type PortSignal,
+  type StreamChannelName,
+  type StreamCommand,
+  type StreamEvent,
+  type StreamKey,
+  streamNames,
+} from "./stream-event.ts";
 export { portOf } from "./target-endpoint.ts";

@@ -28,6 +28,7 @@ import { MigrationFailure } from "./migration-failure.ts";
 import type { Endpoint, MigrationMode, SessionOptions } from "./options.ts";
 import { Reconnect, type ReconnectOwner, reconnectWithinMs } from "./reconnect.ts";
 import type { SessionOutput } from "./session-output.ts";
+import type { StreamCommand } from "./stream-event.ts";
 import { targetEndpoint } from "./target-endpoint.ts";
 import { Wiring } from "./wiring.ts";
 
@@ -38,7 +39,8 @@ export type SessionCommand =
   | { readonly name: "input"; readonly input: InputCommand }
   | { readonly name: "mouse-mode"; readonly mode: MouseModeName }
   | { readonly name: "monitors"; readonly monitors: readonly Monitor[] | null }
-  | { readonly name: "prefer-compression"; readonly compression: ImageCompression };
+  | { readonly name: "prefer-compression"; readonly compression: ImageCompression }
+  | StreamCommand;
 
 export type SessionInput =
   | TransportInput
@@ -175,6 +177,9 @@ export class ClientSession
         break;
       case "prefer-compression":
         this.#channels.preferCompression(command.compression);
+        break;
+      default:
+        this.#channels.stream(command);
         break;
     }
   }
@@ -376,6 +381,7 @@ export class ClientSession
       this.#channels.abandonLinks();
       this.#checkReconnected();
       migration.beginSwitch(this.#channels.openEnds, missing);
+      this.#channels.streamsMoving();
     } else if (migration?.readyMode === "semi-seamless") {
       // spice-server may remember the mode of an earlier migration. The guest has moved.
       this.migrateEnd();

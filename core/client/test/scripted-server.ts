@@ -21,6 +21,8 @@ export interface ServerOptions {
   /** How a target answers MIGRATE_DST_DO_SEAMLESS. */
   readonly seamless?: "ack" | "nack" | "silent";
   readonly mainCapabilities?: readonly number[];
+  /** Of usbredir, port and webdav. */
+  readonly streamCapabilities?: readonly number[];
   /** Tokens of a guest's agent; there is none without. */
   readonly agentTokens?: number;
 }
@@ -147,7 +149,8 @@ export class ScriptedServer implements Listener, ChannelServer {
       MainCapability;
     const main = [SPICE_MAIN_CAP_SEMI_SEAMLESS_MIGRATE, SPICE_MAIN_CAP_SEAMLESS_MIGRATE];
     if (name === "display") return capabilityWords(this.displayCapabilities);
-    return name === "main" ? capabilityWords(this.options.mainCapabilities ?? main) : [];
+    if (name === "main") return capabilityWords(this.options.mainCapabilities ?? main);
+    return this.options.streamCapabilities ?? [];
   }
 
   #linked(connection: Connection, request: LinkRequest, miniHeader: boolean): ServerEnd {
