@@ -14,6 +14,7 @@ import * as audio from "../../core/protocol/src/audio.ts";
 import * as base from "../../core/protocol/src/base.ts";
 import * as capabilities from "../../core/protocol/src/capabilities.ts";
 import type { AnyChannelSchema } from "../../core/protocol/src/channel-schema.ts";
+import * as channelState from "../../core/protocol/src/channel-state.ts";
 import * as constants from "../../core/protocol/src/constants.ts";
 import * as cursor from "../../core/protocol/src/cursor.ts";
 import * as devices from "../../core/protocol/src/devices.ts";
@@ -43,6 +44,7 @@ const modules: Readonly<Record<string, object>> = {
   agent,
   "migration-data": migrationData,
   "stream-device": streamDevice,
+  "channel-state": channelState,
 };
 
 export type NamedSchema = StructSchema<Fields> | TaggedSchema<unknown>;

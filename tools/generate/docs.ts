@@ -30,6 +30,7 @@ const pages: Readonly<Record<string, string>> = {
   agent: "The agent's protocol",
   "migration-data": "Migration data",
   "stream-device": "The streaming device",
+  "channel-state": "State of a channel, between two servers",
 };
 
 export function generateDocs(declarations: Declarations, root: string): Map<string, string> {

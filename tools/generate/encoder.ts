@@ -192,6 +192,8 @@ class Body {
   readonly module: ModuleText;
   readonly lines: string[] = [];
   #runs = 0;
+  /** Lists of items of one size, each of which walks by a variable of its own. */
+  #lists = 0;
 
   constructor(module: ModuleText) {
     this.module = module;
@@ -204,6 +206,7 @@ class Body {
     for (const [value, fields] of Object.entries(cases)) {
       const branch = new Body(this.module);
       branch.#runs = this.#runs;
+      branch.#lists = this.#lists;
       branch.fields(fields, { ...header, ...fields });
       const open = branch.lines.some((line) => line.startsWith("const ")) ? " {" : "";
       this.lines.push(`  case ${value}:${open}`, ...indent(indent(branch.lines)), "    break;");
@@ -392,6 +395,7 @@ class Body {
     const refused = this.module.wire("refused");
     const inner = new Body(this.module);
     inner.#runs = this.#runs;
+    inner.#lists = this.#lists;
     if (!isNullable(s)) inner.lines.push(`if (${value} === null) throw ${refused};`);
     inner.#here(s, value, name, scope);
     this.lines.push(`if (${test}) {`, ...indent(inner.lines));
@@ -406,12 +410,14 @@ class Body {
       this.lines.push(`for (const item of ${value}) {`, ...indent(inner.lines), "}");
       return;
     }
-    inner.#fixed(item, { o: "at", offset: 0 }, "item", "item", {});
+    this.#lists += 1;
+    const at = this.#lists === 1 ? "at" : `at${this.#lists}`;
+    inner.#fixed(item, { o: at, offset: 0 }, "item", "item", {});
     this.lines.push(
-      `let at = w.take(${value}.length${size === 1 ? "" : ` * ${size}`});`,
+      `let ${at} = w.take(${value}.length${size === 1 ? "" : ` * ${size}`});`,
       `for (const item of ${value}) {`,
       ...indent(inner.lines),
-      `  at += ${size};`,
+      `  ${at} += ${size};`,
       "}",
     );
   }

@@ -1,7 +1,13 @@
 // Encoder of GLZ images: the sender's side of the window that all display channels of a session
 // share. See docs/formats/glz.md, "Encoding".
 
-import { encodeGlzPass, type GlzPass, glzUnits, PositionTable } from "./glz-encode.ts";
+import {
+  encodeGlzPass,
+  type GlzPass,
+  glzUnits,
+  PositionTable,
+  rememberGlzUnits,
+} from "./glz-encode.ts";
 import { glzHeaderSize } from "./glz-header.ts";
 import { maxGlzWindowPixels } from "./glz-window.ts";
 import { countPixels } from "./image-size.ts";
@@ -21,9 +27,10 @@ const maxColorHashBits = 20;
 const maxAlphaHashBits = 16;
 const minHashBits = 8;
 
-interface SentImage {
+/** An image of the window, as later ones refer to it. */
+export interface GlzSentImage {
   readonly type: GlzType;
-  /** A copy: 0555 for RGB16, otherwise with the alpha above. */
+  /** 0555 for RGB16, otherwise with the alpha above, which counts for RGBA only. */
   readonly pixels: Uint32Array;
 }
 
@@ -32,7 +39,7 @@ export class GlzDictionary {
   readonly #windowPixels: number;
   readonly #firstId: number;
   /** Images of the window, by serial (id less the first id) modulo the length, a power of two. */
-  #images: (SentImage | undefined)[] = new Array(64);
+  #images: (GlzSentImage | undefined)[] = new Array(64);
   #headSerial = 0;
   #nextSerial = 0;
   #pixelCount = 0;
@@ -54,6 +61,11 @@ export class GlzDictionary {
   /** The id that the next image will have. */
   get nextId(): number {
     return this.#firstId + this.#nextSerial;
+  }
+
+  /** The id of the oldest image in the window; `nextId` when it is empty. */
+  get headId(): number {
+    return this.#firstId + this.#headSerial;
   }
 
   /** Pixels in the window now. */
@@ -92,14 +104,44 @@ export class GlzDictionary {
     return stream.slice(0, pass.end);
   }
 
-  /** Drops the oldest images until the new one fits, and adds it; returns its serial. */
-  #enter(image: SentImage): number {
-    const mask = this.#images.length - 1;
-    while (this.#pixelCount + image.pixels.length > this.#windowPixels) {
-      const slot = this.#headSerial++ & mask;
-      this.#pixelCount -= this.#images[slot]!.pixels.length;
-      this.#images[slot] = undefined;
+  /** Images of the window from an id on, oldest first. Their pixels are the window's own. */
+  *imagesFrom(id: number): Generator<GlzSentImage, void, undefined> {
+    const first = Math.max(id - this.#firstId, this.#headSerial);
+    for (let serial = first; serial < this.#nextSerial; serial++) {
+      yield this.#images[serial & (this.#images.length - 1)]!;
     }
+  }
+
+  /**
+   * Enters an image that another sender encoded and that the receiver has; it gets the next id.
+   * The window keeps `pixels`. An image that is too large for the window empties it.
+   */
+  remember({ type, pixels }: GlzSentImage): void {
+    if (pixels.length >= this.#windowPixels) {
+      this.dropBefore(this.nextId);
+      this.#headSerial = ++this.#nextSerial;
+      return;
+    }
+    const serial = this.#enter({ type, pixels });
+    const unit = type === LzType.RGB16 ? glzUnits.sixteen : glzUnits.color;
+    rememberGlzUnits(pixels, serial, unit, this.#colors);
+    if (type === LzType.RGBA) rememberGlzUnits(pixels, serial, glzUnits.alpha, this.#alphas);
+  }
+
+  /** Drops images that the receiver may have dropped. */
+  dropBefore(id: number): void {
+    while (this.#headSerial < this.#nextSerial && this.headId < id) this.#dropOldest();
+  }
+
+  #dropOldest(): void {
+    const slot = this.#headSerial++ & (this.#images.length - 1);
+    this.#pixelCount -= this.#images[slot]!.pixels.length;
+    this.#images[slot] = undefined;
+  }
+
+  /** Drops the oldest images until the new one fits, and adds it; returns its serial. */
+  #enter(image: GlzSentImage): number {
+    while (this.#pixelCount + image.pixels.length > this.#windowPixels) this.#dropOldest();
     if (this.#nextSerial - this.#headSerial === this.#images.length) this.#grow();
     const serial = this.#nextSerial++;
     this.#images[serial & (this.#images.length - 1)] = image;
@@ -108,7 +150,7 @@ export class GlzDictionary {
   }
 
   #grow(): void {
-    const larger: (SentImage | undefined)[] = new Array(this.#images.length * 2);
+    const larger: (GlzSentImage | undefined)[] = new Array(this.#images.length * 2);
     for (let serial = this.#headSerial; serial < this.#nextSerial; serial++) {
       larger[serial & (larger.length - 1)] = this.#images[serial & (this.#images.length - 1)];
     }

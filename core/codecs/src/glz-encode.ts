@@ -114,6 +114,29 @@ export function encodeGlzPass(pass: GlzPass, unit: GlzUnit, table: PositionTable
   writeLiterals(pass, unit, literals, size);
 }
 
+/** Enters an image that was encoded elsewhere, so that later ones find what stands in it. */
+export function rememberGlzUnits(
+  pixels: Uint32Array,
+  serial: number,
+  unit: GlzUnit,
+  table: PositionTable,
+): void {
+  const { serials, positions, shift } = table;
+  const { mask } = unit;
+  for (let at = 0; at + 2 < pixels.length; at++) {
+    const first = pixels[at]! & mask;
+    const second = pixels[at + 1]! & mask;
+    const third = pixels[at + 2]! & mask;
+    // Inside of a run nobody looks anything up.
+    if (first === second && second === third && at > 0 && (pixels[at - 1]! & mask) === first) {
+      continue;
+    }
+    const slot = hash(first, second, third, shift);
+    serials[slot] = serial;
+    positions[slot] = at;
+  }
+}
+
 function hash(first: number, second: number, third: number, shift: number): number {
   const mixed =
     Math.imul(first, 0x9e3779b1) ^ Math.imul(second, 0x85ebca77) ^ Math.imul(third, 0xc2b2ae3d);

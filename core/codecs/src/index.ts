@@ -8,7 +8,7 @@ export {
 } from "./bitmap.ts";
 export { type CursorData, CursorDataType, type CursorPicture, decodeCursor } from "./cursor.ts";
 export { quicKernelBytes } from "./generated/quic-kernel.ts";
-export { GlzDictionary, type GlzType } from "./glz-dictionary.ts";
+export { GlzDictionary, type GlzSentImage, type GlzType } from "./glz-dictionary.ts";
 export { type GlzHeader, readGlzHeader } from "./glz-header.ts";
 export {
   type GlzOutcome,

@@ -125,3 +125,80 @@ describe("GlzDictionary.encode", () => {
     expect(() => dictionary.encode({ ...image(noise(1, 1)), width: 0 })).toThrow(CodecError);
   });
 });
+
+/** Another sender, which goes on where the first one ended. */
+function successor(sender: GlzDictionary, windowPixels: number): GlzDictionary {
+  const next = new GlzDictionary(windowPixels, sender.headId);
+  for (const sent of sender.imagesFrom(sender.headId)) next.remember(sent);
+  return next;
+}
+
+describe("GlzDictionary.remember", () => {
+  it("lets another sender go on: its images refer to those of the first", () => {
+    const first = new GlzDictionary(1 << 18);
+    const window = new GlzWindow();
+    const pixels = noise(100_000, 7);
+    const alphas = noise(20_000, 500_000).map((color, at) => color | ((at % 251) << 24));
+    const withAlpha = { ...image(alphas, 200), format: "argb" } as ColorImage;
+    roundTrip(first, window, image(pixels, 400));
+    roundTrip(first, window, withAlpha);
+    const next = successor(first, 1 << 18);
+    expect(next.nextId).toBe(first.nextId);
+    const scrolled = image(pixels.slice(4000, 94_000), 400);
+    expect(roundTrip(next, window, scrolled).length).toBeLessThan(800);
+    expect(roundTrip(next, window, withAlpha).length).toBeLessThan(400);
+    expect(readGlzHeader(next.encode(scrolled)!).id).toBe(4);
+  });
+
+  it("is exact through any number of senders, with windows of any size", () => {
+    const step = fc.record({
+      height: fc.integer({ min: 1, max: 20 }),
+      from: fc.integer({ min: 0, max: 3000 }),
+      alpha: fc.boolean(),
+      hasMoved: fc.boolean(),
+      size: fc.integer({ min: 1000, max: 3000 }),
+    });
+    const screen = noise(6000, 1).map((color, at) => (at % 90 < 50 ? 0xc0c0c0 : color));
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 2, maxLength: 25 }), (steps) => {
+        let dictionary = new GlzDictionary(3000);
+        const window = new GlzWindow(6000);
+        for (const { height, from, alpha, hasMoved, size } of steps) {
+          if (hasMoved) dictionary = successor(dictionary, size);
+          const pixels = screen.slice(from, from + height * 50);
+          if (alpha) for (let at = 0; at < pixels.length; at++) pixels[at]! |= (at & 48) << 24;
+          const source = { ...image(pixels, 50), format: alpha ? "argb" : "xrgb" } as ColorImage;
+          const stream = dictionary.encode(source);
+          if (stream === null) continue;
+          const outcome = window.decode(stream);
+          expect(outcome.kind).toBe("decoded");
+          if (outcome.kind === "decoded") expectSame(outcome.image, source);
+        }
+      }),
+    );
+  });
+
+  it("does not refer to what the receiver may have dropped", () => {
+    const first = new GlzDictionary(1 << 18);
+    const window = new GlzWindow();
+    const pixels = noise(10_000, 7);
+    roundTrip(first, window, image(pixels, 100));
+    roundTrip(first, window, image(noise(10_000, 50_000), 100));
+    const next = successor(first, 1 << 18);
+    next.dropBefore(1);
+    expect(next.headId).toBe(1);
+    expect(next.pixelCount).toBe(10_000);
+    expect(roundTrip(next, window, image(pixels, 100)).length).toBeGreaterThan(30_000);
+    next.dropBefore(99);
+    expect([next.headId, next.nextId, next.pixelCount]).toEqual([3, 3, 0]);
+  });
+
+  it("is empty behind an image that does not fit", () => {
+    const next = new GlzDictionary(1000, 5);
+    next.remember({ type: LzType.RGB32, pixels: noise(10, 1) });
+    next.remember({ type: LzType.RGB32, pixels: noise(1000, 1) });
+    expect([next.headId, next.nextId, next.pixelCount]).toEqual([7, 7, 0]);
+    next.remember({ type: LzType.RGB32, pixels: noise(10, 2) });
+    expect([next.headId, next.nextId, next.pixelCount]).toEqual([7, 8, 10]);
+  });
+});

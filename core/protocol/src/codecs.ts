@@ -10,6 +10,12 @@ export {
 } from "./generated/agent.ts";
 export { playbackCodec, recordCodec } from "./generated/audio.ts";
 export { baseCodec } from "./generated/base.ts";
+export {
+  cursorStateCodec,
+  displayEarlyStateCodec,
+  displayStateCodec,
+  inputsStateCodec,
+} from "./generated/channel-state.ts";
 export { cursorCodec } from "./generated/cursor.ts";
 export {
   portCodec,

@@ -3,6 +3,7 @@ export * from "./audio.ts";
 export * from "./base.ts";
 export * from "./capabilities.ts";
 export * from "./channel-schema.ts";
+export * from "./channel-state.ts";
 export * from "./codecs.ts";
 export * from "./constants.ts";
 export * from "./cursor.ts";
