@@ -26,6 +26,7 @@ import * as inputs from "../../core/protocol/src/inputs.ts";
 import * as link from "../../core/protocol/src/link.ts";
 import * as main from "../../core/protocol/src/main.ts";
 import * as migrationData from "../../core/protocol/src/migration-data.ts";
+import * as peer from "../../core/protocol/src/peer.ts";
 import * as streamDevice from "../../core/protocol/src/stream-device.ts";
 
 /** Modules in the order in which the documentation has them. */
@@ -44,6 +45,7 @@ const modules: Readonly<Record<string, object>> = {
   agent,
   "migration-data": migrationData,
   "stream-device": streamDevice,
+  peer,
   "channel-state": channelState,
 };
 

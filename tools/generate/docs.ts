@@ -30,6 +30,7 @@ const pages: Readonly<Record<string, string>> = {
   agent: "The agent's protocol",
   "migration-data": "Migration data",
   "stream-device": "The streaming device",
+  peer: "The peer link, between two servers",
   "channel-state": "State of a channel, between two servers",
 };
 

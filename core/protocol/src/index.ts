@@ -16,4 +16,5 @@ export * from "./inputs.ts";
 export * from "./link.ts";
 export * from "./main.ts";
 export * from "./migration-data.ts";
+export * from "./peer.ts";
 export * from "./stream-device.ts";

@@ -2,6 +2,7 @@
 
 import type { LinkRefused } from "@caraway/channel";
 import type { CarawayError } from "@caraway/wire";
+import type { ChannelMoved, ClientLeft, ClientMode, ClientMoved, MoveMode } from "./moves.ts";
 
 /** Counts clients from 1; never used twice. */
 export type ClientKey = number;
@@ -52,4 +53,30 @@ export type ServerEvent =
       readonly bitsPerSecond: number;
     }
   /** Who speaks with the guest's agent now; null for nobody. */
-  | { readonly name: "agent-owner"; readonly client: ClientKey | null };
+  | { readonly name: "agent-owner"; readonly client: ClientKey | null }
+  // Source of a move.
+  /** How far a client is; `mode` is the one that it would get now. */
+  | {
+      readonly name: "move-client";
+      readonly client: ClientKey;
+      readonly state: "announced" | "linking" | "ready" | "failed";
+      readonly mode: MoveMode;
+      readonly detail: string;
+    }
+  /** Nobody has to be waited for any more. Exactly once for each `migrate-begin`. */
+  | { readonly name: "move-ready"; readonly clients: readonly ClientMode[] }
+  /** All clients have left, or had their time. Exactly once for each `migrate-switch`. */
+  | { readonly name: "move-left"; readonly clients: readonly ClientLeft[] }
+  /** Exactly once for each `migrate-cancel`. */
+  | { readonly name: "move-cancelled" }
+  // Target of a move.
+  | { readonly name: "hold-began" }
+  /** The guest was told to run. `nobody`: no client was on its way. */
+  | {
+      readonly name: "hold-ended";
+      readonly reason: "restored" | "deadline" | "hold-max" | "nobody";
+      readonly ms: number;
+    }
+  | ({ readonly name: "move-channel"; readonly client: ClientKey } & ChannelMoved)
+  /** Every channel of every client has its outcome. */
+  | { readonly name: "move-settled"; readonly clients: readonly ClientMoved[] };

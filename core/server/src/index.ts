@@ -5,6 +5,21 @@ export * from "./guest-device.ts";
 export * from "./guest-drawing.ts";
 export type { JpegTask, JpegTaskResult } from "./jpeg-task.ts";
 export {
+  type ChannelMoved,
+  type ChannelOutcome,
+  type ChannelPolicies,
+  type ChannelPolicy,
+  type ClientLeft,
+  type ClientMode,
+  type ClientMoved,
+  defaultSourceMove,
+  defaultTargetMove,
+  type MoveMode,
+  type MoveTarget,
+  type SourceMove,
+  type TargetMove,
+} from "./moves.ts";
+export {
   type ChannelSecurity,
   type ChannelTypeName,
   type CompressionName,

@@ -11,6 +11,7 @@ import type {
 import type { ServerEvent } from "./events.ts";
 import type { GuestInput, GuestOutput } from "./guest.ts";
 import type { JpegTask, JpegTaskResult } from "./jpeg-task.ts";
+import type { SourceMove, TargetMove } from "./moves.ts";
 
 /** How a client reached the server. */
 export interface Arrival {
@@ -37,12 +38,16 @@ export type ServerInput =
   | { readonly type: "timeout" }
   | { readonly type: "done"; readonly task: TaskKey; readonly result: ServerTaskResult }
   | { readonly type: "guest"; readonly output: GuestOutput }
+  /** From the other server of a move, in order. */
+  | { readonly type: "peer"; readonly bytes: Uint8Array }
   | { readonly type: "command"; readonly command: ServerCommand };
 
 export type ServerOutput =
   | Exclude<TransportOutput, { readonly type: "connect" }>
   | { readonly type: "task"; readonly task: TaskKey; readonly work: ServerTask }
   | { readonly type: "guest"; readonly input: GuestInput }
+  /** For the other server of a move, in order. */
+  | { readonly type: "peer"; readonly bytes: Uint8Array }
   | { readonly type: "event"; readonly event: ServerEvent };
 
 export type ServerTask = LinkServerTask | JpegTask;
@@ -54,7 +59,20 @@ export type ServerCommand =
   /** Ends one client's session. */
   | { readonly name: "disconnect"; readonly client: number }
   /** Ends every session; nobody comes in any more. */
-  | { readonly name: "close" };
+  | { readonly name: "close" }
+  // Moves, as docs/moving-a-guest.md has them.
+  /** Source: have the clients link to the target. A move that is under way is cancelled first. */
+  | { readonly name: "migrate-begin"; readonly move: SourceMove }
+  /** Source, before `migrate-switch`: the guest stays. */
+  | { readonly name: "migrate-cancel" }
+  /** Source: the guest is stopped and drained, and belongs to the target: send the clients over. */
+  | { readonly name: "migrate-switch" }
+  /** Target, before the guest is there: let these clients link. */
+  | { readonly name: "migrate-expect"; readonly move: TargetMove }
+  /** Target: the guest has described itself and is ours. It runs when the hold is over. */
+  | { readonly name: "migrate-hold" }
+  /** Target, before `migrate-hold`: the move is off. */
+  | { readonly name: "migrate-abandon" };
 
 /** A password that lets somebody in. */
 export interface Ticket {
