@@ -377,10 +377,10 @@ export function writeAgentMonitorsConfig(w: Writer, value: MessageBody<Agent, "M
   if ((value.flags & 2) !== 0) {
     if (value.sizes === null) throw refused;
     if (value.sizes.length !== value.monitors.length) throw refused;
-    let at = w.take(value.sizes.length * 4);
+    let at2 = w.take(value.sizes.length * 4);
     for (const item of value.sizes) {
-      writeMonitorSize(w, at, item);
-      at += 4;
+      writeMonitorSize(w, at2, item);
+      at2 += 4;
     }
   } else if (value.sizes !== null) {
     throw refused;
