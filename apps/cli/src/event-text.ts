@@ -5,7 +5,7 @@ import type { PictureEvent } from "@caraway/node";
 
 /** `event` first, then the fields as they are. Pixels and raw messages stay out. */
 export function eventData(event: SessionEvent): object | null {
-  if (event.name === "channel-message" || event.name === "agent-message") return null;
+  if (event.name === "playback-data" || event.name === "agent-message") return null;
   if (event.name === "cursor") {
     const { shape, channelId } = event;
     if (shape === null) return { event: "cursor", channelId, shape: null };

@@ -5,6 +5,8 @@ import {
   capabilityWords,
   DisplayCapability,
   MainCapability,
+  PlaybackCapability,
+  RecordCapability,
   SpicevmcCapability,
 } from "@caraway/protocol";
 import type { ChannelName } from "./channel-name.ts";
@@ -44,9 +46,26 @@ function mainCapabilities(options: SessionOptions): number[] {
   return capabilityWords(bits);
 }
 
+function playbackCapabilities({ opus }: SessionOptions): number[] {
+  const bits: number[] = [
+    PlaybackCapability.SPICE_PLAYBACK_CAP_VOLUME,
+    PlaybackCapability.SPICE_PLAYBACK_CAP_LATENCY,
+  ];
+  if (opus) bits.push(PlaybackCapability.SPICE_PLAYBACK_CAP_OPUS);
+  return capabilityWords(bits);
+}
+
+function recordCapabilities({ opus }: SessionOptions): number[] {
+  const bits: number[] = [RecordCapability.SPICE_RECORD_CAP_VOLUME];
+  if (opus) bits.push(RecordCapability.SPICE_RECORD_CAP_OPUS);
+  return capabilityWords(bits);
+}
+
 export function channelCapabilities(name: ChannelName, options: SessionOptions): readonly number[] {
   if (name === "main") return mainCapabilities(options);
   if (name === "display") return displayCapabilities;
   if (isStreamName(name) && name !== "smartcard") return streamCapabilities;
+  if (name === "playback") return playbackCapabilities(options);
+  if (name === "record") return recordCapabilities(options);
   return [];
 }

@@ -2,8 +2,8 @@
 // they wait for among each other. What their coming and going means is the session's business.
 
 import type { Instant, LinkFailure } from "@caraway/channel";
+import { MediaClock } from "@caraway/media";
 import type { ImageCompression } from "@caraway/protocol";
-import { CarriedChannel } from "./carried-channel.ts";
 import {
   ChannelEnd,
   type ChannelHandler,
@@ -17,8 +17,10 @@ import { InputsChannel } from "./inputs-channel.ts";
 import { LinkAttempt, type LinkedConnection, type LinkOwner } from "./link-attempt.ts";
 import { MainChannel, type MainOwner } from "./main-channel.ts";
 import type { Endpoint, SessionOptions } from "./options.ts";
+import { PlaybackChannel } from "./playback-channel.ts";
+import { RecordChannel } from "./record-channel.ts";
 import { StreamChannel } from "./stream-channel.ts";
-import { isStreamName, type StreamChannelName, type StreamCommand } from "./stream-event.ts";
+import type { StreamChannelName, StreamCommand } from "./stream-event.ts";
 import type { Wiring } from "./wiring.ts";
 
 export interface ChannelSetOwner
@@ -48,12 +50,14 @@ const mainId: ChannelId = { name: "main", id: 0 };
 export class ChannelSet implements ChannelOwner, LinkOwner {
   readonly main: MainChannel;
   readonly mainEnd: ChannelEnd;
+  readonly clock = new MediaClock();
   readonly #wiring: Wiring;
   readonly #options: SessionOptions;
   readonly #owner: ChannelSetOwner;
   readonly #channels = new Map<string, Channel>();
   readonly #displays = new Map<number, DisplayChannel>();
   readonly #streams: StreamChannel[] = [];
+  readonly #records = new Map<number, RecordChannel>();
   #nextStream = 1;
   #inputs: InputsChannel | null = null;
   #compression: ImageCompression | null = null;
@@ -85,6 +89,11 @@ export class ChannelSet implements ChannelOwner, LinkOwner {
   /** What the user types and points at goes there. */
   get inputs(): InputsChannel | null {
     return this.#inputs;
+  }
+
+  /** Sound for the guest. */
+  record(channelId: number, data: Uint8Array): void {
+    this.#records.get(channelId)?.record(data);
   }
 
   stream(command: StreamCommand): void {
@@ -243,9 +252,18 @@ export class ChannelSet implements ChannelOwner, LinkOwner {
       }
       case "cursor":
         return new CursorChannel(end, this.#wiring);
+      case "playback":
+        return new PlaybackChannel(end, this.#wiring, this.#options.opus);
+      case "record": {
+        const mediaTime = () => this.clock.at(this.#wiring.now) ?? 0;
+        const record = new RecordChannel(end, this.#wiring, this.#options.opus, mediaTime);
+        this.#records.set(channel.id, record);
+        return record;
+      }
+      case "main":
+        return this.main;
       default:
-        if (isStreamName(channel.name)) return this.#addStream(channel.name, end);
-        return new CarriedChannel(end, this.#wiring);
+        return this.#addStream(channel.name, end);
     }
   }
 

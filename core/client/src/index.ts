@@ -24,6 +24,7 @@ export {
 } from "./options.ts";
 export { ClientSession, type SessionCommand, type SessionInput } from "./session.ts";
 export type { RenderCommand, SessionOutput } from "./session-output.ts";
+export type { SoundCoding, SoundEvent } from "./sound-event.ts";
 export { StreamOverflow } from "./stream-channel.ts";
 export {
   type CardMessage,
