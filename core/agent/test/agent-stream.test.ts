@@ -70,7 +70,19 @@ describe("the agent's stream", () => {
 
   it("ends with a typed error on a message that is too large, before a body is there", () => {
     const reader = new AgentReader(100);
-    expect(() => reader.push(header(1, 4, 101), none)).toThrow("at most 100");
+    expect(() => reader.push(header(1, 6, 101), none)).toThrow("at most 100");
+  });
+
+  it("passes over content of a clipboard that is too large, and says so, keeping nothing of it", () => {
+    const reader = new AgentReader(1 << 10, 5000);
+    const large = bytesOf(clipboard(new Uint8Array(6000)), announce([7]));
+    const read: unknown[] = [];
+    for (let at = 0; at < large.length; at += 700) {
+      reader.feed(large.subarray(at, at + 700));
+      for (let next = reader.next(none); next !== null; next = reader.next(none)) read.push(next);
+      expect(reader.keptBytes).toBeLessThan(800);
+    }
+    expect(read).toEqual([{ name: "oversized", size: 6004 }, announce([7])]);
   });
 
   it("makes messages or a typed error of any bytes", () => {

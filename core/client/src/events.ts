@@ -1,11 +1,12 @@
 // What a session tells whoever embeds it. Events are plain data without secrets.
 
-import type { AgentMessage } from "@caraway/agent";
+import type { AgentEvent } from "@caraway/agent";
 import type { LinkFailure, ProtocolError } from "@caraway/channel";
 import type { CarawayError } from "@caraway/wire";
 import type { ChannelName } from "./channel-name.ts";
 import type { CursorShape } from "./cursor-channel.ts";
 import type { MigrationEvent } from "./migration-event.ts";
+import type { SoundEvent } from "./sound-event.ts";
 import type { StreamEvent } from "./stream-event.ts";
 
 export type MouseModeName = "client" | "server";
@@ -34,12 +35,8 @@ export type SessionEvent =
       readonly supported: readonly MouseModeName[];
     }
   | { readonly name: "multi-media-time"; readonly time: number }
-  | {
-      readonly name: "agent";
-      readonly connected: boolean;
-      readonly capabilities: readonly string[];
-    }
-  | { readonly name: "agent-message"; readonly message: AgentMessage }
+  /** The guest's agent, the clipboards shared with it, and files on their way to it. */
+  | AgentEvent
   | {
       readonly name: "lock-leds";
       readonly scrollLock: boolean;
@@ -61,13 +58,7 @@ export type SessionEvent =
       readonly severity: number;
       readonly message: string;
     }
-  /** A message of a channel that this client carries without having a part in it. */
-  | {
-      readonly name: "channel-message";
-      readonly channel: ChannelName;
-      readonly id: number;
-      readonly message: { readonly name: string; readonly body: unknown };
-    }
+  | SoundEvent
   | StreamEvent
   | ({ readonly name: "migration" } & MigrationEvent)
   /** Keys or buttons did not fit into the queue that holds them during a move. */

@@ -1,7 +1,7 @@
 // The main channel: session parameters, the list of channels, mouse mode, the agent's stream. What
 // it learns of migrations it passes on.
 
-import { AgentClient, type Monitor } from "@caraway/agent";
+import { AgentClient, type AgentCommand } from "@caraway/agent";
 import {
   type ClientMessage,
   type Main,
@@ -23,6 +23,8 @@ export type ListedChannel = Infer<typeof import("@caraway/protocol").ChannelId>;
 
 /** What the session does with what the main channel learns. */
 export interface MainOwner {
+  /** The server's `mm_time` is that now. */
+  mediaTimeIs(time: number): void;
   sessionBegan(sessionId: number): void;
   channelsListed(channels: readonly ListedChannel[]): void;
   mouseModeIs(mode: MouseModeName): void;
@@ -36,7 +38,7 @@ export class MainChannel implements ChannelHandler {
   readonly #end: ChannelEnd;
   readonly #wiring: Wiring;
   readonly #owner: MainOwner;
-  readonly #agent = new AgentClient();
+  readonly #agent: AgentClient;
   #mouseMode: MouseModeName;
   #wantedMouseMode: MouseModeName;
 
@@ -44,6 +46,7 @@ export class MainChannel implements ChannelHandler {
     this.#end = end;
     this.#wiring = wiring;
     this.#owner = owner;
+    this.#agent = new AgentClient(options.maxClipboard);
     this.#mouseMode = "server";
     this.#wantedMouseMode = options.mouseMode;
   }
@@ -61,7 +64,7 @@ export class MainChannel implements ChannelHandler {
   }
 
   opened(): void {
-    this.#agent.detach();
+    this.#agent.serverGone();
     this.#drainAgent();
     // What was kept belongs to the agent's old connection or to an old server.
     this.#end.dropHeld();
@@ -86,8 +89,14 @@ export class MainChannel implements ChannelHandler {
     if (mode !== this.#mouseMode) this.#requestMouseMode(mode);
   }
 
-  wantMonitors(monitors: readonly Monitor[] | null): void {
-    this.#agent.wantMonitors(monitors);
+  agent(command: AgentCommand): void {
+    this.#agent.command(command);
+    this.#drainAgent();
+  }
+
+  /** The session is over: what was on its way to the guest did not arrive. */
+  end(): void {
+    this.#agent.end();
     this.#drainAgent();
   }
 
@@ -118,7 +127,7 @@ export class MainChannel implements ChannelHandler {
         this.#mouseModes(message.body.supportedModes, message.body.currentMode);
         break;
       case "MULTI_MEDIA_TIME":
-        this.#wiring.event({ name: "multi-media-time", time: message.body.time });
+        this.#owner.mediaTimeIs(message.body.time);
         break;
       case "NAME":
         this.#wiring.event({ name: "vm", vmName: message.body.name, uuid: null });
@@ -173,7 +182,7 @@ export class MainChannel implements ChannelHandler {
     const { sessionId, ramHint } = body;
     this.#wiring.event({ name: "session", sessionId, ramHint });
     this.#mouseModes(body.supportedMouseModes, body.currentMouseMode);
-    this.#wiring.event({ name: "multi-media-time", time: body.multiMediaTime });
+    this.#owner.mediaTimeIs(body.multiMediaTime);
     if (body.agentConnected !== 0) this.#agent.attach(body.agentTokens);
     else this.#agent.grantTokens(body.agentTokens - this.#agent.tokens);
     this.#drainAgent();
@@ -205,18 +214,11 @@ export class MainChannel implements ChannelHandler {
           if (output.name === "AGENT_DATA") this.send({ name: output.name, body: output.body });
           else this.send({ name: output.name, body: output.body });
           break;
-        case "connected":
-          this.#wiring.event({
-            name: "agent",
-            connected: true,
-            capabilities: output.capabilities,
-          });
+        case "event":
+          this.#wiring.event(output.event);
           break;
-        case "disconnected":
-          this.#wiring.event({ name: "agent", connected: false, capabilities: [] });
-          break;
-        case "message":
-          this.#wiring.event({ name: "agent-message", message: output.message });
+        case "read":
+          this.#wiring.readFile(output);
           break;
       }
     }

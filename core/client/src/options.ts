@@ -1,6 +1,7 @@
 // What whoever embeds a session decides: where the server is, which channels and migration modes
 // to use, and how much memory the caches may take.
 
+import { defaultMaxClipboard } from "@caraway/agent";
 import type { Address, TlsIdentity } from "@caraway/channel";
 import type { ImageCompression, VideoCodecType } from "@caraway/protocol";
 import type { ChannelId, ChannelName } from "./channel-name.ts";
@@ -36,8 +37,12 @@ export interface SessionOptions {
   readonly mapTarget: (target: Endpoint) => Endpoint | null;
   readonly preferredCompression: ImageCompression | null;
   readonly preferredVideoCodecs: readonly VideoCodecType[];
+  /** The embedder decodes and codes Opus. */
+  readonly opus: boolean;
   /** Mouse mode to ask for where the server offers both. */
   readonly mouseMode: "client" | "server";
+  /** Most bytes of a clipboard's content, in either direction. */
+  readonly maxClipboard: number;
   readonly pixmapCachePixels: number;
   readonly glzWindowPixels: number;
   /** Longest time that one attempt to link may take. */
@@ -51,7 +56,9 @@ export const defaultSessionOptions: Omit<SessionOptions, "endpoint"> = {
   mapTarget: (target) => target,
   preferredCompression: null,
   preferredVideoCodecs: [],
+  opus: false,
   mouseMode: "client",
+  maxClipboard: defaultMaxClipboard,
   pixmapCachePixels: 20 << 20,
   glzWindowPixels: 8 << 20,
   linkTimeoutMs: 15_000,

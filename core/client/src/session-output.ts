@@ -1,5 +1,6 @@
 // What a session says to its driver.
 
+import type { FileRead } from "@caraway/agent";
 import type { LinkTask, TaskKey, TransportOutput } from "@caraway/channel";
 import type { Display, ServerMessage } from "@caraway/protocol";
 import type { SessionEvent } from "./events.ts";
@@ -19,5 +20,7 @@ export type RenderCommand =
 export type SessionOutput =
   | TransportOutput
   | { readonly type: "task"; readonly task: TaskKey; readonly work: LinkTask }
+  /** A piece of a file that is sent is wanted; answered by the command `file-data`. */
+  | ({ readonly type: "read" } & FileRead)
   | { readonly type: "render"; readonly command: RenderCommand }
   | { readonly type: "event"; readonly event: SessionEvent };

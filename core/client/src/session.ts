@@ -2,7 +2,7 @@
 // them. It routes what the driver brings to the part that it concerns and makes the few decisions
 // that concern all: when the session begins, where it is attached, and when it ends.
 
-import type { Monitor } from "@caraway/agent";
+import type { AgentCommand } from "@caraway/agent";
 import type {
   ConnectionKey,
   Instant,
@@ -38,8 +38,12 @@ export type SessionCommand =
   | { readonly name: "close" }
   | { readonly name: "input"; readonly input: InputCommand }
   | { readonly name: "mouse-mode"; readonly mode: MouseModeName }
-  | { readonly name: "monitors"; readonly monitors: readonly Monitor[] | null }
+  | AgentCommand
   | { readonly name: "prefer-compression"; readonly compression: ImageCompression }
+  /** Sound for a guest that listens, as `record-start` wanted it. */
+  | { readonly name: "record-data"; readonly channelId: number; readonly data: Uint8Array }
+  /** What is stamped with `time` leaves the loudspeaker now. */
+  | { readonly name: "sound-heard"; readonly time: number }
   | StreamCommand;
 
 export type SessionInput =
@@ -151,6 +155,11 @@ export class ClientSession
     };
   }
 
+  /** The session's multimedia clock: what is stamped with this time is to be shown now. */
+  mediaTime(now: Instant): number | null {
+    return this.#channels.clock.at(now);
+  }
+
   /** Where the session is attached. */
   get endpoint(): Endpoint {
     return this.#endpoint;
@@ -172,14 +181,23 @@ export class ClientSession
       case "mouse-mode":
         this.#channels.main.wantMouseMode(command.mode);
         break;
-      case "monitors":
-        this.#channels.main.wantMonitors(command.monitors);
-        break;
       case "prefer-compression":
         this.#channels.preferCompression(command.compression);
         break;
-      default:
+      case "record-data":
+        this.#channels.record(command.channelId, command.data);
+        break;
+      case "sound-heard":
+        this.#channels.clock.soundSays(command.time, this.#wiring.now);
+        break;
+      case "stream-send":
+      case "stream-send-card":
+      case "stream-send-signal":
+      case "stream-taken":
         this.#channels.stream(command);
+        break;
+      default:
+        this.#channels.main.agent(command);
         break;
     }
   }
@@ -268,6 +286,11 @@ export class ClientSession
     this.#sessionId = sessionId;
     const parked = this.#reconnect?.takeParked() ?? null;
     if (parked !== null) this.#openAtTarget(parked);
+  }
+
+  mediaTimeIs(time: number): void {
+    this.#channels.clock.serverSays(time, this.#wiring.now);
+    this.#wiring.event({ name: "multi-media-time", time });
   }
 
   mouseModeIs(mode: MouseModeName): void {
@@ -525,6 +548,7 @@ export class ClientSession
     this.#reconnect?.drop();
     this.#channels.abandonLinks();
     for (const end of this.#channels.ends) end.close();
+    this.#channels.main.end();
     this.#wiring.event({ name: "ended", error });
   }
 }

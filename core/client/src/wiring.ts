@@ -1,6 +1,7 @@
 // What the parts of a session share: who owns which connection and which task, where outputs go,
 // and what time it is. Routing only; it decides nothing.
 
+import type { FileRead } from "@caraway/agent";
 import type {
   ConnectionKey,
   Instant,
@@ -107,6 +108,10 @@ export class Wiring {
     for (const [task, { connection: of }] of this.#tasks) {
       if (of === connection) this.#tasks.delete(task);
     }
+  }
+
+  readFile({ read, transfer, offset, size }: FileRead): void {
+    this.#outputs.push({ type: "read", read, transfer, offset, size });
   }
 
   render(command: RenderCommand): void {

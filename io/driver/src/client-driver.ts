@@ -20,6 +20,7 @@ import {
   type SessionOutput,
 } from "@caraway/client";
 import { type Driver, type DriverInput, type DriverOutput, drive } from "./drive.ts";
+import { type FileSource, FileSources } from "./file-sources.ts";
 import type { CredentialsSource } from "./link-tasks.ts";
 import type { Platform } from "./platform.ts";
 import { Screens } from "./screens.ts";
@@ -54,6 +55,7 @@ export class ClientDriver {
   readonly #session: ClientSession;
   readonly #driver: Driver<SessionFeed>;
   readonly #decode: DecodeImage;
+  readonly #files = new FileSources((command) => this.command(command));
   readonly #waiting: RenderInput[] = [];
   #running = false;
   #ended = false;
@@ -85,6 +87,15 @@ export class ClientDriver {
     this.#driver.feed({ type: "command", command });
   }
 
+  /**
+   * Sends a file to the guest, where its agent puts it into the user's folder for downloads. Events
+   * `file` tell how it goes under this key, which is the caller's; `file-cancel` calls it off.
+   */
+  sendFile(transfer: number, source: FileSource): void {
+    if (this.#ended) source.close();
+    else this.#files.send(transfer, source);
+  }
+
   /** Ends the session, at once or in a moment, and closes everything; `ended` is the last event. */
   close(): void {
     this.command({ name: "close" });
@@ -94,6 +105,7 @@ export class ClientDriver {
   destroy(): void {
     this.#ended = true;
     this.#driver.close();
+    this.#files.closeAll();
   }
 
   #take(output: SessionExtra): void {
@@ -101,6 +113,11 @@ export class ClientDriver {
       this.#render(output.command);
       return;
     }
+    if (output.type === "read") {
+      void this.#files.read(output);
+      return;
+    }
+    this.#files.hear(output.event);
     if (output.event.name === "ended") {
       this.#ended = true;
       this.#driver.close();

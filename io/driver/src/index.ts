@@ -7,6 +7,7 @@ export {
   type PictureEvent,
 } from "./client-driver.ts";
 export * from "./drive.ts";
+export type { FileSource } from "./file-sources.ts";
 export {
   type Credentials,
   type CredentialsRequest,
