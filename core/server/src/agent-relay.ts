@@ -165,7 +165,7 @@ export class AgentRelay {
     for (const item of this.#toGuestFilter.push(data)) {
       if (item.kind === "pass") this.#writeChunks(VdiPort.CLIENT, item.bytes);
       else if (item.message.name === "MONITORS_CONFIG") {
-        this.#wiring.guest({ type: "monitors-wish", monitors: wishesOf(item.message.body) });
+        this.#wiring.gate.pass({ type: "monitors-wish", monitors: wishesOf(item.message.body) });
       }
     }
     this.#returnTokens();

@@ -11,7 +11,7 @@ import {
   ProtocolError,
   type TransportFailure,
 } from "@caraway/channel";
-import { type baseClient, baseCodec, type baseServer } from "@caraway/protocol";
+import { type baseClient, baseCodec, type baseServer, MigrateFlag } from "@caraway/protocol";
 import { CarawayError, type EncodedMessage, type MessageOf, WireError } from "@caraway/wire";
 import { bodySizeMax, type ChannelId, channelLabel } from "./channel-name.ts";
 import type { Arrival } from "./server-border.ts";
@@ -45,10 +45,10 @@ export interface ChannelHandler {
    */
   leaving?(hasPeer: boolean): void;
   /**
-   * Source, with a peer: bulk state, asked for while the guest runs and the channel goes on, once
-   * for each move. null: nothing is worth it.
+   * Source, with a peer: bulk state, asked for any number of times while the guest runs and the
+   * channel goes on; a new move begins with `isFirst`. null: there is nothing to tell.
    */
-  earlyState?(): Uint8Array | null;
+  earlyState?(isFirst: boolean): Uint8Array | null;
   /**
    * Source, with a peer: the state as it is now, as far as `earlyState` of the same move has not
    * told it. Called once, behind the client's flush mark where there is one, before
@@ -60,21 +60,41 @@ export interface ChannelHandler {
   /** Target: the body of MIGRATE_DATA as the client brought it. Nothing was sent yet. */
   restoreMigrationData?(body: Uint8Array): void;
   /**
-   * Target: what came over the peer link, `early` null where there was none. Called behind
-   * `restoreMigrationData`, only where the source announced it.
+   * Target: what came over the peer link. Called behind `restoreMigrationData`, only where
+   * `finalState` returned something.
    */
-  restoreState?(early: Uint8Array | null, final: Uint8Array): void;
+  restoreState?(early: readonly Uint8Array[], final: Uint8Array): void;
   /**
    * Target, in place of `opened`: all is restored that will be, and the client is there with all
-   * that it had. Handlers without it begin with `opened`.
+   * that it had. `rebuilt`: it is to begin anew all the same, as far as the client can.
    */
-  moved?(): void;
+  moved?(outcome: "kept" | "rebuilt"): void;
 }
 
 export interface ChannelEndOwner {
   /** The channel ended by itself; its connection is closed. `error` null: the client ended it. */
   channelEnded(end: ChannelEnd, error: CarawayError | null): void;
+  /** The client took some of the bytes that were under way. */
+  channelDrained?(end: ChannelEnd): void;
 }
+
+/** How a channel leaves for another server. */
+export interface Leave {
+  /** `MigrateFlag` bits. */
+  readonly flags: number;
+  readonly hasPeer: boolean;
+  /** It has said all; `state` is what `finalState` returned. */
+  left(end: ChannelEnd, state: Uint8Array | null, dataSize: number): void;
+}
+
+/**
+ * idle: linked, but nothing is said before `open`. leaving: MIGRATE went out, and the client's
+ * flush mark is awaited. silent: nothing goes out any more, what comes is heard. left: nothing
+ * goes out, and nothing is heard.
+ */
+type Phase =
+  | { readonly kind: "idle" | "open" | "silent" | "left" | "closed" }
+  | { readonly kind: "leaving"; readonly leave: Leave };
 
 /** Bytes under way from which on nothing more is produced: what is sent should be fresh. */
 const freshBytesMax = 128 << 10;
@@ -89,10 +109,12 @@ export class ChannelEnd implements ConnectionOwner {
   readonly #connection: ConnectionKey;
   readonly #link: LinkServed;
   readonly #reader: FrameReader;
-  readonly #writer: FrameWriter;
+  #writer: FrameWriter;
   readonly #credit = new AckCredit();
   #handler: ChannelHandler | null = null;
-  #isOpen = true;
+  #phase: Phase = { kind: "idle" };
+  /** The handler has enough of what the client sends. */
+  #isReadingPaused = false;
   /** As the driver said it last. */
   #backlog = 0;
   /** Sent while one input is handled: the driver says nothing of them before it is. */
@@ -128,8 +150,24 @@ export class ChannelEnd implements ConnectionOwner {
     return channelLabel(this.channel);
   }
 
+  /** Whether the connection is there and belongs to this end. */
   get isOpen(): boolean {
-    return this.#isOpen;
+    return this.#phase.kind !== "closed";
+  }
+
+  /** Whether what is sent goes out. */
+  get #speaks(): boolean {
+    return this.#phase.kind === "open";
+  }
+
+  /** Whether the client goes on at another server, or is about to. */
+  get hasLeft(): boolean {
+    return this.#phase.kind === "leaving" || this.#phase.kind === "left";
+  }
+
+  /** Whether MIGRATE went out and more is to come. */
+  get isLeaving(): boolean {
+    return this.#phase.kind === "leaving";
   }
 
   /** The connection's own; for tasks that end with it. */
@@ -159,7 +197,7 @@ export class ChannelEnd implements ConnectionOwner {
   snapshot(now: number): unknown {
     return {
       channel: this.label,
-      isOpen: this.#isOpen,
+      phase: this.#phase.kind,
       nextSerial: this.#writer.nextSerial,
       received: this.#reader.nextSerial,
       credit: this.#credit.snapshot(),
@@ -169,16 +207,75 @@ export class ChannelEnd implements ConnectionOwner {
   }
 
   /** Begins with what came behind the link stage. */
-  open(handler: ChannelHandler): void {
+  open(handler: ChannelHandler, rest: Uint8Array = this.#link.rest): void {
+    this.#begin(handler, rest, () => handler.opened());
+  }
+
+  /** Goes on where another server left it; the handler is restored. `rest`: bytes that came since. */
+  goOn(handler: ChannelHandler, outcome: "kept" | "rebuilt", rest: Uint8Array): void {
+    this.#begin(handler, rest, () => {
+      if (handler.moved === undefined) handler.opened();
+      else handler.moved(outcome);
+    });
+  }
+
+  #begin(handler: ChannelHandler, rest: Uint8Array, speak: () => void): void {
     this.#handler = handler;
+    this.#phase = { kind: "open" };
     this.#wiring.handOver(this.#connection, this);
-    handler.opened();
-    this.received(this.#link.rest);
+    this.#guard(speak);
+    this.received(rest);
+  }
+
+  /** The next message that is sent has this serial. */
+  continueFrom(serial: bigint): void {
+    this.#writer = new FrameWriter(this.#link.miniHeader, serial);
+  }
+
+  /** Source: bulk state for the target, while the channel goes on. */
+  earlyState(isFirst: boolean): Uint8Array | null {
+    return this.#speaks ? (this.#handler?.earlyState?.(isFirst) ?? null) : null;
+  }
+
+  /** The last moment to say something before `leave`. */
+  prepareToLeave(hasPeer: boolean): void {
+    if (this.#speaks) this.#handler?.leaving?.(hasPeer);
+  }
+
+  /** Sends the client to another server. */
+  leave(leave: Leave): void {
+    if (!this.#speaks) return;
+    const { flags } = leave;
+    this.#transmit(baseCodec.server.encode({ name: "MIGRATE", body: { flags } }));
+    this.#phase = { kind: "leaving", leave };
+    this.resumeReading();
+    if (!this.isLeaving) return;
+    if ((flags & MigrateFlag.NEED_FLUSH) === 0) this.#handOver(leave);
+  }
+
+  /** Nothing of the client can come any more: this is what the channel is. */
+  #handOver({ flags, hasPeer, left }: Leave): void {
+    const state = hasPeer ? (this.#handler?.finalState?.() ?? null) : null;
+    let dataSize = 0;
+    if ((flags & MigrateFlag.NEED_DATA_TRANSFER) !== 0) {
+      const data = this.#handler?.migrationData?.() ?? new Uint8Array(0);
+      dataSize = data.length;
+      this.#transmit(baseCodec.server.encode({ name: "MIGRATE_DATA", body: { data } }));
+    }
+    this.#phase = { kind: "left" };
+    left(this, state, dataSize);
+  }
+
+  /** The client leaves by itself, now that it was told to: nothing more is said. */
+  silence(): void {
+    if (!this.#speaks) return;
+    this.#phase = { kind: "silent" };
+    this.resumeReading();
   }
 
   /** Whether something should be produced for the client now; `writable` tells when it is again. */
   get canSend(): boolean {
-    if (!this.#isOpen || !this.#credit.isOpen || this.#backlog >= freshBytesMax) return false;
+    if (!this.#speaks || !this.#credit.isOpen || this.#backlog >= freshBytesMax) return false;
     const { input, bytes } = this.#burst;
     if (input !== this.#wiring.inputCount || bytes < freshBytesMax) return true;
     // Whether the network took it is known in a moment; if it did, the driver will not say so.
@@ -188,7 +285,7 @@ export class ChannelEnd implements ConnectionOwner {
 
   /** Sends at once; whoever has much to say asks `canSend` before. */
   send(message: EncodedMessage): void {
-    if (!this.#isOpen) return;
+    if (!this.#speaks) return;
     this.#transmit(message);
     this.#credit.sent();
   }
@@ -205,29 +302,48 @@ export class ChannelEnd implements ConnectionOwner {
     this.send(baseCodec.server.encode(message));
   }
 
+  /** Reads nothing more of the client; what its connection still holds waits. */
+  pauseReading(): void {
+    // Behind what is read last stands the flush mark.
+    if (!this.#speaks || this.#isReadingPaused) return;
+    this.#isReadingPaused = true;
+    this.#wiring.pause(this.#connection);
+  }
+
+  resumeReading(): void {
+    if (!this.#hears || !this.#isReadingPaused) return;
+    this.#isReadingPaused = false;
+    this.#wiring.resume(this.#connection);
+    this.#read();
+  }
+
   /** Opens an ack window of so many messages. */
   openWindow(window: number): void {
-    if (!this.#isOpen) return;
+    if (!this.#speaks) return;
     // Clients count from the message behind it.
     this.#transmit(baseCodec.server.encode({ name: "SET_ACK", body: this.#credit.open(window) }));
   }
 
   deadline(): number | null {
-    if (!this.#isOpen) return null;
+    if (!this.#speaks) return null;
     return this.#offerAt ?? this.#handler?.deadline() ?? null;
   }
 
   timeout(): void {
-    if (!this.#isOpen) return;
+    if (!this.#speaks) return;
     if (this.#offerAt !== null && this.#wiring.now >= this.#offerAt) this.#offer();
     this.#guard(() => this.#handler?.timeout());
   }
 
   received(bytes: Uint8Array): void {
-    if (!this.#isOpen) return;
+    if (!this.#hears) return;
     this.#reader.push(bytes);
+    this.#read();
+  }
+
+  #read(): void {
     this.#guard(() => {
-      while (this.#isOpen) {
+      while (this.#hears && !this.#isReadingPaused) {
         const frame = this.#reader.next();
         if (frame === null) return;
         for (const { id, body } of frame.subFrames) this.#handle(id, body);
@@ -236,7 +352,13 @@ export class ChannelEnd implements ConnectionOwner {
     });
   }
 
+  get #hears(): boolean {
+    const { kind } = this.#phase;
+    return kind === "open" || kind === "leaving" || kind === "silent";
+  }
+
   backlog(bytes: number): void {
+    if (bytes < this.#backlog) this.#owner.channelDrained?.(this);
     this.#backlog = bytes;
     if (bytes > backlogMax) {
       this.fail(new ClientTooSlow(`${this.label}: ${bytes} bytes are not taken`));
@@ -249,8 +371,8 @@ export class ChannelEnd implements ConnectionOwner {
 
   /** Ends the channel without a word to the owner. */
   close(): void {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
+    if (!this.isOpen) return;
+    this.#phase = { kind: "closed" };
     this.#wiring.disconnect(this.#connection);
     this.#handler?.closed();
   }
@@ -261,7 +383,7 @@ export class ChannelEnd implements ConnectionOwner {
   }
 
   #end(error: CarawayError | null): void {
-    if (!this.#isOpen) return;
+    if (!this.isOpen) return;
     this.close();
     this.#owner.channelEnded(this, error);
   }
@@ -282,7 +404,7 @@ export class ChannelEnd implements ConnectionOwner {
   }
 
   #handle(id: number, body: Uint8Array): void {
-    if (!this.#isOpen) return;
+    if (!this.#hears) return;
     if (id >= 100) {
       this.#handler?.message(id, body);
       return;
@@ -303,8 +425,13 @@ export class ChannelEnd implements ConnectionOwner {
       case "DISCONNECTING":
         break;
       case "MIGRATE_FLUSH_MARK":
+        if (this.#phase.kind !== "leaving") {
+          throw this.unexpected(message.name, "no migration is under way");
+        }
+        this.#handOver(this.#phase.leave);
+        break;
       case "MIGRATE_DATA":
-        throw this.unexpected(message.name, "no migration is under way");
+        throw this.unexpected(message.name, "the channel waits for no state");
     }
   }
 

@@ -4,6 +4,7 @@
 import { AgentMouseButtonMask, KeyboardModifier, MouseButtonMask } from "@caraway/protocol";
 import type { AgentRelay } from "./agent-relay.ts";
 import type { ClientKey } from "./events.ts";
+import type { GateInput } from "./guest-gate.ts";
 import type { MouseMode } from "./mouse-mode.ts";
 import type { KeyChange } from "./scancodes.ts";
 import type { Wiring } from "./wiring.ts";
@@ -40,6 +41,7 @@ export class GuestInputs {
     this.#routes = routes;
     this.#mouseMode = mouseMode;
     this.#agent = agent;
+    wiring.leadBy((input) => this.#throughAgent(input));
   }
 
   /** Lock LEDs that are on. */
@@ -80,31 +82,25 @@ export class GuestInputs {
   motion(client: ClientKey, dx: number, dy: number, state: number): void {
     const buttons = this.#hold(client, state);
     if (this.#mouseMode.current !== "server" || !this.#routes.hasMouse) return;
-    this.#wiring.guest({ type: "mouse-motion", dx, dy, buttons });
+    this.#wiring.gate.pass({ type: "mouse-motion", dx, dy, buttons });
   }
 
   position(client: ClientKey, x: number, y: number, displayId: number, state: number): void {
     const buttons = this.#hold(client, state);
     if (this.#mouseMode.current !== "client") return;
-    this.#position = { x, y, displayId };
-    if (this.#routes.hasTablet) {
-      this.#wiring.guest({ type: "tablet-position", display: displayId, x, y, buttons });
-    } else this.#agent.mouse({ ...this.#position, buttons: agentButtons(buttons) });
+    this.#wiring.gate.pass({ type: "tablet-position", display: displayId, x, y, buttons });
   }
 
   /** A press or a release; `button` is a `MouseButton`. */
   button(client: ClientKey, button: number, down: boolean, state: number): void {
     const mask = button === 0 ? 0 : 1 << (button - 1);
     const buttons = this.#hold(client, down ? state | mask : state & ~mask);
-    const usesAgent = this.#mouseMode.current === "client" && !this.#routes.hasTablet;
-    if (usesAgent) {
-      const turned = down ? mask & wheel : 0;
-      this.#agent.mouse({ ...this.#position, buttons: agentButtons(buttons | turned) });
-    } else if ((mask & wheel) === 0) {
-      this.#wiring.guest({ type: "buttons", buttons });
+    // The agent knows no wheel, but buttons that go down and up again.
+    if ((mask & wheel) === 0 || (!down && this.#usesAgent)) {
+      this.#wiring.gate.pass({ type: "buttons", buttons });
     } else if (down) {
       const steps = mask === MouseButtonMask.UP ? -1 : 1;
-      this.#wiring.guest({ type: "wheel", steps, buttons });
+      this.#wiring.gate.pass({ type: "wheel", steps, buttons });
     }
   }
 
@@ -116,10 +112,15 @@ export class GuestInputs {
     const before = this.#union();
     this.#buttons.delete(client);
     const buttons = this.#union();
-    if (buttons === before) return;
-    if (this.#mouseMode.current === "client" && !this.#routes.hasTablet) {
-      this.#agent.mouse({ ...this.#position, buttons: agentButtons(buttons) });
-    } else this.#wiring.guest({ type: "buttons", buttons });
+    if (buttons !== before) this.#wiring.gate.pass({ type: "buttons", buttons });
+  }
+
+  /** The client goes on at another server, with all that it holds. */
+  forget(client: ClientKey): void {
+    for (const [code, holders] of [...this.#holders]) {
+      if (holders.delete(client) && holders.size === 0) this.#holders.delete(code);
+    }
+    this.#buttons.delete(client);
   }
 
   snapshot(): unknown {
@@ -131,7 +132,31 @@ export class GuestInputs {
   }
 
   #sendKey(code: number, down: boolean): void {
-    if (this.#routes.hasKeyboard) this.#wiring.guest({ type: "key", code, down });
+    if (this.#routes.hasKeyboard) this.#wiring.gate.pass({ type: "key", code, down });
+  }
+
+  get #usesAgent(): boolean {
+    return this.#mouseMode.current === "client" && !this.#routes.hasTablet;
+  }
+
+  /** What the agent does where there is no tablet. */
+  #throughAgent(input: GateInput): boolean {
+    if (!this.#usesAgent) return false;
+    let turned = 0;
+    switch (input.type) {
+      case "tablet-position":
+        this.#position = { x: input.x, y: input.y, displayId: input.display };
+        break;
+      case "wheel":
+        turned = input.steps < 0 ? MouseButtonMask.UP : MouseButtonMask.DOWN;
+        break;
+      case "buttons":
+        break;
+      default:
+        return false;
+    }
+    this.#agent.mouse({ ...this.#position, buttons: agentButtons(input.buttons | turned) });
+    return true;
   }
 
   /** The wheel is turned and never held. */

@@ -4,6 +4,7 @@
 import type { ConnectionKey, Instant, TaskKey, TransportFailure } from "@caraway/channel";
 import type { ServerEvent } from "./events.ts";
 import type { GuestInput } from "./guest.ts";
+import { type GateInput, GuestGate } from "./guest-gate.ts";
 import type { ServerOutput, ServerTask, ServerTaskResult } from "./server-border.ts";
 
 /** Whoever hears what happens on a connection. */
@@ -29,6 +30,11 @@ export class Wiring {
   readonly #owners = new Map<ConnectionKey, ConnectionOwner>();
   readonly #tasks = new Map<TaskKey, { owner: TaskOwner; connection: ConnectionKey }>();
   #nextTask: TaskKey = 1;
+  #detour: (input: GateInput) => boolean = () => false;
+  /** The way to the guest for what clients do: keys, pointer, wishes. */
+  readonly gate = new GuestGate((input) => {
+    if (!this.#detour(input)) this.guest(input);
+  });
 
   poll(): ServerOutput | null {
     const output = this.#outputs[this.#taken];
@@ -97,6 +103,15 @@ export class Wiring {
 
   guest(input: GuestInput): void {
     this.#outputs.push({ type: "guest", input });
+  }
+
+  /** Who leads what passes the gate another way than to the guest's own devices, if it says so. */
+  leadBy(detour: (input: GateInput) => boolean): void {
+    this.#detour = detour;
+  }
+
+  peer(bytes: Uint8Array): void {
+    this.#outputs.push({ type: "peer", bytes });
   }
 
   event(event: ServerEvent): void {
