@@ -33,9 +33,18 @@ export { encodeJpeg } from "./jpeg-encode.ts";
 export { type Kernels, loadKernels } from "./kernels.ts";
 export { type ListenAddress, Listener, type ListenOptions, type ListenTls } from "./listen.ts";
 export type { OriginRule } from "./listen-websocket.ts";
+export {
+  openOpusDecoder,
+  openOpusEncoder,
+  type PacketDecoder,
+  type PacketEncoder,
+  SoundError,
+} from "./opus.ts";
 export { nodePlatform } from "./platform.ts";
 export { GuestServer, type ServeOptions } from "./serve.ts";
 export type { SaslPasswords } from "./serve-scram.ts";
+export { type PlaybackSink, type SoundFormat, SoundPlayer } from "./sound-player.ts";
+export { type RecordSource, SoundRecorder } from "./sound-recorder.ts";
 export { SpiceClient, type SpiceClientOptions } from "./spice-client.ts";
 export { formatSpiceUri, parseSpiceUri, SpiceUriError } from "./spice-uri.ts";
 export * from "./transport.ts";
@@ -50,3 +59,4 @@ export {
   VvFileError,
   type VvFileFault,
 } from "./vv-file.ts";
+export { readWav, type WavSound, WavWriter, wavSource } from "./wav-file.ts";

@@ -1,0 +1,66 @@
+// Opus by WebAssembly builds of libopus: opus-decoder for what is heard, opusscript for what is
+// said. Both are loaded when they are first needed.
+
+import { CarawayError } from "@caraway/wire";
+
+export class SoundError extends CarawayError {
+  readonly code = "SOUND_ERROR";
+}
+
+/** Takes packets of one sender in order. */
+export interface PacketDecoder {
+  /**
+   * Interleaved samples, -1 to 1.
+   *
+   * @throws SoundError for what is no packet.
+   */
+  decode(packet: Uint8Array): Float32Array;
+  close(): void;
+}
+
+export interface PacketEncoder {
+  /** One packet of `frames` interleaved frames: 2.5, 5, 10, 20, 40 or 60 ms. */
+  encode(samples: Int16Array, frames: number): Uint8Array;
+  close(): void;
+}
+
+export async function openOpusDecoder(channels: number): Promise<PacketDecoder> {
+  if (channels > 2) throw new SoundError(`Opus of ${channels} channels is not known here`);
+  const { OpusDecoder } = await import("opus-decoder");
+  const decoder = new OpusDecoder({ channels });
+  await decoder.ready;
+  return {
+    decode(packet) {
+      const { channelData, samplesDecoded, errors } = decoder.decodeFrame(packet);
+      const [error] = errors;
+      if (error !== undefined) throw new SoundError(`no Opus packet: ${error.message}`);
+      return interleave(channelData, samplesDecoded);
+    },
+    close: () => decoder.free(),
+  };
+}
+
+export async function openOpusEncoder(
+  channels: number,
+  frequency: 8000 | 12_000 | 16_000 | 24_000 | 48_000,
+): Promise<PacketEncoder> {
+  const { default: OpusScript } = await import("opusscript");
+  const encoder = new OpusScript(frequency, channels, OpusScript.Application.AUDIO);
+  return {
+    encode(samples, frames) {
+      const bytes = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
+      return new Uint8Array(encoder.encode(bytes, frames));
+    },
+    close: () => encoder.delete(),
+  };
+}
+
+function interleave(planes: readonly Float32Array[], frames: number): Float32Array {
+  const samples = new Float32Array(frames * planes.length);
+  for (const [channel, plane] of planes.entries()) {
+    for (let frame = 0; frame < frames; frame++) {
+      samples[frame * planes.length + channel] = plane[frame]!;
+    }
+  }
+  return samples;
+}
