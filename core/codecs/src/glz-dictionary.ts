@@ -58,6 +58,11 @@ export class GlzDictionary {
     this.#alphas = new PositionTable(Math.min(bits, maxAlphaHashBits));
   }
 
+  /** Pixels that the window holds at most. */
+  get windowPixels(): number {
+    return this.#windowPixels;
+  }
+
   /** The id that the next image will have. */
   get nextId(): number {
     return this.#firstId + this.#nextSerial;

@@ -1,22 +1,42 @@
 // What the display channels of one client share: its image cache and its GLZ window.
 
 import { GlzDictionary } from "@caraway/codecs";
+import { expectState } from "./bad-state.ts";
+import { cachePixelsMax, glzWindowPixelsMax, movedCachesMax } from "./cache-bounds.ts";
+import { CachesArrival } from "./caches-arrival.ts";
+import { CachesDeparture, type CachesPart } from "./caches-departure.ts";
 import { PixmapCache } from "./pixmap-cache.ts";
 
-/** The client may offer more; the server keeps a copy of every pixel in the window. */
-const glzWindowPixelsMax = 1 << 22;
-const cachePixelsMax = 1 << 25;
 /** Smaller windows are not worth their hash tables. */
 const glzWindowPixelsMin = 1 << 10;
+
+/** Parts of an account for another server. */
+export interface CachesAccount {
+  /** Those that come with other channels included. */
+  readonly partCount: number;
+  readonly parts: readonly CachesPart[];
+}
+
+/** A move to another server that is under way. */
+interface Departure {
+  readonly account: CachesDeparture;
+  /** Display channels that were asked while all went on. */
+  readonly asked: Set<number>;
+  isOver: boolean;
+}
 
 export class ClientCaches {
   readonly #pixmaps = new Map<number, PixmapCache>();
   readonly #dictionaries = new Map<number, GlzDictionary>();
+  /** While another server is being told of them. */
+  #departure: Departure | null = null;
+  /** While another server has not told everything. */
+  #arrival: CachesArrival | null = null;
   #isBroken = false;
 
   /** By the id that the client gave it; `pixels` counts when it is new. */
   pixmaps(id: number, pixels: bigint): PixmapCache | null {
-    if (this.#isBroken) return null;
+    if (!this.#isUsable) return null;
     const known = this.#pixmaps.get(id);
     if (known !== undefined) return known;
     const size = Number(pixels < 0n ? 0n : pixels > cachePixelsMax ? cachePixelsMax : pixels);
@@ -27,12 +47,16 @@ export class ClientCaches {
 
   /** Made when the first image asks for it: an idle client takes no memory. */
   dictionary(id: number, pixels: number): GlzDictionary | null {
-    if (this.#isBroken || pixels < glzWindowPixelsMin) return null;
+    if (!this.#isUsable || pixels < glzWindowPixelsMin) return null;
     const known = this.#dictionaries.get(id);
     if (known !== undefined) return known;
     const dictionary = new GlzDictionary(Math.min(pixels, glzWindowPixelsMax));
     this.#dictionaries.set(id, dictionary);
     return dictionary;
+  }
+
+  get #isUsable(): boolean {
+    return !this.#isBroken && this.#arrival?.isComplete !== false;
   }
 
   /**
@@ -43,6 +67,57 @@ export class ClientCaches {
     this.#isBroken = true;
     this.#pixmaps.clear();
     this.#dictionaries.clear();
+  }
+
+  // To another server.
+
+  /** The account for a move, while all goes on; null when it went with another channel. */
+  early(display: number): CachesPart | null {
+    // A channel is asked once for each move: a second time, it is another move.
+    if (this.#departure?.asked.has(display) === true) this.#departure = null;
+    if (!this.#isMovable) return null;
+    const { account, asked } = this.#depart();
+    asked.add(display);
+    return account.partCount === 0 ? account.next(false) : null;
+  }
+
+  /** The rest, when nothing changes any more, and how many parts there are in all. */
+  final(): CachesAccount {
+    if (!this.#isMovable) return { partCount: 0, parts: [] };
+    const departure = this.#depart();
+    const parts = departure.isOver ? [] : [departure.account.next(true)];
+    departure.isOver = true;
+    return { partCount: departure.account.partCount, parts };
+  }
+
+  get #isMovable(): boolean {
+    const count = Math.max(this.#pixmaps.size, this.#dictionaries.size);
+    return this.#isUsable && count <= movedCachesMax;
+  }
+
+  #depart(): Departure {
+    this.#departure ??= {
+      account: new CachesDeparture(this.#pixmaps, this.#dictionaries),
+      asked: new Set(),
+      isOver: false,
+    };
+    return this.#departure;
+  }
+
+  // From another server.
+
+  /**
+   * Takes parts of another server's account: nothing is used until all are there, and never when
+   * there is no account.
+   *
+   * @throws BadState or CodecError when they cannot be what the client has.
+   */
+  take({ partCount, parts }: CachesAccount): void {
+    if (partCount === 0) this.break();
+    if (this.#isBroken) return;
+    this.#arrival ??= new CachesArrival(this.#pixmaps, this.#dictionaries, partCount);
+    expectState(this.#arrival.partCount === partCount, "parts of the caches differ in number");
+    for (const part of parts) this.#arrival.take(part);
   }
 
   snapshot(): unknown {

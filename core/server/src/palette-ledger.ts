@@ -1,7 +1,7 @@
 // The server's account of the palettes that a client remembers for one display channel.
 
 /** As many as spice-server keeps. */
-const palettesMax = 128;
+export const palettesMax = 128;
 
 export type PaletteChoice =
   | { readonly kind: "inline" }
@@ -25,8 +25,16 @@ export class PaletteLedger {
     return { kind: "keep", evicted: evicted! };
   }
 
-  clear(): void {
+  /** Least recently used first. */
+  get keys(): readonly bigint[] {
+    return [...this.#keys];
+  }
+
+  /** What another server sent; false when no client would have kept it. */
+  restore(keys: readonly bigint[]): boolean {
     this.#keys.clear();
+    for (const key of keys) this.#keys.add(key);
+    return this.#keys.size === keys.length && keys.length <= palettesMax + 1;
   }
 
   get size(): number {

@@ -12,6 +12,15 @@ interface Entry extends CachedImage {
   readonly pixels: number;
   /** Serial of the last message of each display channel that uses it. */
   readonly uses: Map<number, bigint>;
+  /** The cache's clock when it was used last. */
+  usedAt: number;
+}
+
+/** An image of the cache, for another server that goes on with it. */
+export interface CacheEntry extends CachedImage {
+  readonly key: bigint;
+  readonly pixels: number;
+  readonly uses: ReadonlyMap<number, bigint>;
 }
 
 /** A message of another display channel that has to be handled before. */
@@ -21,21 +30,49 @@ export interface ChannelWait {
 }
 
 /** Whatever the client's size: images of a pixel each are no reason to keep millions of entries. */
-const imagesMax = 1 << 16;
+export const cachedImagesMax = 1 << 16;
 
 export class PixmapCache {
   readonly #capacity: number;
   /** Least recently used first. */
   readonly #entries = new Map<bigint, Entry>();
+  /** Serial of the last message of each display channel that used the cache. */
+  readonly #lastUses = new Map<number, bigint>();
   #pixels = 0;
+  #clock = 0;
 
   /** `capacity` in pixels, as the client announced it. */
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
 
+  get capacity(): number {
+    return this.#capacity;
+  }
+
   get size(): number {
     return this.#entries.size;
+  }
+
+  get pixels(): number {
+    return this.#pixels;
+  }
+
+  /** Counts uses; for `usedSince`. */
+  get clock(): number {
+    return this.#clock;
+  }
+
+  keys(): Iterable<bigint> {
+    return this.#entries.keys();
+  }
+
+  has(key: bigint): boolean {
+    return this.#entries.has(key);
+  }
+
+  lastUse(display: number): bigint {
+    return this.#lastUses.get(display) ?? 0n;
   }
 
   find(key: bigint): CachedImage | null {
@@ -43,6 +80,7 @@ export class PixmapCache {
     if (entry === undefined) return null;
     this.#entries.delete(key);
     this.#entries.set(key, entry);
+    entry.usedAt = ++this.#clock;
     return entry;
   }
 
@@ -60,7 +98,7 @@ export class PixmapCache {
     const victims: bigint[] = [];
     let room = this.#capacity - this.#pixels;
     for (const [candidate, entry] of this.#entries) {
-      const isFull = this.#entries.size - victims.length >= imagesMax;
+      const isFull = this.#entries.size - victims.length >= cachedImagesMax;
       if (room >= pixels && !isFull) break;
       if (isPinned(candidate)) continue;
       victims.push(candidate);
@@ -68,7 +106,8 @@ export class PixmapCache {
     }
     if (room < pixels) return false;
     for (const victim of victims) this.#evict(victim, evicted);
-    this.#entries.set(key, { pixels, isLossy, isReplaced: false, uses: new Map() });
+    const usedAt = ++this.#clock;
+    this.#entries.set(key, { pixels, isLossy, isReplaced: false, uses: new Map(), usedAt });
     this.#pixels += pixels;
     return true;
   }
@@ -82,7 +121,40 @@ export class PixmapCache {
 
   /** A message of a display channel uses these images. */
   used(keys: Iterable<bigint>, display: number, serial: bigint): void {
-    for (const key of keys) this.#entries.get(key)?.uses.set(display, serial);
+    for (const key of keys) {
+      this.#entries.get(key)?.uses.set(display, serial);
+      this.#lastUses.set(display, serial);
+    }
+  }
+
+  /** Images that were used after the clock stood so, least recently used first. */
+  usedSince(clock: number): CacheEntry[] {
+    return [...this.#entries]
+      .filter(([, { usedAt }]) => usedAt > clock)
+      .map(([key, entry]) => ({ key, ...entry }));
+  }
+
+  /** Another server added or used it, last of all; true when there is room. */
+  put({ key, pixels, isLossy, isReplaced, uses }: CacheEntry): boolean {
+    this.drop(key);
+    const isFull = this.#entries.size >= cachedImagesMax || this.#pixels + pixels > this.#capacity;
+    if (isFull) return false;
+    const usedAt = ++this.#clock;
+    this.#entries.set(key, { pixels, isLossy, isReplaced, uses: new Map(uses), usedAt });
+    this.#pixels += pixels;
+    for (const [display, serial] of uses) {
+      if (this.lastUse(display) < serial) this.#lastUses.set(display, serial);
+    }
+    return true;
+  }
+
+  /** Another server evicted it; false when it was not there. */
+  drop(key: bigint): boolean {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return false;
+    this.#entries.delete(key);
+    this.#pixels -= entry.pixels;
+    return true;
   }
 
   snapshot(): unknown {
@@ -91,8 +163,7 @@ export class PixmapCache {
 
   #evict(key: bigint, evicted: EvictedImages): void {
     const entry = this.#entries.get(key)!;
-    this.#entries.delete(key);
-    this.#pixels -= entry.pixels;
+    this.drop(key);
     evicted.add(key, entry.uses);
   }
 }
