@@ -9,6 +9,12 @@ export {
   type Monitor,
 } from "./agent-client.ts";
 export {
+  AgentGuest,
+  type AgentGuestEvent,
+  type AgentGuestOutput,
+  type AgentGuestState,
+} from "./agent-guest.ts";
+export {
   type AgentContext,
   type AgentMessage,
   AgentProtocolError,
