@@ -84,6 +84,9 @@ export class StreamChannel implements ChannelHandler {
   /** What the embedder has still to take of messages that need not wait for it any more. */
   #forgivenBytes = 0;
   #isMoving = false;
+  #isGuestOpen = false;
+  /** INIT may come once more. */
+  #isRepeatable = false;
   #backlog = 0;
 
   constructor(end: ChannelEnd, wiring: Wiring, name: StreamChannelName, newKey: () => StreamKey) {
@@ -128,6 +131,7 @@ export class StreamChannel implements ChannelHandler {
 
   moved(): void {
     this.#isMoving = false;
+    this.#isRepeatable = true;
     this.#backlog = 0;
     this.#drain();
   }
@@ -178,15 +182,14 @@ export class StreamChannel implements ChannelHandler {
     if (message === null) throw this.#end.unknown(id);
     switch (message.name) {
       case "INIT":
-        if (this.key !== null) throw this.#end.unexpected("INIT", "the port has a name already");
-        this.#begin(message.body.name, message.body.opened !== 0);
+        this.#init(message.body.name, message.body.opened !== 0);
         return true;
       case "EVENT": {
         const signal = signals[message.body.event];
         if (signal === undefined) {
           throw this.#end.unexpected("EVENT", `event ${message.body.event} is not known`);
         }
-        this.#wiring.event({ name: "stream-signal", stream: this.#openKey("EVENT"), signal });
+        this.#signal(this.#openKey("EVENT"), signal);
         return true;
       }
       case "DATA":
@@ -201,7 +204,25 @@ export class StreamChannel implements ChannelHandler {
     }
   }
 
+  /** A target of a seamless move says it again. */
+  #init(portName: string, guestOpen: boolean): void {
+    const { key } = this;
+    if (key === null) {
+      this.#begin(portName, guestOpen);
+      return;
+    }
+    if (!this.#isRepeatable) throw this.#end.unexpected("INIT", "the port has a name already");
+    this.#isRepeatable = false;
+    if (guestOpen !== this.#isGuestOpen) this.#signal(key, guestOpen ? "opened" : "closed");
+  }
+
+  #signal(stream: StreamKey, signal: PortSignal): void {
+    if (signal !== "break") this.#isGuestOpen = signal === "opened";
+    this.#wiring.event({ name: "stream-signal", stream, signal });
+  }
+
   #begin(portName: string | null, guestOpen: boolean): void {
+    this.#isGuestOpen = guestOpen;
     const stream = this.#newKey();
     this.#state = { kind: "open", key: stream };
     const { id } = this.#end.channel;
@@ -225,6 +246,7 @@ export class StreamChannel implements ChannelHandler {
     this.#queueBytes = 0;
     this.#forgivenBytes = 0;
     this.#isMoving = false;
+    this.#isRepeatable = false;
     this.#backlog = 0;
   }
 

@@ -304,6 +304,26 @@ describe("a seamless move", () => {
     expectAttached(setting, target);
   });
 
+  it("may say a port's name again, and whether the guest has it open by now", () => {
+    const setting = connected(options);
+    const { world, source, target } = setting;
+    source.channel("port 3").send("INIT", { name: "a", opened: 1 });
+    source.channel("webdav 1").send("INIT", { name: "b", opened: 1 });
+    world.run();
+    source.announce(target, "seamless");
+    world.run();
+    source.finish(target);
+    world.run();
+    target.channel("port 3").send("INIT", { name: "a", opened: 0 });
+    target.channel("webdav 1").send("INIT", { name: "b", opened: 1 });
+    world.run();
+    const stream = keyOf(setting, "port", 3);
+    expect(world.named("stream-signal")).toEqual([
+      { name: "stream-signal", stream, signal: "closed" },
+    ]);
+    expectAttached(setting, target);
+  });
+
   it("does not wait for an embedder that takes nothing", () => {
     const setting = ready("seamless", options);
     const { world, source, target } = setting;

@@ -2,12 +2,25 @@
 // holds for all of its parts. Some messages are for the server itself, and are collected whole.
 
 import { type AgentMessage, AgentProtocolError } from "@caraway/agent";
-import { agentCodec, agentMessageHeaderSize, agentMessages } from "@caraway/protocol";
+import {
+  type AgentMessageState,
+  agentCodec,
+  agentMessageHeaderSize,
+  agentMessages,
+} from "@caraway/protocol";
+import type { Infer } from "@caraway/wire";
+import { type CutMessage, FilterResult } from "./agent-migration.ts";
 import { type AgentPart, AgentParts } from "./agent-parts.ts";
 
 export type AgentVerdict = "pass" | "discard" | "collect";
 
 type AgentMessageName = (typeof agentMessages)[number]["name"];
+
+const results = {
+  pass: FilterResult.PASS,
+  discard: FilterResult.DISCARD,
+  collect: FilterResult.COLLECT,
+} as const;
 
 const names = new Map<number, AgentMessageName>(agentMessages.map(({ id, name }) => [id, name]));
 
@@ -57,6 +70,36 @@ export class AgentFilter {
       }
     }
     return outcome;
+  }
+
+  /** The message that is under way: bytes of it to come, and what becomes of it. */
+  get moving(): CutMessage {
+    return { left: this.#parts.left, result: results[this.#verdict] };
+  }
+
+  /** What `moving` cannot say. */
+  get cut(): Infer<typeof AgentMessageState> {
+    return { ...this.#parts.cut, collected: concat(this.#collected) };
+  }
+
+  /** Goes on where another server left it; `header` is what the wire has of a header. */
+  restore(message: CutMessage, header: Uint8Array, cut: Infer<typeof AgentMessageState> | null) {
+    const { left, result } = message;
+    this.#parts = new AgentParts();
+    const { type, size } = cut ?? { type: 0, size: 0 };
+    const begun = header.length > 0 ? header : (cut?.header ?? header);
+    if (begun.length >= agentMessageHeaderSize) throw new AgentProtocolError("a header too large");
+    this.#parts.restore(begun, left === 0 ? null : { type, size, left });
+    this.#verdict = "discard";
+    this.#collected = [];
+    if (result === FilterResult.PASS) this.#verdict = "pass";
+    else if (result === FilterResult.COLLECT && cut !== null && left > 0) {
+      if (cut.collected.length + left !== size || size > collectedSizeMax) {
+        throw new AgentProtocolError(`${cut.collected.length} of ${size} bytes, and ${left} more`);
+      }
+      this.#verdict = "collect";
+      this.#collected = [cut.collected];
+    }
   }
 
   snapshot(): unknown {

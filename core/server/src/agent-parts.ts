@@ -64,6 +64,23 @@ export class AgentParts {
     return rest;
   }
 
+  /** Bytes that are to come of the message whose header is whole. */
+  get left(): number {
+    return this.#current?.left ?? 0;
+  }
+
+  /** The message that is under way. */
+  get cut(): { readonly header: Uint8Array; readonly type: number; readonly size: number } {
+    const { type = 0, size = 0 } = this.#current ?? {};
+    return { header: this.#header, type, size };
+  }
+
+  /** Goes on where another server left it. */
+  restore(header: Uint8Array, current: { type: number; size: number; left: number } | null): void {
+    this.#header = header.slice();
+    this.#current = current;
+  }
+
   snapshot(): unknown {
     return { header: this.#header.length, current: this.#current };
   }

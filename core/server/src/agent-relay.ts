@@ -7,13 +7,16 @@ import { AgentProtocolError, agentPieces } from "@caraway/agent";
 import { ByteQueue } from "@caraway/channel";
 import {
   AgentCapability,
+  type AgentState,
   agentDataSizeMax,
   MonitorsConfigFlag,
+  peerVersion,
   VdiPort,
   vdiChunkHeaderCodec,
 } from "@caraway/protocol";
-import { CarawayError } from "@caraway/wire";
+import { CarawayError, type Infer } from "@caraway/wire";
 import { AgentFilter, type AgentVerdict, concat } from "./agent-filter.ts";
+import type { MovingAgent } from "./agent-migration.ts";
 import type { ClientKey } from "./events.ts";
 import type { MonitorWish } from "./guest-device.ts";
 import type { GuestStream } from "./guest-stream.ts";
@@ -37,6 +40,8 @@ export interface AgentPeer {
   sendAgentData(data: Uint8Array): void;
   sendAgentTokens(tokens: number): void;
   readonly canSend: boolean;
+  /** Whether what is sent to it still reaches it: not when it is on its way to another server. */
+  readonly isHere: boolean;
 }
 
 export interface AgentRules {
@@ -58,6 +63,8 @@ interface Attached {
   readonly stream: GuestStream;
   /** The chunk of the guest's that is being read. */
   chunk: { readonly port: number; left: number } | null;
+  /** The header that was read last, for MIGRATE_DATA. */
+  lastHeader: { readonly port: number; readonly size: number };
 }
 
 export class AgentRelay {
@@ -81,6 +88,8 @@ export class AgentRelay {
   readonly #toGuestFilter: AgentFilter;
   readonly #toClientFilter: AgentFilter;
   #mouseStates: AgentMouseState[] = [];
+  /** The owner came with its agent, whose end the guest has not shown open yet. */
+  #awaitsGuest = false;
 
   constructor(wiring: Wiring, rules: AgentRules) {
     this.#wiring = wiring;
@@ -97,7 +106,7 @@ export class AgentRelay {
 
   /** The guest has an agent's stream. */
   attach(stream: GuestStream): void {
-    this.#attached = { stream, chunk: null };
+    this.#attached = { stream, chunk: null, lastHeader: { port: 0, size: 0 } };
     stream.setOpen(true);
     stream.grant(readAhead);
   }
@@ -118,8 +127,10 @@ export class AgentRelay {
 
   /** The guest's agent began or ended. */
   guestOpened(open: boolean): void {
-    if (open) this.#announce();
-    else this.#lost();
+    if (!open) this.#lost();
+    else if (this.#awaitsGuest) this.#readGuest();
+    else this.#announce();
+    this.#awaitsGuest = false;
   }
 
   /** Gives the agent to a client, or to nobody. `announce`: the client learns it by INIT otherwise. */
@@ -184,6 +195,93 @@ export class AgentRelay {
     this.#mouseStates.push(state);
     if (this.#mouseStates.length > mouseStatesMax) this.#mouseStates.shift();
     this.#sendMouse();
+  }
+
+  // Moving to another server.
+
+  /**
+   * The owner is about to be sent over. Toward a server that takes nothing but MIGRATE_DATA all
+   * that was read for it goes out now, whatever its tokens: it would be lost.
+   */
+  leaving(peer: AgentPeer, hasPeer: boolean): void {
+    const attached = this.#attached;
+    if (peer !== this.#owner || attached === null) return;
+    for (const state of this.#mouseStates.splice(0)) this.#writeMouse(state);
+    if (hasPeer) return;
+    for (;;) {
+      this.#sendToClient(peer, this.#toClient.size);
+      if (this.#readChunk(attached) === 0) return;
+    }
+  }
+
+  /** The stream as the wire has it; null for whoever does not own the agent. */
+  moving(peer: AgentPeer): MovingAgent | null {
+    const attached = this.#attached;
+    if (peer !== this.#owner || attached === null || !this.#isAnnounced) return null;
+    const { stream, chunk, lastHeader } = attached;
+    const toGuest = stream.queued;
+    const partial = chunk === null ? this.#fromGuest.peek(this.#partialHeaderSize) : null;
+    return {
+      isStarted: this.#isStarted,
+      clientTokens: this.#clientTokens,
+      serverTokens: this.#serverTokens,
+      toGuest,
+      toGuestTokens: toGuest.length > 0 ? this.#spentTokens : 0,
+      chunk:
+        chunk === null
+          ? { headerSize: partial?.length ?? 0, ...overlaid(lastHeader, partial) }
+          : { headerSize: chunkHeaderSize, port: chunk.port, size: chunk.left },
+      header: chunk === null ? new Uint8Array(0) : this.#toClientFilter.cut.header,
+      agentToClient: this.#toClientFilter.moving,
+      clientToAgent: this.#toGuestFilter.moving,
+    };
+  }
+
+  /** What the wire has no place for. */
+  movingState(peer: AgentPeer): Infer<typeof AgentState> | null {
+    if (peer !== this.#owner || this.#attached === null || !this.#isAnnounced) return null;
+    return {
+      version: peerVersion,
+      toClient: this.#toClient.takeAll(),
+      fromGuest: this.#fromGuest.takeAll(),
+      agentToClient: this.#toClientFilter.cut,
+      clientToAgent: this.#toGuestFilter.cut,
+    };
+  }
+
+  /**
+   * Goes on with a client and its stream where another server left them; false when the guest has
+   * no agent here.
+   *
+   * @throws AgentProtocolError for a state that cannot be.
+   */
+  restore(peer: AgentPeer, agent: MovingAgent, state: Infer<typeof AgentState> | null): boolean {
+    const attached = this.#attached;
+    if (attached === null || this.#owner !== null) return false;
+    const { chunk } = agent;
+    this.#toClientFilter.restore(agent.agentToClient, agent.header, state?.agentToClient ?? null);
+    const none = new Uint8Array(0);
+    this.#toGuestFilter.restore(agent.clientToAgent, none, state?.clientToAgent ?? null);
+    this.#owner = peer;
+    this.#wiring.event({ name: "agent-owner", client: peer.client });
+    this.#isAnnounced = true;
+    this.#isStarted = agent.isStarted;
+    this.#clientTokens = agent.clientTokens;
+    this.#spentTokens = agentTokens - agent.clientTokens;
+    this.#serverTokens = agent.serverTokens;
+    attached.lastHeader = { port: chunk.port, size: chunk.size };
+    attached.chunk = null;
+    const isInChunk = chunk.headerSize === chunkHeaderSize;
+    if (isInChunk && chunk.size > 0) attached.chunk = { port: chunk.port, left: chunk.size };
+    const begun = vdiChunkHeaderCodec.encode({ port: chunk.port as VdiPort, size: chunk.size });
+    if (!isInChunk && state === null) this.#fromGuest.push(begun.subarray(0, chunk.headerSize));
+    this.#toClient.push(state?.toClient ?? none);
+    this.#fromGuest.push(state?.fromGuest ?? none);
+    attached.stream.write(agent.toGuest);
+    this.#awaitsGuest = !this.isConnected;
+    this.#returnTokens();
+    this.#readGuest();
+    return true;
   }
 
   // From the guest.
@@ -270,6 +368,7 @@ export class AgentRelay {
   #returnTokens(): void {
     const { stream } = this.#attached ?? {};
     if (stream === undefined || stream.queuedBytes > agentDataSizeMax) return;
+    if (this.#owner?.isHere !== true) return;
     if (this.#spentTokens < tokenBatch) return;
     this.#clientTokens += this.#spentTokens;
     this.#owner?.sendAgentTokens(this.#spentTokens);
@@ -281,9 +380,18 @@ export class AgentRelay {
     while (stream !== undefined && this.isConnected && stream.queuedBytes === 0) {
       const state = this.#mouseStates.shift();
       if (state === undefined) return;
-      const message = { name: "MOUSE_STATE", body: state } as const;
-      for (const piece of agentPieces(message, new Set())) this.#writeChunks(VdiPort.SERVER, piece);
+      this.#writeMouse(state);
     }
+  }
+
+  #writeMouse(body: AgentMouseState): void {
+    const message = { name: "MOUSE_STATE", body } as const;
+    for (const piece of agentPieces(message, new Set())) this.#writeChunks(VdiPort.SERVER, piece);
+  }
+
+  /** Bytes of a chunk's header that were read and are not whole. */
+  get #partialHeaderSize(): number {
+    return Math.min(this.#fromGuest.size, chunkHeaderSize - 1);
   }
 
   /** Takes from the guest what the owner can take, or all when there is nobody to hear it. */
@@ -314,6 +422,7 @@ export class AgentRelay {
       const bytes = this.#fromGuest.take(chunkHeaderSize);
       if (bytes === null) return 0;
       const { port, size } = vdiChunkHeaderCodec.decode(bytes);
+      attached.lastHeader = { port, size };
       if (port !== VdiPort.CLIENT && port !== VdiPort.SERVER) {
         throw new AgentProtocolError(`a chunk for port ${port}`);
       }
@@ -346,10 +455,19 @@ export class AgentRelay {
   #drainToClient(): void {
     const owner = this.#owner;
     while (owner !== null && this.#serverTokens > 0 && owner.canSend) {
-      const data = this.#toClient.take(Math.min(this.#toClient.size, agentDataSizeMax))!;
-      if (data.length === 0) return;
+      if (this.#toClient.size === 0) return;
+      this.#sendToClient(owner, agentDataSizeMax);
+    }
+  }
+
+  #sendToClient(owner: AgentPeer, bytes: number): void {
+    for (let left = Math.min(bytes, this.#toClient.size); left > 0; ) {
+      const data = this.#toClient.take(Math.min(left, agentDataSizeMax))!;
+      left -= data.length;
       // Who gives 0xffffffff does not count.
-      if (this.#serverTokens !== 0xffffffff) this.#serverTokens -= 1;
+      if (this.#serverTokens !== 0xffffffff) {
+        this.#serverTokens = Math.max(0, this.#serverTokens - 1);
+      }
       owner.sendAgentData(data);
     }
   }
@@ -360,6 +478,17 @@ export class AgentRelay {
     attached.chunk = null;
     attached.stream.grant(this.#fromGuest.takeAll().length);
   }
+}
+
+/** A header whose first bytes are these. */
+function overlaid(
+  header: { readonly port: number; readonly size: number },
+  begun: Uint8Array | null,
+): { readonly port: number; readonly size: number } {
+  const bytes = vdiChunkHeaderCodec.encode({ ...header, port: header.port as VdiPort });
+  bytes.set(begun ?? []);
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  return { port: view.getUint32(0, true), size: view.getUint32(4, true) };
 }
 
 function wishesOf(body: {

@@ -6,5 +6,8 @@ export const cachePixelsMax = 1 << 25;
 /** Pixels of a GLZ window: the server keeps a copy of every one. */
 export const glzWindowPixelsMax = 1 << 22;
 
+/** Parts of the account of a session for another server. */
+export const cachesPartsMax = 255;
+
 /** Image caches, or GLZ windows, of one session that move to another server. */
 export const movedCachesMax = 8;

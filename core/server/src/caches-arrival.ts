@@ -4,14 +4,18 @@
 import { decodeLz, GlzDictionary, LzType, readLzHeader } from "@caraway/codecs";
 import { CachedImageFlag } from "@caraway/protocol";
 import { expectState } from "./bad-state.ts";
-import { cachePixelsMax, glzWindowPixelsMax, movedCachesMax } from "./cache-bounds.ts";
+import {
+  cachePixelsMax,
+  cachesPartsMax,
+  glzWindowPixelsMax,
+  movedCachesMax,
+} from "./cache-bounds.ts";
 import type { CachesPart } from "./caches-departure.ts";
 import { PixmapCache } from "./pixmap-cache.ts";
 
 type PixmapsState = CachesPart["pixmapCaches"][number];
 type WindowState = CachesPart["glzWindows"][number];
 
-const partsMax = 2;
 /** Ids of images stay exact as numbers. */
 const idMax = 2n ** 52n;
 
@@ -33,7 +37,7 @@ export class CachesArrival {
     dictionaries: Map<number, GlzDictionary>,
     partCount: number,
   ) {
-    expectState(partCount <= partsMax, `${partCount} parts of the caches`);
+    expectState(partCount <= cachesPartsMax, `${partCount} parts of the caches`);
     this.#pixmaps = pixmaps;
     this.#dictionaries = dictionaries;
     this.#partCount = partCount;

@@ -40,6 +40,17 @@ export class CachesDeparture {
     return this.#partCount;
   }
 
+  /** Whether something has changed since the last part. */
+  get hasNews(): boolean {
+    const hasUses = [...this.#pixmaps].some(([id, { clock }]) => {
+      return clock !== (this.#knownPixmaps.get(id)?.clock ?? 0);
+    });
+    const hasImages = [...this.#dictionaries].some(([id, { nextId }]) => {
+      return nextId !== (this.#knownWindows.get(id) ?? 0);
+    });
+    return hasUses || hasImages;
+  }
+
   /** What has changed since the last part. `isLate`: somebody waits for it. */
   next(isLate: boolean): CachesPart {
     const sequence = this.#partCount++;

@@ -51,6 +51,12 @@ export function bodySizeMax(name: ChannelTypeName): number {
     case "display":
     case "cursor":
       return 1024;
+    case "usbredir":
+    case "port":
+    case "webdav":
+    case "smartcard":
+      // MIGRATE_DATA has all that waited for the guest.
+      return 32 << 20;
     default:
       return 1 << 20;
   }

@@ -2,7 +2,12 @@
 
 import { GlzDictionary } from "@caraway/codecs";
 import { expectState } from "./bad-state.ts";
-import { cachePixelsMax, glzWindowPixelsMax, movedCachesMax } from "./cache-bounds.ts";
+import {
+  cachePixelsMax,
+  cachesPartsMax,
+  glzWindowPixelsMax,
+  movedCachesMax,
+} from "./cache-bounds.ts";
 import { CachesArrival } from "./caches-arrival.ts";
 import { CachesDeparture, type CachesPart } from "./caches-departure.ts";
 import { PixmapCache } from "./pixmap-cache.ts";
@@ -20,8 +25,8 @@ export interface CachesAccount {
 /** A move to another server that is under way. */
 interface Departure {
   readonly account: CachesDeparture;
-  /** Display channels that were asked while all went on. */
-  readonly asked: Set<number>;
+  /** Display channels that were asked for their first part. */
+  readonly begun: Set<number>;
   isOver: boolean;
 }
 
@@ -71,14 +76,17 @@ export class ClientCaches {
 
   // To another server.
 
-  /** The account for a move, while all goes on; null when it went with another channel. */
-  early(display: number): CachesPart | null {
-    // A channel is asked once for each move: a second time, it is another move.
-    if (this.#departure?.asked.has(display) === true) this.#departure = null;
+  /**
+   * A part of the account, while all goes on; null when there is nothing to tell. A move begins
+   * with `isFirst` from each display channel.
+   */
+  early(display: number, isFirst: boolean): CachesPart | null {
+    if (isFirst && this.#departure?.begun.has(display) === true) this.#departure = null;
     if (!this.#isMovable) return null;
-    const { account, asked } = this.#depart();
-    asked.add(display);
-    return account.partCount === 0 ? account.next(false) : null;
+    const { account, begun } = this.#depart();
+    begun.add(display);
+    const hasRoom = account.partCount < cachesPartsMax - 1;
+    return hasRoom && account.hasNews ? account.next(false) : null;
   }
 
   /** The rest, when nothing changes any more, and how many parts there are in all. */
@@ -98,7 +106,7 @@ export class ClientCaches {
   #depart(): Departure {
     this.#departure ??= {
       account: new CachesDeparture(this.#pixmaps, this.#dictionaries),
-      asked: new Set(),
+      begun: new Set(),
       isOver: false,
     };
     return this.#departure;

@@ -37,7 +37,8 @@ import {
 } from "./picture-encoder.ts";
 import { EvictedImages, type PixmapCache } from "./pixmap-cache.ts";
 import { mayBeCached } from "./portable-drawing.ts";
-import type { DisplayView, DoneDrawing, ServedDisplay } from "./served-display.ts";
+import type { DisplayView, DoneDrawing } from "./display-view.ts";
+import type { ServedDisplay } from "./served-display.ts";
 import type { ServedSurface } from "./served-surface.ts";
 import type { ServerTaskResult } from "./server-border.ts";
 import type { TaskOwner, Wiring } from "./wiring.ts";

@@ -12,12 +12,22 @@ import type { Box } from "@caraway/canvas";
 import { SurfaceFormat } from "@caraway/protocol";
 import { areaOf, BoxSet, boxAround, contains, overlap } from "./box-set.ts";
 import { isPortable } from "./portable-drawing.ts";
-import type { DisplayView, DoneDrawing, ServedDisplay } from "./served-display.ts";
+import type { DisplayView, DoneDrawing } from "./display-view.ts";
+import type { ServedDisplay } from "./served-display.ts";
 import type { ServedSurface } from "./served-surface.ts";
+
+/** A surface as a client knows it. */
+export type SurfaceShape = Pick<ServedSurface, "id" | "width" | "height" | "format">;
+
+/** A surface that a client has, and where its pixels are not the guest's. */
+export interface ClientSurface {
+  readonly shape: SurfaceShape;
+  readonly missing: readonly Box[];
+}
 
 export type DisplayItem =
   | { readonly kind: "create"; readonly surface: ServedSurface }
-  | { readonly kind: "destroy"; readonly surface: ServedSurface }
+  | { readonly kind: "destroy"; readonly surface: SurfaceShape }
   | { readonly kind: "draw"; readonly done: DoneDrawing }
   /** Send the pixels that are there now. */
   | { readonly kind: "refresh"; readonly surface: ServedSurface; readonly box: Box }
@@ -90,6 +100,49 @@ export class DisplayQueue implements DisplayView {
   begin(): void {
     const { primary } = this.#display;
     if (primary !== null) this.#plan(primary);
+  }
+
+  /**
+   * The client has these surfaces from another server: what differs from the display is put right.
+   * `isMarked`: it shows its primary surface.
+   */
+  resume(surfaces: readonly ClientSurface[], isMarked: boolean): void {
+    for (const { shape, missing } of surfaces) {
+      const surface = this.#display.surface(shape.id);
+      if (surface === null || !isAlike(surface, shape) || !this.#canHave(surface)) {
+        this.#push({ kind: "destroy", surface: shape });
+        continue;
+      }
+      this.#planned.set(surface.id, surface);
+      this.miss(surface, missing);
+      if (!surface.isPrimary || isMarked) continue;
+      this.#unmarked = new BoxSet();
+      this.#unmarked.addAll(missing);
+    }
+    const { primary } = this.#display;
+    if (primary !== null && !this.has(primary)) this.#plan(primary);
+  }
+
+  /** What the client has when nothing more is sent; then nothing waits any more. */
+  leave(): { readonly surfaces: readonly ClientSurface[]; readonly isMarked: boolean } {
+    this.#collapse();
+    const there = new Map<number, SurfaceShape>(this.#planned);
+    for (const { item } of this.#waiting.toReversed()) {
+      if (item.kind === "create") there.delete(item.surface.id);
+      else if (item.kind === "destroy") there.set(item.surface.id, item.surface);
+    }
+    const { primary } = this.#display;
+    const isMarked = this.#unmarked === null && primary !== null && there.get(0) === primary;
+    const surfaces = [...there.values()].map((shape) => {
+      const surface = this.#planned.get(shape.id);
+      const whole = { left: 0, top: 0, right: shape.width, bottom: shape.height };
+      if (surface !== shape) return { shape, missing: [whole] };
+      return { shape, missing: this.#missing.get(surface)?.boxes.boxes ?? [] };
+    });
+    this.#waiting = [];
+    this.#missing.clear();
+    this.#unmarked = null;
+    return { surfaces, isMarked };
   }
 
   get length(): number {
@@ -308,4 +361,8 @@ export class DisplayQueue implements DisplayView {
     boxes.add({ ...box, top: box.top + rows });
     return { ...box, bottom: box.top + rows };
   }
+}
+
+function isAlike(one: SurfaceShape, other: SurfaceShape): boolean {
+  return one.width === other.width && one.height === other.height && one.format === other.format;
 }

@@ -52,6 +52,12 @@ export type ServerEvent =
       readonly roundTripMs: number;
       readonly bitsPerSecond: number;
     }
+  /** Who has a device now, such as `usbredir 0`; null for nobody. */
+  | {
+      readonly name: "stream-owner";
+      readonly stream: string;
+      readonly client: ClientKey | null;
+    }
   /** Who speaks with the guest's agent now; null for nobody. */
   | { readonly name: "agent-owner"; readonly client: ClientKey | null }
   // Source of a move.

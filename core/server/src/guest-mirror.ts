@@ -19,6 +19,7 @@ export interface MirrorOwner {
   /** Keyboard, mouse or tablet came or went. */
   inputsChanged(): void;
   ledsAre(modifiers: number): void;
+  runningChanged(running: boolean): void;
   streamAttached(stream: GuestStream): void;
   streamDetached(stream: GuestStream): void;
   streamOpened(stream: GuestStream, open: boolean): void;
@@ -95,6 +96,9 @@ export class GuestMirror {
       channels.push({ name: "display", id }, { name: "cursor", id });
     }
     channels.push({ name: "inputs", id: 0 });
+    for (const { name } of this.#streams.values()) {
+      if (name.use !== "agent") channels.push({ name: name.use, id: name.id });
+    }
     return channels;
   }
 
@@ -138,6 +142,8 @@ export class GuestMirror {
         break;
       case "running":
         this.#isRunning = output.running;
+        for (const stream of this.#streams.values()) stream.setRunning(output.running);
+        this.#owner.runningChanged(output.running);
         this.#wiring.event({ name: "guest-running", running: output.running });
         break;
       case "surface-create":
@@ -203,7 +209,9 @@ export class GuestMirror {
       case "stream": {
         const label = labelOf(device);
         if (this.#streams.has(label)) throw new GuestFault(`${label} is there`);
-        const stream = new GuestStream({ use: device.use, id: device.id }, this.#wiring);
+        if (device.id > 255) throw new GuestFault(`${label} has no channel`);
+        const name = { use: device.use, id: device.id };
+        const stream = new GuestStream(name, device.name, this.#isRunning, this.#wiring);
         this.#streams.set(label, stream);
         this.#owner.streamAttached(stream);
         break;
@@ -226,6 +234,7 @@ export class GuestMirror {
       case "stream": {
         const stream = this.#needStream(device);
         this.#streams.delete(labelOf(device));
+        stream.detach();
         this.#owner.streamDetached(stream);
         break;
       }

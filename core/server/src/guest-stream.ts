@@ -1,24 +1,69 @@
 // The server's end of one of the guest's byte streams: what waits to be written, and the credit of
 // either side. What the bytes mean is the business of whoever holds it.
+//
+// INVARIANT: nothing is written to a guest that stands still: its state may have been saved, and
+// what waits here goes on to where the guest goes on.
 
+import type { GuestInput } from "./guest.ts";
 import type { StreamName } from "./guest-device.ts";
 import type { Wiring } from "./wiring.ts";
 
 export class GuestStream {
   readonly name: StreamName;
+  /** Of a port. */
+  readonly portName: string;
   readonly #wiring: Wiring;
+  #isRunning: boolean;
+  #isAttached = true;
   /** Bytes that the guest will still take. */
   #credit = 0;
-  /** Bytes that the guest may still send. */
   #granted = 0;
   readonly #queue: Uint8Array[] = [];
   #queuedBytes = 0;
-  #isOpenHere = false;
+  /** As the guest was told; null: a guest that was loaded may think either. */
+  #isOpenHere: boolean | null = null;
   #isOpenThere = false;
+  /** Of the client's, written since the stream was attached. */
+  #writtenBytes = 0n;
 
-  constructor(name: StreamName, wiring: Wiring) {
+  constructor(name: StreamName, portName: string, isRunning: boolean, wiring: Wiring) {
     this.name = name;
+    this.portName = portName;
+    this.#isRunning = isRunning;
     this.#wiring = wiring;
+  }
+
+  /** Bytes that the guest was given. */
+  get writtenBytes(): bigint {
+    return this.#writtenBytes;
+  }
+
+  /** Bytes that the guest may still send. */
+  get grantedBytes(): number {
+    return this.#granted;
+  }
+
+  /** A copy of all that waits for the guest. */
+  get queued(): Uint8Array {
+    const all = new Uint8Array(this.#queuedBytes);
+    let at = 0;
+    for (const bytes of this.#queue) {
+      all.set(bytes, at);
+      at += bytes.length;
+    }
+    return all;
+  }
+
+  /** The guest has it no longer: nothing more is said to it. */
+  detach(): void {
+    this.#isAttached = false;
+    this.dropQueue();
+  }
+
+  /** The guest goes on, or stands still. */
+  setRunning(running: boolean): void {
+    this.#isRunning = running;
+    this.#drain();
   }
 
   /** Bytes that wait for the guest's credit. */
@@ -39,9 +84,20 @@ export class GuestStream {
   /** Opens or closes our end. What waits is for nobody once the end is closed. */
   setOpen(open: boolean): void {
     if (open === this.#isOpenHere) return;
-    this.#isOpenHere = open;
     if (!open) this.dropQueue();
-    this.#wiring.guest({ type: "stream-open", stream: this.name, open });
+    this.tellOpen(open);
+  }
+
+  /** As `setOpen`, but what waits still goes to the guest. */
+  tellOpen(open: boolean): void {
+    if (open === this.#isOpenHere) return;
+    this.#isOpenHere = open;
+    this.#say({ type: "stream-open", stream: this.name, open });
+  }
+
+  /** A break on a port. */
+  sendBreak(): void {
+    this.#say({ type: "stream-break", stream: this.name });
   }
 
   dropQueue(): void {
@@ -66,7 +122,12 @@ export class GuestStream {
   grant(bytes: number): void {
     if (bytes <= 0) return;
     this.#granted += bytes;
-    this.#wiring.guest({ type: "stream-credit", stream: this.name, bytes });
+    this.#say({ type: "stream-credit", stream: this.name, bytes });
+  }
+
+  /** Lets the guest send so many bytes, those included that it still may. */
+  grantUpTo(bytes: number): void {
+    this.grant(bytes - this.#granted);
   }
 
   /** The guest sent bytes: false when it had no leave to. */
@@ -83,11 +144,12 @@ export class GuestStream {
       credit: this.#credit,
       granted: this.#granted,
       queued: this.#queuedBytes,
+      written: this.#writtenBytes,
     };
   }
 
   #drain(): void {
-    while (this.#credit > 0) {
+    while (this.#isRunning && this.#credit > 0) {
       const first = this.#queue[0];
       if (first === undefined) return;
       const bytes = first.subarray(0, this.#credit);
@@ -95,7 +157,12 @@ export class GuestStream {
       else this.#queue[0] = first.subarray(bytes.length);
       this.#credit -= bytes.length;
       this.#queuedBytes -= bytes.length;
-      this.#wiring.guest({ type: "stream-data", stream: this.name, bytes });
+      this.#writtenBytes += BigInt(bytes.length);
+      this.#say({ type: "stream-data", stream: this.name, bytes });
     }
+  }
+
+  #say(input: GuestInput): void {
+    if (this.#isAttached) this.#wiring.guest(input);
   }
 }

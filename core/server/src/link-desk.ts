@@ -19,6 +19,7 @@ import {
   InputsCapability,
   LinkError,
   MainCapability,
+  SpicevmcCapability,
 } from "@caraway/protocol";
 import type { Access, Admittance } from "./access.ts";
 import { type ChannelId, channelLabel, channelNameOf } from "./channel-name.ts";
@@ -268,6 +269,10 @@ function capabilitiesOf(name: ChannelTypeName): number[] {
       ]);
     case "inputs":
       return capabilityWords([InputsCapability.SPICE_INPUTS_CAP_KEY_SCANCODE]);
+    case "usbredir":
+    case "port":
+    case "webdav":
+      return capabilityWords([SpicevmcCapability.SPICE_SPICEVMC_CAP_DATA_COMPRESS_LZ4]);
     default:
       return [];
   }

@@ -3,7 +3,7 @@
 
 import type { Box } from "@caraway/canvas";
 import { BoxSet } from "./box-set.ts";
-import type { DoneDrawing } from "./served-display.ts";
+import type { DoneDrawing } from "./display-view.ts";
 import type { ServedSurface } from "./served-surface.ts";
 
 export class LossyAreas {

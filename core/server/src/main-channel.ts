@@ -15,7 +15,7 @@ import { type CarawayError, WireError } from "@caraway/wire";
 import { type AgentPeer, type AgentRelay, agentTokens } from "./agent-relay.ts";
 import type { ChannelEnd, ChannelHandler } from "./channel-end.ts";
 import { ClientTooSlow } from "./channel-end.ts";
-import { type ChannelId, channelTypeOf } from "./channel-name.ts";
+import { type ChannelId, channelLabel, channelTypeOf } from "./channel-name.ts";
 import type { ClientKey } from "./events.ts";
 import type { GuestMirror } from "./guest-mirror.ts";
 import type { MouseMode } from "./mouse-mode.ts";
@@ -55,8 +55,8 @@ export class MainChannel implements ChannelHandler, AgentPeer {
   readonly #owner: MainOwner;
   readonly #view: MainView;
   #networkTest: NetworkTest | null = null;
-  /** ATTACH_CHANNELS came: the client wants to know when channels appear. */
-  #wantsChannels = false;
+  /** Channels that the client was told of; null until ATTACH_CHANNELS asks for them. */
+  #announced: ReadonlySet<string> | null = null;
   #alive: { readonly kind: "quiet" | "asked"; readonly since: number } = {
     kind: "quiet",
     since: 0,
@@ -129,7 +129,11 @@ export class MainChannel implements ChannelHandler, AgentPeer {
 
   snapshot(now: number): unknown {
     const { kind, since } = this.#alive;
-    return { wantsChannels: this.#wantsChannels, alive: kind, since: since - now };
+    return {
+      announced: this.#announced === null ? null : [...this.#announced],
+      alive: kind,
+      since: since - now,
+    };
   }
 
   // From the server.
@@ -142,12 +146,19 @@ export class MainChannel implements ChannelHandler, AgentPeer {
     if (uuid !== null) this.#send({ name: "UUID", body: { uuid } });
   }
 
+  /** Tells the client of channels that it does not know: it would open the others again. */
   channelsChanged(): void {
-    if (!this.#wantsChannels) return;
-    const channels = this.#owner.channels().map(({ name, id }) => {
-      return { type: channelTypeOf(name), id };
-    });
-    this.#send({ name: "CHANNELS_LIST", body: { channels } });
+    const announced = this.#announced;
+    if (announced !== null) this.#announce((label) => !announced.has(label));
+  }
+
+  #announce(isNew: (label: string) => boolean): void {
+    const there = this.#owner.channels();
+    this.#announced = new Set(there.map(channelLabel));
+    const channels = there
+      .filter((channel) => isNew(channelLabel(channel)))
+      .map(({ name, id }) => ({ type: channelTypeOf(name), id }));
+    if (channels.length > 0) this.#send({ name: "CHANNELS_LIST", body: { channels } });
   }
 
   mouseModeChanged(): void {
@@ -200,8 +211,7 @@ export class MainChannel implements ChannelHandler, AgentPeer {
     const { agent, mouseMode } = this.#view;
     switch (message.name) {
       case "ATTACH_CHANNELS":
-        this.#wantsChannels = true;
-        this.channelsChanged();
+        this.#announce(() => true);
         break;
       case "MOUSE_MODE_REQUEST":
         if (!this.#owner.viewOnly) mouseMode.request(message.body.mode);

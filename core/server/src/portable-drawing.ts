@@ -12,7 +12,7 @@ import {
 } from "@caraway/protocol";
 import { contains } from "./box-set.ts";
 import type { Drawing, DrawingBody, GuestImage } from "./guest-drawing.ts";
-import type { DoneDrawing } from "./served-display.ts";
+import type { DoneDrawing } from "./display-view.ts";
 import { bitsPerPixel, type ServedSurface } from "./served-surface.ts";
 
 /** Operators of DRAW_COMPOSITE that mix hue, saturation and so on. */

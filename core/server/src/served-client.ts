@@ -3,6 +3,7 @@
 
 import type { ConnectionKey, LinkServed } from "@caraway/channel";
 import type { CarawayError } from "@caraway/wire";
+import { CardFormat } from "./card-format.ts";
 import { ChannelEnd, type ChannelEndOwner, type ChannelHandler } from "./channel-end.ts";
 import { type ChannelId, channelLabel } from "./channel-name.ts";
 import { ClientCaches } from "./client-caches.ts";
@@ -16,6 +17,9 @@ import { isSlow, type NetworkFigures } from "./network-test.ts";
 import type { ServerOptions } from "./options.ts";
 import type { SharedEncodings } from "./picture-encoder.ts";
 import type { Arrival } from "./server-border.ts";
+import { StreamChannel } from "./stream-channel.ts";
+import type { StreamDesk } from "./stream-desk.ts";
+import { VmcFormat } from "./vmc-format.ts";
 import type { Wiring } from "./wiring.ts";
 
 /** What all clients have in common. */
@@ -23,6 +27,7 @@ export interface ServedGuest extends MainView {
   readonly wiring: Wiring;
   readonly options: ServerOptions;
   readonly inputs: GuestInputs;
+  readonly streams: StreamDesk;
   readonly encodings: SharedEncodings;
 }
 
@@ -128,9 +133,23 @@ export class ServedClient implements ChannelEndOwner {
       case "inputs":
         this.#inputs = new InputsChannel(end, inputs, this.key, this.viewOnly);
         return this.#inputs;
+      case "usbredir":
+      case "port":
+      case "webdav":
+      case "smartcard":
+        return this.#newStream(end);
       default:
         return null;
     }
+  }
+
+  #newStream(end: ChannelEnd): StreamChannel | null {
+    const { streams } = this.#guest;
+    const stream = streams.stream(end.channel);
+    if (stream === null || !streams.isFreeFor(this.key, end.channel)) return null;
+    return new StreamChannel(end, stream, streams, this.key, (port) => {
+      return end.channel.name === "smartcard" ? new CardFormat(port) : new VmcFormat(port);
+    });
   }
 
   ledsChanged(): void {

@@ -6,6 +6,8 @@ import { type Box, CanvasError, drawDirectly, maxSurfaceSide } from "@caraway/ca
 import { type Head, ImageType, SurfaceFormat } from "@caraway/protocol";
 import { CarawayError, type Infer } from "@caraway/wire";
 import { boxAround, contains, isEmptyBox } from "./box-set.ts";
+import { DisplayChanges } from "./display-changes.ts";
+import type { DisplayView, DoneDrawing } from "./display-view.ts";
 import { withImages } from "./drawing-images.ts";
 import { type DrawingShape, shapeOf } from "./drawing-shape.ts";
 import type { DisplayOutput } from "./guest.ts";
@@ -15,31 +17,6 @@ import { ServedSurface } from "./served-surface.ts";
 
 export type MonitorHead = Infer<typeof Head>;
 
-/** A drawing that was done here, for clients to do as well. */
-export interface DoneDrawing {
-  /** Its pictures are definite. */
-  readonly drawing: Drawing;
-  readonly surface: ServedSurface;
-  /** Disjoint boxes that hold all that it changed. */
-  readonly region: readonly Box[];
-  readonly bounds: Box;
-  readonly reads: readonly { readonly surface: ServedSurface; readonly area: Box | null }[];
-  readonly shape: DrawingShape;
-  /** Whether the surface was blank before. */
-  readonly isFirst: boolean;
-}
-
-/** A client's channel that shows the display. */
-export interface DisplayView {
-  created(surface: ServedSurface): void;
-  /** Called while its pixels are still there. */
-  destroying(surface: ServedSurface): void;
-  drawn(done: DoneDrawing): void;
-  /** New pixels without a drawing. */
-  updated(surface: ServedSurface, box: Box): void;
-  monitorsChanged(): void;
-}
-
 const surfacesMax = 10_000;
 /** Pixels of all surfaces of a display. */
 const surfacePixelsMax = 1 << 27;
@@ -48,6 +25,7 @@ export class ServedDisplay {
   readonly id: number;
   readonly #surfaces = new Map<number, ServedSurface>();
   readonly #views = new Set<DisplayView>();
+  #changes: DisplayChanges | null = null;
   #pixelCount = 0;
   #monitors: { readonly maxAllowed: number; readonly heads: readonly MonitorHead[] } | null = null;
 
@@ -57,6 +35,10 @@ export class ServedDisplay {
 
   get primary(): ServedSurface | null {
     return this.#surfaces.get(0) ?? null;
+  }
+
+  surface(id: number): ServedSurface | null {
+    return this.#surfaces.get(id) ?? null;
   }
 
   get viewCount(): number {
@@ -71,6 +53,27 @@ export class ServedDisplay {
     const { width, height } = primary;
     const head = { monitorId: 0, surfaceId: 0, width, height, x: 0, y: 0, flags: 0 };
     return { maxAllowed: 1, heads: [head] };
+  }
+
+  /**
+   * From now on, what changes is noted, for clients that come from another server and have all
+   * that is here now.
+   */
+  noteChanges(): void {
+    this.forgetChanges();
+    this.#changes = new DisplayChanges();
+    this.addView(this.#changes);
+  }
+
+  /** Nobody comes any more who would ask. */
+  forgetChanges(): void {
+    if (this.#changes !== null) this.removeView(this.#changes);
+    this.#changes = null;
+  }
+
+  /** What has changed of a surface since `noteChanges`; all, when nobody noted it. */
+  changesOf(surface: ServedSurface): readonly Box[] {
+    return this.#changes?.of(surface) ?? [surface.box];
   }
 
   addView(view: DisplayView): void {

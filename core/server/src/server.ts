@@ -17,6 +17,7 @@ import { defaultServerOptions, type ServerOptions } from "./options.ts";
 import type { SharedEncodings } from "./picture-encoder.ts";
 import { type ClientOwner, type NewLink, ServedClient, type ServedGuest } from "./served-client.ts";
 import type { ServerCommand, ServerInput, ServerOutput } from "./server-border.ts";
+import { StreamDesk } from "./stream-desk.ts";
 import { Wiring } from "./wiring.ts";
 
 /**
@@ -51,7 +52,9 @@ export class SpiceServer
     });
     const inputs = new GuestInputs(wiring, mirror, mouseMode, agent);
     const encodings: SharedEncodings = new WeakMap();
-    this.#guest = { wiring, options: this.#options, mirror, mouseMode, agent, inputs, encodings };
+    const streams = new StreamDesk(wiring, () => this.#tellChannels());
+    const shared = { wiring, options: this.#options, mirror, mouseMode, agent };
+    this.#guest = { ...shared, inputs, streams, encodings };
   }
 
   handle(input: ServerInput, now: Instant): void {
@@ -101,9 +104,10 @@ export class SpiceServer
   }
 
   snapshot(now: Instant): unknown {
-    const { mirror, agent, inputs, mouseMode } = this.#guest;
+    const { mirror, agent, inputs, mouseMode, streams } = this.#guest;
     return {
       guest: mirror.snapshot(),
+      streams: streams.snapshot(),
       agent: agent.snapshot(),
       inputs: inputs.snapshot(),
       mouseMode: mouseMode.current,
@@ -160,7 +164,10 @@ export class SpiceServer
   channelError(sessionId: number, channel: ChannelId): LinkError | null {
     const client = this.#clientOf(sessionId);
     if (client === null) return LinkError.BAD_CONNECTION_ID;
-    return this.hasChannel(channel) ? null : LinkError.CHANNEL_NOT_AVAILABLE;
+    const isOffered = this.channelsFor(client).some(({ name, id }) => {
+      return name === channel.name && id === channel.id;
+    });
+    return isOffered ? null : LinkError.CHANNEL_NOT_AVAILABLE;
   }
 
   clientLinked(link: NewLink, who: Admittance & { readonly kind: "in" }, random: number): void {
@@ -186,8 +193,13 @@ export class SpiceServer
     if (this.#guest.agent.owner === client.main) this.#giveAgent(true);
   }
 
-  channelsFor(_client: ServedClient): readonly ChannelId[] {
-    return this.#guest.mirror.channels();
+  /** Devices that one client has are not for others, nor for who only looks on. */
+  channelsFor(client: ServedClient): readonly ChannelId[] {
+    const { mirror, streams } = this.#guest;
+    return mirror.channels().filter((channel) => {
+      if (streams.stream(channel) === null) return true;
+      return !client.viewOnly && streams.isFreeFor(client.key, channel);
+    });
   }
 
   #clientOf(sessionId: number): ServedClient | null {
@@ -224,8 +236,16 @@ export class SpiceServer
     const isThere = (channel: ChannelId) => this.hasChannel(channel);
     for (const client of [...this.#clients.values()]) {
       client.dropChannels(isThere);
-      client.main.channelsChanged();
     }
+    this.#tellChannels();
+  }
+
+  #tellChannels(): void {
+    for (const client of this.#clients.values()) client.main.channelsChanged();
+  }
+
+  runningChanged(running: boolean): void {
+    if (running) this.#guest.streams.running();
   }
 
   inputsChanged(): void {
@@ -239,27 +259,41 @@ export class SpiceServer
   }
 
   streamAttached(stream: GuestStream): void {
-    if (stream.name.use === "agent") this.#guest.agent.attach(stream);
+    const { agent, mirror, streams } = this.#guest;
+    if (stream.name.use === "agent") agent.attach(stream);
+    else {
+      streams.attached(stream, mirror.isRunning);
+      this.channelsChanged();
+    }
   }
 
   streamDetached(stream: GuestStream): void {
-    if (stream.name.use !== "agent") return;
+    if (stream.name.use !== "agent") {
+      this.#guest.streams.detached(stream);
+      this.channelsChanged();
+      return;
+    }
     this.#guest.agent.detach();
     this.inputsChanged();
   }
 
   streamOpened(stream: GuestStream, open: boolean): void {
-    if (stream.name.use !== "agent") return;
+    if (stream.name.use !== "agent") {
+      this.#guest.streams.opened(stream, open);
+      return;
+    }
     this.#guest.agent.guestOpened(open);
     this.inputsChanged();
   }
 
   streamData(stream: GuestStream, bytes: Uint8Array): void {
     if (stream.name.use === "agent") this.#guest.agent.guestData(bytes);
+    else this.#guest.streams.data(stream, bytes);
   }
 
   streamCredited(stream: GuestStream): void {
     if (stream.name.use === "agent") this.#guest.agent.guestCredited();
+    else this.#guest.streams.credited(stream);
   }
 
   ended(error: CarawayError | null): void {

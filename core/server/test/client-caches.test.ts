@@ -35,14 +35,14 @@ describe("the caches of a client, at another server", () => {
     const cache = source.pixmaps(3, 1000n)!;
     for (let key = 1; key <= 6; key++) add(cache, key);
     cache.used([1n, 2n], 0, 7n);
-    const early = source.early(0)!;
+    const early = source.early(0, true)!;
     // Since then some are used, one is replaced, one comes and others go.
     cache.find(2n);
     cache.used([2n], 1, 9n);
     cache.find(1n);
     cache.replaced(1n);
     expect(add(cache, 8, 700)).toEqual([3n, 4n, 5n]);
-    expect(source.early(1)).toBeNull();
+    expect(source.early(1, true)).toBeNull();
     const first = source.final();
     const second = source.final();
     expect([first.partCount, second.partCount]).toEqual([2, 2]);
@@ -72,7 +72,7 @@ describe("the caches of a client, at another server", () => {
     };
     const images = [0, 1, 2].map((seed) => picture(5000, seed));
     decode(source.dictionary(1, 1 << 16)!.encode(images[0]!));
-    const early = source.early(0)!;
+    const early = source.early(0, true)!;
     decode(source.dictionary(1, 1 << 16)!.encode(images[1]!, LzType.RGB16));
     decode(source.dictionary(1, 1 << 16)!.encode(images[2]!));
     const final = source.final();
@@ -114,10 +114,10 @@ describe("the caches of a client, at another server", () => {
   it("are told anew for another move, and not at all when they are broken", () => {
     const source = new ClientCaches();
     add(source.pixmaps(1, 1000n)!, 1);
-    expect(source.early(0)!.pixmapCaches[0]).toMatchObject({ knownCount: 0 });
-    expect(source.early(0)).toMatchObject({ sequence: 0, pixmapCaches: [{ knownCount: 0 }] });
+    expect(source.early(0, true)!.pixmapCaches[0]).toMatchObject({ knownCount: 0 });
+    expect(source.early(0, true)).toMatchObject({ sequence: 0, pixmapCaches: [{ knownCount: 0 }] });
     source.break();
-    expect(source.early(0)).toBeNull();
+    expect(source.early(0, true)).toBeNull();
     expect(source.final()).toEqual({ partCount: 0, parts: [] });
     const target = new ClientCaches();
     target.take(source.final());
@@ -129,7 +129,7 @@ describe("the caches of a client, at another server", () => {
     const source = new ClientCaches();
     add(source.pixmaps(1, 1000n)!, 1);
     source.dictionary(1, 1 << 16)!.encode(picture(500, 1));
-    const part = source.early(0)!;
+    const part = source.early(0, true)!;
     const [cache] = part.pixmapCaches;
     const [window] = part.glzWindows;
     const [image] = cache!.images;

@@ -31,6 +31,11 @@ import {
   inputsCodec,
   MainCapability,
   mainCodec,
+  portCodec,
+  SpicevmcCapability,
+  smartcardCodec,
+  usbredirCodec,
+  webdavCodec,
 } from "@caraway/protocol";
 import type { ServerWorld } from "./server-world.ts";
 
@@ -44,6 +49,8 @@ export interface RawClientOptions {
   readonly password?: string;
   readonly displayCapabilities?: readonly number[];
   readonly mainCapabilities?: readonly number[];
+  /** Takes LZ4 on usbredir. */
+  readonly compresses?: boolean;
   /** Acks what it handles; default true. */
   readonly acks?: boolean;
   /** Sends INIT on displays; default true. */
@@ -66,6 +73,10 @@ const types = {
   display: ChannelType.DISPLAY,
   inputs: ChannelType.INPUTS,
   cursor: ChannelType.CURSOR,
+  usbredir: ChannelType.USBREDIR,
+  port: ChannelType.PORT,
+  webdav: ChannelType.WEBDAV,
+  smartcard: ChannelType.SMARTCARD,
 } as const;
 
 const codecs = {
@@ -73,6 +84,10 @@ const codecs = {
   display: displayCodec,
   inputs: inputsCodec,
   cursor: cursorCodec,
+  usbredir: usbredirCodec,
+  port: portCodec,
+  webdav: webdavCodec,
+  smartcard: smartcardCodec,
 } as const;
 
 export type RawChannelName = keyof typeof types;
@@ -331,6 +346,9 @@ export class RawClient {
 
 function capabilitiesOf(name: RawChannelName, options: RawClientOptions): readonly number[] {
   if (name === "display") return options.displayCapabilities ?? allDisplayCapabilities;
+  if (name === "usbredir" && options.compresses === true) {
+    return [SpicevmcCapability.SPICE_SPICEVMC_CAP_DATA_COMPRESS_LZ4];
+  }
   if (name !== "main") return [];
   return (
     options.mainCapabilities ?? [

@@ -36,6 +36,8 @@ export class ServerWorld {
   readonly sentBytes = new Map<number, number>();
   readonly #connections = new Map<number, Connection>();
   readonly #actions: (() => void)[] = [];
+  /** Connections that the server does not read. */
+  readonly paused = new Set<number>();
   #nextConnection = 1;
   #isSettling = false;
 
@@ -206,7 +208,10 @@ export class ServerWorld {
         this.events.push(output.event);
         break;
       case "pause":
+        this.paused.add(output.connection);
+        break;
       case "resume":
+        this.paused.delete(output.connection);
         break;
     }
   }
