@@ -9,6 +9,7 @@ import { errorData, jsonLine } from "./json-lines.ts";
 import { addScreenshotCommand } from "./screenshot.ts";
 import { addServeCommand } from "./serve.ts";
 import { SessionEnded } from "./session-run.ts";
+import { addSimulateCommand } from "./simulate.ts";
 import { UsageError } from "./usage-error.ts";
 
 const exitFailed = 1;
@@ -24,6 +25,7 @@ addConnectCommand(program);
 addInspectCommand(program);
 addServeCommand(program);
 addGatewayCommand(program);
+addSimulateCommand(program);
 for (const command of program.commands) command.exitOverride();
 
 // Whoever reads may have seen enough (`| head`): that is no failure.

@@ -1,0 +1,275 @@
+// A client as a process: the real session and the real renderer, and somebody who types.
+
+import {
+  type DecodeJob,
+  plainDecoders,
+  Renderer,
+  type RenderInput,
+  readColors,
+  runDecodeJob,
+} from "@caraway/canvas";
+import type { ConnectionKey, Instant, TransportInput } from "@caraway/channel";
+import {
+  type ChannelName,
+  ClientSession,
+  channelLabel,
+  defaultSessionOptions,
+  type SessionCommand,
+  type SessionEvent,
+  type SessionInput,
+  type SessionOptions,
+  type SessionOutput,
+} from "@caraway/client";
+import { CodecError } from "@caraway/codecs";
+import { eventText } from "./event-text.ts";
+import { hashNumbers } from "./fingerprint.ts";
+import type { Connection, Network } from "./network.ts";
+import { Process, type Surroundings, type Task } from "./process.ts";
+
+export interface ClientChoices {
+  readonly channels: readonly ChannelName[];
+  /** Pictures are decoded and drawn some time later, in any order that the machines allow. */
+  readonly slowPictures: boolean;
+  readonly options?: Partial<SessionOptions>;
+}
+
+export type HearEvent = (client: ClientProcess, event: SessionEvent) => void;
+
+export class ClientProcess extends Process {
+  readonly session: ClientSession;
+  readonly renderer = new Renderer();
+  readonly events: SessionEvent[] = [];
+  /** What was typed here, in order. */
+  readonly typed: { readonly code: number; readonly down: boolean }[] = [];
+  /** Labels of the channels that it has, and of those that it had. */
+  readonly #has = new Set<string>();
+  readonly #lost = new Set<string>();
+  readonly #network: Network;
+  readonly #choices: ClientChoices;
+  readonly #hear: HearEvent;
+  readonly #connections = new Map<ConnectionKey, Connection>();
+  readonly #linkTasks = new Map<ConnectionKey, Set<Task>>();
+  ended = false;
+
+  constructor(
+    name: string,
+    host: string,
+    surroundings: Surroundings,
+    network: Network,
+    choices: ClientChoices,
+    hear: HearEvent,
+  ) {
+    super(name, surroundings);
+    this.#network = network;
+    this.#choices = choices;
+    this.#hear = hear;
+    this.session = new ClientSession({
+      ...defaultSessionOptions,
+      channels: choices.channels,
+      ...choices.options,
+      endpoint: { host, port: 1, tlsPort: null, unixPath: null, url: null, identity: null },
+    });
+  }
+
+  get choices(): ClientChoices {
+    return this.#choices;
+  }
+
+  /** Whether it is someone's window on a guest still. */
+  get isThere(): boolean {
+    return this.isAlive && !this.ended;
+  }
+
+  command(command: SessionCommand): void {
+    this.do(() => this.#turn({ type: "command", command }));
+  }
+
+  type(scancode: number, down: boolean): void {
+    const kind = down ? "key-down" : "key-up";
+    this.typed.push({ code: scancode, down });
+    this.command({ name: "input", input: { kind, scancode } });
+  }
+
+  /** Keys that are down here. */
+  get heldKeys(): readonly number[] {
+    const held = new Set<number>();
+    for (const { code, down } of this.typed) down ? held.add(code) : held.delete(code);
+    return [...held];
+  }
+
+  /** Whether it has a channel of that name. */
+  has(name: ChannelName): boolean {
+    return this.#has.has(`${name} 0`);
+  }
+
+  /** Channels that it had and has no more. */
+  get lost(): readonly string[] {
+    return [...this.#lost];
+  }
+
+  /** Colours of what a display shows; null when it shows nothing. */
+  colors(display: number): Uint32Array | null {
+    const surface = this.renderer.primary(display);
+    if (surface === null) return null;
+    const { width, height } = surface;
+    return readColors(surface, { left: 0, top: 0, right: width, bottom: height });
+  }
+
+  deadline(): Instant | null {
+    return this.isAlive ? this.session.deadline() : null;
+  }
+
+  snapshot(now: Instant): unknown {
+    if (!this.isAlive) return null;
+    const deadline = this.session.deadline();
+    const pixels = this.renderer.primary(0)?.pixmap.pixels;
+    return {
+      session: this.session.snapshot(now),
+      endpoint: this.session.endpoint.host,
+      wakes: deadline === null ? null : deadline - now,
+      renderer: this.renderer.snapshot(),
+      pixels: pixels === undefined ? null : hashNumbers(pixels),
+      connections: [...this.#connections].map(([key, { id }]) => [key, id]),
+      ended: this.ended,
+    };
+  }
+
+  protected wake(): void {
+    this.#turn({ type: "timeout" });
+  }
+
+  protected died(): void {
+    for (const connection of this.#connections.values()) {
+      connection.reset("client", `${this.name} died`);
+    }
+    this.#connections.clear();
+  }
+
+  #turn(input: SessionInput): void {
+    this.session.handle(input, this.surroundings.now);
+    for (let output = this.session.poll(); output !== null; output = this.session.poll()) {
+      this.#perform(output);
+    }
+  }
+
+  #perform(output: SessionOutput): void {
+    switch (output.type) {
+      case "connect":
+        this.#connect(output);
+        break;
+      case "transmit":
+        this.#connections.get(output.connection)?.send("client", output.bytes);
+        break;
+      case "pause":
+      case "resume":
+        this.#connections.get(output.connection)?.setPaused("client", output.type === "pause");
+        break;
+      case "disconnect": {
+        const connection = this.#connections.get(output.connection);
+        this.#drop(output.connection);
+        connection?.leave("client");
+        break;
+      }
+      case "task": {
+        const { task, work } = output;
+        const result = { kind: "ticket", ticket: new Uint8Array(128) } as const;
+        const made = this.later(`ticket`, () => {
+          if (this.#connections.has(work.connection)) this.#turn({ type: "done", task, result });
+        });
+        const tasks = this.#linkTasks.get(work.connection) ?? new Set();
+        this.#linkTasks.set(work.connection, tasks.add(made));
+        break;
+      }
+      case "render":
+        this.#render(output.command);
+        break;
+      case "event":
+        this.#hearOf(output.event);
+        this.note(eventText(output.event));
+        this.#hear(this, output.event);
+        break;
+    }
+  }
+
+  #hearOf(event: SessionEvent): void {
+    this.events.push(event);
+    if (event.name === "ended") this.ended = true;
+    if (event.name !== "channel-linked" && event.name !== "channel-lost") return;
+    const label = channelLabel({ name: event.channel, id: event.id });
+    const isThere = event.name === "channel-linked";
+    this.#has[isThere ? "add" : "delete"](label);
+    this.#lost[isThere ? "delete" : "add"](label);
+  }
+
+  #connect({ connection: key, address }: SessionOutput & { type: "connect" }): void {
+    const host = address.kind === "tcp" ? address.host : "nowhere";
+    const tell = (input: TransportInput): void => {
+      this.do(() => {
+        if (!this.#connections.has(key)) return;
+        if (input.type === "closed") this.#drop(key);
+        this.#turn(input);
+      });
+    };
+    const connection = this.#network.connect(this.name, host, {
+      connected: () => tell({ type: "connected", connection: key }),
+      received: (bytes) => tell({ type: "received", connection: key, bytes }),
+      backlog: (bytes) => tell({ type: "backlog", connection: key, bytes }),
+      closed: (failure) => tell({ type: "closed", connection: key, failure }),
+    });
+    this.#connections.set(key, connection);
+  }
+
+  #drop(key: ConnectionKey): void {
+    this.#connections.delete(key);
+    const over = this.#linkTasks.get(key);
+    this.#linkTasks.delete(key);
+    if (over !== undefined) this.tasks = this.tasks.filter((task) => !over.has(task));
+  }
+
+  #render(input: RenderInput): void {
+    const dropped = input.type === "reset" ? this.renderer.pending(input.display) : 0;
+    this.renderer.handle(input);
+    // The session counts an answer for each message, also for those that a reset drops.
+    if (input.type === "reset") {
+      for (let count = 0; count < dropped; count++) this.#rendered(input.display);
+    }
+    for (let output = this.renderer.poll(); output !== null; output = this.renderer.poll()) {
+      switch (output.type) {
+        case "applied":
+          this.#rendered(output.display);
+          break;
+        case "failed": {
+          const { display, error } = output;
+          this.note(`render failed: ${error.message}`);
+          this.do(() => this.#turn({ type: "render-failed", display, error }));
+          break;
+        }
+        case "decode":
+          this.#decode(output.task, output.job);
+          break;
+        default:
+          break;
+      }
+    }
+  }
+
+  #rendered(display: number): void {
+    const tell = (): void => this.#turn({ type: "rendered", display });
+    if (this.#choices.slowPictures) this.later(`drawn on display ${display}`, tell);
+    else this.do(tell);
+  }
+
+  #decode(task: number, job: DecodeJob): void {
+    const run = (): void => {
+      const jpeg = new CodecError("JPEG", 0, "there is no decoder here");
+      const decoders = {
+        ...plainDecoders,
+        inflate: () => new Uint8Array(),
+        jpeg: (_data: Uint8Array, done: (error: CodecError) => void) => done(jpeg),
+      };
+      runDecodeJob(job, decoders, (outcome) => this.#render({ type: "decoded", task, outcome }));
+    };
+    if (this.#choices.slowPictures) this.later(`decoded ${job.codec}`, run);
+    else this.do(run);
+  }
+}

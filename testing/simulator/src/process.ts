@@ -1,0 +1,95 @@
+// A program of the world: machines under the law, and the tasks that they wait for. What one
+// machine's output brings about waits its turn, as with the real drivers.
+
+import type { Instant } from "@caraway/channel";
+import { Violation } from "./violation.ts";
+
+/** What of a world a process needs. */
+export interface Surroundings {
+  readonly now: Instant;
+  /** Tells everybody who watches. */
+  note(who: string, what: string): void;
+  nextOrder(): number;
+}
+
+/** Something that will be done some time. */
+export interface Task {
+  readonly order: number;
+  readonly label: string;
+  readonly finish: () => void;
+}
+
+/** Turns of one event, from which on it is sure that they never end. */
+const turnsMax = 100_000;
+
+export abstract class Process {
+  readonly name: string;
+  readonly surroundings: Surroundings;
+  isAlive = true;
+  tasks: Task[] = [];
+  readonly #work: (() => void)[] = [];
+  #isWorking = false;
+
+  constructor(name: string, surroundings: Surroundings) {
+    this.name = name;
+    this.surroundings = surroundings;
+  }
+
+  /** When it wants to be woken; null for never. */
+  abstract deadline(): Instant | null;
+  /** Plain data of all its machines. */
+  abstract snapshot(now: Instant): unknown;
+  protected abstract wake(): void;
+  /** Its connections break. */
+  protected abstract died(): void;
+
+  timeout(): void {
+    this.do(() => this.wake());
+  }
+
+  kill(): void {
+    this.isAlive = false;
+    this.tasks = [];
+    this.#work.length = 0;
+    this.died();
+  }
+
+  /** One after the other. */
+  protected do(work: () => void): void {
+    if (!this.isAlive) return;
+    this.#work.push(work);
+    if (this.#isWorking) return;
+    this.#isWorking = true;
+    let turns = 0;
+    try {
+      for (let next = this.#work.shift(); next !== undefined; next = this.#work.shift()) {
+        if (++turns > turnsMax) throw new Violation("livelock", `${this.name} never comes to rest`);
+        next();
+      }
+    } catch (error) {
+      if (error instanceof Violation) throw error;
+      const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      throw new Violation("fault", `${this.name} has thrown: ${detail}`, { cause: error });
+    } finally {
+      this.#isWorking = false;
+    }
+  }
+
+  /** Does something some time later. */
+  protected later(label: string, run: () => void): Task {
+    const task: Task = {
+      order: this.surroundings.nextOrder(),
+      label: `${this.name}: ${label}`,
+      finish: () => {
+        this.tasks = this.tasks.filter((other) => other !== task);
+        this.do(run);
+      },
+    };
+    this.tasks.push(task);
+    return task;
+  }
+
+  protected note(what: string): void {
+    this.surroundings.note(this.name, what);
+  }
+}

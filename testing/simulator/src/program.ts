@@ -1,0 +1,155 @@
+// `caraway simulate`: runs a world by seed, by trace or exhaustively, and says what it saw. Exit 0:
+// no rule was broken; 1: one was; 2: used wrongly.
+
+import { parseArgs } from "node:util";
+import { choicesOf, parseTrace, traceText } from "./choices.ts";
+import { explore } from "./explore.ts";
+import { type RunResult, replay, run, type Scenario, shrink } from "./run.ts";
+import { namedScenario, scenarioNames } from "./scenarios.ts";
+
+const usage = `usage: caraway simulate [--scenario NAME] [--seed N] [--trace]
+       caraway simulate [--scenario NAME] --replay "12:1 40:3" [--trace]
+       caraway simulate [--scenario NAME] --explore [--deviations N] [--seconds S]
+       caraway simulate [--scenario NAME] [--seconds S]
+       caraway simulate --list
+
+  --scenario NAME   a world of --list; "large" when absent
+  --seed N          one run as chance has it by this seed
+  --replay TRACE    one run that is plain but for these choices
+  --trace           print every step, event and message of the run
+  --explore         all runs with few choices that are not the plain one
+  --deviations N    how many those are, or "all"; 2 when absent
+  --seconds S       how long to look; without --seed, seeds are tried one after another
+  --json            print newline-delimited JSON
+`;
+
+class UsageError extends Error {}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function main(): number {
+  const { values } = parseArgs({
+    options: {
+      scenario: { type: "string", default: "large" },
+      seed: { type: "string" },
+      replay: { type: "string" },
+      trace: { type: "boolean", default: false },
+      explore: { type: "boolean", default: false },
+      deviations: { type: "string", default: "2" },
+      seconds: { type: "string", default: "10" },
+      list: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    say(usage);
+    return 0;
+  }
+  if (values.list) {
+    for (const name of scenarioNames) say(name);
+    return 0;
+  }
+  const scenario = namedScenario(values.scenario);
+  if (scenario === null) throw new UsageError(`there is no scenario "${values.scenario}"`);
+  const report = new Report(scenario, values.json);
+  const onLine = values.trace ? say : undefined;
+  const options = onLine === undefined ? {} : { onLine };
+  if (values.replay !== undefined) {
+    return report.run({ trace: true }, replay(scenario, parseTrace(values.replay), options));
+  }
+  if (values.seed !== undefined) {
+    const seed = count("--seed", values.seed, 0xffffffff);
+    return report.run({ seed }, run(scenario, choicesOf(seed), options));
+  }
+  const until = performance.now() + count("--seconds", values.seconds, 86_400) * 1000;
+  if (values.explore) {
+    const all = values.deviations === "all";
+    const deviationsMax = all
+      ? Number.POSITIVE_INFINITY
+      : count("--deviations", values.deviations, 100);
+    const goOn = () => performance.now() < until;
+    const runsMax = Number.POSITIVE_INFINITY;
+    const found = explore(scenario, { deviationsMax, runsMax, goOn });
+    const { failure, ...figures } = found;
+    report.tell({ event: "explored", deviations: values.deviations, ...figures });
+    return failure === null ? 0 : report.run({ trace: true }, failure);
+  }
+  return seeds(scenario, until, report);
+}
+
+function seeds(scenario: Scenario, until: number, report: Report): number {
+  let runs = 0;
+  let steps = 0;
+  for (let seed = 1; seed === 1 || performance.now() < until; seed++) {
+    const result = run(scenario, choicesOf(seed));
+    runs += 1;
+    steps += result.steps;
+    if (result.violation !== null) return report.run({ seed }, result);
+  }
+  report.tell({ event: "seeds", runs, steps });
+  return 0;
+}
+
+class Report {
+  readonly #scenario: Scenario;
+  readonly #asJson: boolean;
+
+  constructor(scenario: Scenario, asJson: boolean) {
+    this.#scenario = scenario;
+    this.#asJson = asJson;
+  }
+
+  tell({ event, ...fields }: { readonly event: string; readonly [name: string]: unknown }): void {
+    if (this.#asJson) {
+      say(JSON.stringify({ event, scenario: this.#scenario.name, ...fields }));
+      return;
+    }
+    const words = Object.entries(fields).map(([name, value]) => `${name} ${String(value)}`);
+    say(`${this.#scenario.name}: ${event}: ${words.join(", ")}`);
+  }
+
+  /** What a run came to; a trace that breaks a rule is shortened first. */
+  run(from: { readonly seed?: number; readonly trace?: true }, result: RunResult): number {
+    const { violation, steps, choices, struck } = result;
+    const seed = from.seed === undefined ? {} : { seed: from.seed };
+    const faults = struck.length === 0 ? "none" : struck.join("; ");
+    if (violation === null) {
+      this.tell({ event: "run", ...seed, steps, choices, faults });
+      return 0;
+    }
+    const trace = shrink(this.#scenario, result.trace, violation.rule);
+    this.tell({
+      event: "violation",
+      ...seed,
+      rule: violation.rule,
+      detail: violation.message,
+      steps,
+      choices,
+      faults,
+      replay: traceText(trace),
+    });
+    return 1;
+  }
+}
+
+function count(name: string, text: string, most: number): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 0 && value <= most) return value;
+  throw new UsageError(`${name} must be an integer from 0 to ${most}, not "${text}"`);
+}
+
+try {
+  process.exitCode = main();
+} catch (error) {
+  const { code } = error as { readonly code?: unknown };
+  const isWrong =
+    error instanceof UsageError ||
+    error instanceof RangeError ||
+    (typeof code === "string" && code.startsWith("ERR_PARSE_ARGS"));
+  if (!isWrong) throw error;
+  process.stderr.write(`caraway: ${(error as Error).message}\n${usage}`);
+  process.exitCode = 2;
+}

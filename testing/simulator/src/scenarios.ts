@@ -1,0 +1,96 @@
+// The worlds that are looked at, by name.
+
+import { allChecks } from "./checks.ts";
+import type { ClientProcess } from "./client-process.ts";
+import type { MakeServer } from "./host-process.ts";
+import { MiniGuest, type MiniGuestOptions, plainMiniGuest } from "./mini-guest.ts";
+import type { Scenario } from "./run.ts";
+import { type Action, type Faults, plainWorld, World, type WorldOptions } from "./world.ts";
+
+/** One server, and no move. */
+export interface StayOptions {
+  readonly clients: number;
+  /** Keys that each client presses and releases. */
+  readonly keys: number;
+  readonly guest: Partial<MiniGuestOptions>;
+  readonly faults: Faults;
+  readonly world: Partial<WorldOptions>;
+  readonly slowPictures: boolean;
+  readonly closes: boolean;
+  readonly makeServer?: MakeServer;
+}
+
+const plainStay: StayOptions = {
+  clients: 1,
+  keys: 1,
+  guest: {},
+  faults: {},
+  world: {},
+  slowPictures: false,
+  closes: true,
+};
+
+const firstScancode = 0x10;
+
+/** Codes that no other client uses, so that it is known whose a key was. */
+export function keysOf(client: ClientProcess, number: number, count: number): Action[] {
+  return Array.from({ length: count }, (_, index) => {
+    const code = firstScancode + number * 16 + (index % 16);
+    return [true, false].map((down) => ({
+      label: `${down ? "presses" : "releases"} ${code}`,
+      ready: () => !client.isThere || client.has("inputs"),
+      run: () => client.type(code, down),
+    }));
+  }).flat();
+}
+
+export function stay(name: string, options: Partial<StayOptions> = {}): Scenario {
+  const { clients, keys, guest, faults, world, slowPictures, closes, makeServer } = {
+    ...plainStay,
+    ...options,
+  };
+  const make = (): World => {
+    const made = new World({ ...plainWorld, ...world, faults });
+    const host = made.addHost("source", {}, makeServer);
+    host.adopt(new MiniGuest({ ...plainMiniGuest, ...guest }));
+    host.tellGuest({ type: "run" });
+    made.checks.push(...allChecks());
+    for (let number = 0; number < clients; number++) {
+      const channels = ["main", "display", "inputs", "cursor"] as const;
+      const client = made.addClient(`c${number + 1}`, "source", { channels, slowPictures });
+      made.addActor(client.name, [
+        { label: "opens", run: () => client.command({ name: "open" }) },
+        ...keysOf(client, number, keys),
+        ...(closes && number === 0
+          ? [{ label: "closes", run: () => client.command({ name: "close" }) }]
+          : []),
+      ]);
+    }
+    return made;
+  };
+  return { name, make, horizonMs: 2000, settleMs: 40_000 };
+}
+
+const scenarios: Readonly<Record<string, (name: string) => Scenario>> = {
+  stay: (name) => stay(name, { guest: { frames: 1 } }),
+  "stay with a reset": (name) => stay(name, { faults: { resets: 1 } }),
+  "stay with a stall": (name) => stay(name, { faults: { stalls: 1 } }),
+  "stay with a death": (name) => stay(name, { faults: { kills: ["source", "c1"] } }),
+  "stay, two clients": (name) => stay(name, { clients: 2, keys: 2 }),
+  large: (name) =>
+    stay(name, {
+      clients: 3,
+      keys: 12,
+      slowPictures: true,
+      guest: { frames: 20 },
+      faults: { resets: 1, stalls: 2, kills: ["c2"] },
+      world: { cuts: true, capacityBytes: 2000 },
+    }),
+};
+
+export const scenarioNames: readonly string[] = Object.keys(scenarios);
+
+/** Null when there is none of that name. */
+export function namedScenario(name: string): Scenario | null {
+  return Object.hasOwn(scenarios, name) ? scenarios[name]!(name) : null;
+}
