@@ -41,7 +41,7 @@ export {
   SoundError,
 } from "./opus.ts";
 export { nodePlatform } from "./platform.ts";
-export { GuestServer, type ServeOptions } from "./serve.ts";
+export { GuestServer, type ServeOptions, type Traffic } from "./serve.ts";
 export type { SaslPasswords } from "./serve-scram.ts";
 export { type PlaybackSink, type SoundFormat, SoundPlayer } from "./sound-player.ts";
 export { type RecordSource, SoundRecorder } from "./sound-recorder.ts";

@@ -23,7 +23,10 @@ import type { SaslPasswords } from "./serve-scram.ts";
 import { ServerTasks } from "./serve-tasks.ts";
 
 export interface ServeOptions {
-  readonly guest: Guest;
+  /** Null: it comes later, by `attachGuest`. */
+  readonly guest: Guest | null;
+  /** Whether the guest is run at once, which is so when absent. */
+  readonly run?: boolean;
   readonly listen: readonly ListenAddress[];
   readonly tls?: ListenTls;
   /** Which pages may connect by WebSocket; those of the same host when absent. */
@@ -32,6 +35,8 @@ export interface ServeOptions {
   /** Passwords for SASL, which `server.sasl` turns on. */
   readonly saslPasswords?: SaslPasswords;
   readonly onEvent?: (event: ServerEvent) => void;
+  /** Bytes for the other server of a move, in order. */
+  readonly onPeer?: (bytes: Uint8Array) => void;
   /** A machine has thrown, which is a fault in the program: everything is closed by then. */
   readonly onFault?: (error: unknown) => void;
 }
@@ -41,13 +46,19 @@ interface OpenConnection {
   readonly arrival: Arrival;
 }
 
+export interface Traffic {
+  /** Bytes to clients, as they were handed to their connections. */
+  readonly sent: number;
+  readonly received: number;
+}
+
 /** The longest delay that a timer of Node takes. */
 const delayMaxMs = 2 ** 31 - 1;
 
 export class GuestServer {
   readonly #options: ServeOptions;
   readonly #server: SpiceServer;
-  readonly #guest: Guest;
+  #guest: Guest | null;
   readonly #tasks: ServerTasks;
   readonly #connections = new Map<ConnectionKey, OpenConnection>();
   readonly #work: (() => void)[] = [];
@@ -57,6 +68,8 @@ export class GuestServer {
   #isClosed = false;
   #timer: NodeJS.Timeout | null = null;
   #timerAt: Instant | null = null;
+  #sent = 0;
+  #received = 0;
 
   private constructor(options: ServeOptions) {
     this.#options = options;
@@ -80,7 +93,7 @@ export class GuestServer {
       ...(options.origins === undefined ? {} : { origins: options.origins }),
       accepted: (stream, arrival) => server.#accepted(stream, arrival),
     });
-    server.input({ type: "run" });
+    if (options.run ?? true) server.input({ type: "run" });
     return server;
   }
 
@@ -89,14 +102,32 @@ export class GuestServer {
     return this.#listener?.addresses ?? [];
   }
 
+  /** What clients and server have said to each other so far. */
+  get traffic(): Traffic {
+    return { sent: this.#sent, received: this.#received };
+  }
+
   /** Plain data about everything that goes on; no secrets, no pixels. */
   snapshot(): unknown {
     const now = performance.now();
-    return { server: this.#server.snapshot(now), guest: this.#guest.snapshot(now) };
+    return { server: this.#server.snapshot(now), guest: this.#guest?.snapshot(now) ?? null };
   }
 
   command(command: ServerCommand): void {
     this.#enqueue({ type: "command", command });
+  }
+
+  /** From the other server of a move, in order. */
+  peer(bytes: Uint8Array): void {
+    this.#enqueue({ type: "peer", bytes });
+  }
+
+  /** The guest of a server that began without: it describes itself, and stays stopped. */
+  attachGuest(guest: Guest): void {
+    this.#do(() => {
+      this.#guest = guest;
+      this.#drainGuest();
+    });
   }
 
   /** Hands the guest an input, such as `run` and `stop`. */
@@ -137,7 +168,10 @@ export class GuestServer {
     const random = randomBytes(4).readUInt32LE();
     tell({ type: "accepted", connection, arrival, random });
     stream.listen({
-      received: (bytes) => tell({ type: "received", connection, bytes }),
+      received: (bytes) => {
+        this.#received += bytes.length;
+        tell({ type: "received", connection, bytes });
+      },
       backlog: (bytes) => tell({ type: "backlog", connection, bytes }),
       closed: (failure) => tell({ type: "closed", connection, failure }),
     });
@@ -187,12 +221,14 @@ export class GuestServer {
   }
 
   #guestTurn(input: GuestInput): void {
-    this.#guest.handle(input, performance.now());
+    this.#guest?.handle(input, performance.now());
     this.#drainGuest();
   }
 
   #drainGuest(): void {
-    for (let output = this.#guest.poll(); output !== null; output = this.#guest.poll()) {
+    const guest = this.#guest;
+    if (guest === null) return;
+    for (let output = guest.poll(); output !== null; output = guest.poll()) {
       this.#serverTurn({ type: "guest", output });
     }
   }
@@ -200,6 +236,7 @@ export class GuestServer {
   #perform(output: ServerOutput): void {
     switch (output.type) {
       case "transmit":
+        this.#sent += output.bytes.length;
         this.#connections.get(output.connection)?.stream.write(output.bytes);
         break;
       case "pause":
@@ -226,6 +263,9 @@ export class GuestServer {
         this.#work.push(() => this.#guestTurn(input));
         break;
       }
+      case "peer":
+        this.#options.onPeer?.(output.bytes);
+        break;
       case "event":
         this.#options.onEvent?.(output.event);
         break;
@@ -234,7 +274,7 @@ export class GuestServer {
 
   #deadline(): Instant | null {
     const server = this.#server.deadline();
-    const guest = this.#guest.deadline();
+    const guest = this.#guest?.deadline() ?? null;
     if (server === null || guest === null) return server ?? guest;
     return Math.min(server, guest);
   }
@@ -256,7 +296,7 @@ export class GuestServer {
   #wake(): void {
     this.#do(() => {
       const now = performance.now();
-      if ((this.#guest.deadline() ?? Number.POSITIVE_INFINITY) <= now) {
+      if ((this.#guest?.deadline() ?? Number.POSITIVE_INFINITY) <= now) {
         this.#guestTurn({ type: "timeout" });
       }
       if ((this.#server.deadline() ?? Number.POSITIVE_INFINITY) <= now) {
