@@ -1,14 +1,19 @@
 // What the testcard says first: who it is, its devices, and all that they have at this moment.
 
 import type { GuestDevice, GuestOutput } from "@caraway/server";
+import { agentPort, agentStream } from "./agent-program.ts";
 import { hash } from "./arithmetic.ts";
+import { describeCounter } from "./counter-stream.ts";
 import { cursorShape } from "./cursor-shapes.ts";
 import { displaysOf, monitorsOutput } from "./monitors.ts";
 import { boxAt } from "./region.ts";
 import { surfacePixels } from "./screen.ts";
 import { surfacesOf, type TestcardState } from "./testcard-state.ts";
 
-export function describe(state: TestcardState): GuestOutput[] {
+const agentDevice: GuestDevice = { kind: "stream", ...agentStream, name: agentPort };
+
+/** `agent`: what its port has to say. */
+export function describe(state: TestcardState, agent: readonly GuestOutput[]): GuestOutput[] {
   const { desktop, screen, isSetUp } = state;
   const { settings, monitors } = desktop;
   const displays = displaysOf(monitors);
@@ -17,6 +22,7 @@ export function describe(state: TestcardState): GuestOutput[] {
     { kind: "keyboard" },
     { kind: "mouse" },
     { kind: "tablet" },
+    ...(settings.agent ? [agentDevice] : []),
   ];
   const outputs: GuestOutput[] = [
     { type: "identity", name: "Caraway testcard", uuid: uuidOf(settings.seed) },
@@ -30,8 +36,8 @@ export function describe(state: TestcardState): GuestOutput[] {
     outputs.push({ type: "surface-create", display, surface: id, width, height, format, content });
   }
   for (const display of displays) outputs.push(monitorsOutput(monitors, display));
-  outputs.push(...describePointer(state));
-  outputs.push({ type: "leds", modifiers: desktop.keyboard.leds }, { type: "ready" });
+  outputs.push(...describePointer(state), ...state.counters.flatMap(describeCounter));
+  outputs.push({ type: "leds", modifiers: desktop.keyboard.leds }, ...agent, { type: "ready" });
   return outputs;
 }
 

@@ -3,6 +3,7 @@
 
 import { decodeFields, sizeOf } from "@caraway/wire";
 import { paintColors } from "./colors.ts";
+import { type CounterState, counterTickMs, counterUses, firstCounter } from "./counter-stream.ts";
 import { cursorNames } from "./cursor-shapes.ts";
 import { clockMs, type Desktop, type Grab, type WindowPlace, windowNames } from "./desktop.ts";
 import { editorTextMax } from "./editor-text.ts";
@@ -22,6 +23,7 @@ import {
   type Region,
   regionBoxesMax,
 } from "./region.ts";
+import { loadAgent } from "./saved-agent.ts";
 import {
   never,
   type SavedInputValue,
@@ -30,7 +32,13 @@ import {
   savedMagic,
   savedVersion,
 } from "./saved-layout.ts";
-import { clockMaxMs, monitorSideMax, type Settings, settingsFault } from "./settings.ts";
+import {
+  clockMaxMs,
+  countersMax,
+  monitorSideMax,
+  type Settings,
+  settingsFault,
+} from "./settings.ts";
 import { firstLines, linesBy } from "./terminal-window.ts";
 import {
   type DeviceInput,
@@ -53,6 +61,7 @@ export function loadState(bytes: Uint8Array): TestcardState {
   const settings: Settings = {
     layout: flag(saved.isHeads) ? "heads" : "displays",
     output: flag(saved.isFramebuffer) ? "framebuffer" : "drawing",
+    agent: flag(saved.hasAgent),
     speedPercent: saved.speedPercent,
     freezeAtMs: saved.freezeAtMs === never ? null : saved.freezeAtMs,
     seed: saved.seed,
@@ -61,7 +70,7 @@ export function loadState(bytes: Uint8Array): TestcardState {
   // Nothing is made of the sizes before they are known to be within bounds.
   const fault = settingsFault(settings, saved.monitors);
   check(fault === null, fault ?? "");
-  const state = firstState(settings, saved.monitors);
+  const state = firstState(settings, saved.monitors, []);
   state.isSetUp = flag(saved.isSetUp);
   loadDesktop(state.desktop, saved);
   state.painting = loadPainting(state.desktop, saved);
@@ -69,7 +78,10 @@ export function loadState(bytes: Uint8Array): TestcardState {
   state.waiting = saved.waiting.map(loadInput);
   check(saved.wishes.length <= saved.monitors.length, "there are more wishes than monitors");
   state.wishes = saved.wishes;
+  state.counters = loadCounters(state.desktop, saved);
   loadSurfaces(state, saved);
+  check(saved.agent.length === 0 || settings.agent, "it has no agent");
+  state.agent = saved.agent.length === 0 ? null : loadAgent(saved.agent);
   return state;
 }
 
@@ -208,6 +220,27 @@ function loadSurfaces({ desktop, screen }: TestcardState, { surfaces }: SavedVal
     const saved = surfaces[index]!;
     check(saved.display === display && saved.id === id, "its surfaces are others");
     unpackPixels(saved.packed, screen.surface(display, id)!.pixmap);
+  });
+}
+
+function loadCounters(desktop: Desktop, { counterDevices }: SavedValue): CounterState[] {
+  check(counterDevices.length <= countersMax, "it has too many counters");
+  return counterDevices.map((saved, id): CounterState => {
+    const use = counterUses[saved.use];
+    check(use !== undefined, "there is no such counter");
+    const [said, heard, wrongAt] = [saved.said, saved.heard, saved.wrongAt].map(Number);
+    const counts = [said!, heard!, wrongAt!];
+    check(counts.every(Number.isSafeInteger) && wrongAt! <= heard!, "a counter is out of bounds");
+    check(Math.abs(saved.dueMs) <= counterTickMs, "a counter ticks too late");
+    return {
+      ...firstCounter(use, id),
+      isOpen: flag(saved.isOpen),
+      said: said!,
+      heard: heard!,
+      wrongAt: flag(saved.hasWrong) ? wrongAt! : null,
+      breaks: saved.breaks,
+      dueMs: desktop.runtimeMs + saved.dueMs,
+    };
   });
 }
 

@@ -1,9 +1,11 @@
 // From a testcard to bytes.
 
 import { encodeFields } from "@caraway/wire";
+import { counterTickMs, counterUses } from "./counter-stream.ts";
 import { cursorNames } from "./cursor-shapes.ts";
 import { windowNames } from "./desktop.ts";
 import { packPixels } from "./pixel-packing.ts";
+import { saveAgent } from "./saved-agent.ts";
 import {
   never,
   type SavedInputValue,
@@ -22,6 +24,7 @@ export function saveState(state: TestcardState): Uint8Array {
     version: savedVersion,
     isHeads: settings.layout === "heads" ? 1 : 0,
     isFramebuffer: settings.output === "framebuffer" ? 1 : 0,
+    hasAgent: settings.agent ? 1 : 0,
     speedPercent: settings.speedPercent,
     freezeAtMs: settings.freezeAtMs ?? never,
     seed: settings.seed,
@@ -66,9 +69,20 @@ export function saveState(state: TestcardState): Uint8Array {
     ),
     waiting: state.waiting.map(savedInput),
     wishes: state.wishes,
+    counterDevices: state.counters.map((counter) => ({
+      use: counterUses.indexOf(counter.use),
+      isOpen: counter.isOpen ? 1 : 0,
+      said: BigInt(counter.said),
+      heard: BigInt(counter.heard),
+      hasWrong: counter.wrongAt === null ? 0 : 1,
+      wrongAt: BigInt(counter.wrongAt ?? 0),
+      breaks: counter.breaks,
+      dueMs: Math.max(counter.dueMs - desktop.runtimeMs, -counterTickMs),
+    })),
     surfaces: surfacesOf(desktop).map(([display, { id }]) => {
       return { display, id, packed: packPixels(state.screen.surface(display, id)!.pixmap) };
     }),
+    agent: state.agent === null ? new Uint8Array(0) : saveAgent(state.agent),
   };
   return encodeFields(SavedTestcard, value);
 }

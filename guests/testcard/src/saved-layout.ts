@@ -19,7 +19,7 @@ import {
 
 /** "CTST" in the order of the bytes. */
 export const savedMagic = 0x54535443;
-export const savedVersion = 1;
+export const savedVersion = 2;
 /** Stands for no time. */
 export const never = 0xffffffff;
 
@@ -37,6 +37,19 @@ const SavedInput = struct("SavedInput", {
 
 const SavedWish = struct("SavedWish", { id: u32, x: i32, y: i32, width: u32, height: u32 });
 
+const SavedCounter = struct("SavedCounter", {
+  /** 0 usbredir, 1 port. */
+  use: u8,
+  isOpen: u8,
+  said: u64,
+  heard: u64,
+  hasWrong: u8,
+  wrongAt: u64,
+  breaks: u32,
+  /** From the time that the guest has run. */
+  dueMs: i32,
+});
+
 const SavedSurface = struct("SavedSurface", {
   display: u8,
   id: u32,
@@ -49,6 +62,7 @@ export const SavedTestcard = struct("SavedTestcard", {
   version: u16,
   isHeads: u8,
   isFramebuffer: u8,
+  hasAgent: u8,
   speedPercent: u16,
   freezeAtMs: u32,
   seed: u32,
@@ -99,8 +113,13 @@ export const SavedTestcard = struct("SavedTestcard", {
   waiting: list(SavedInput, { count: "waitingCount" }),
   wishCount: count(u8, "wishes"),
   wishes: list(SavedWish, { count: "wishCount" }),
+  counterDeviceCount: count(u8, "counterDevices"),
+  counterDevices: list(SavedCounter, { count: "counterDeviceCount" }),
   surfaceCount: count(u8, "surfaces"),
   surfaces: list(SavedSurface, { count: "surfaceCount" }),
+  /** A `SavedAgent`; nothing before an agent has run. */
+  agentSize: count(u32, "agent"),
+  agent: bytes({ count: "agentSize" }),
 });
 
 export type SavedValue = StructValue<(typeof SavedTestcard)["fields"]>;

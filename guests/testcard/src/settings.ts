@@ -1,5 +1,6 @@
 // What a testcard can be asked for, and the bounds of it.
 
+import type { CounterUse } from "./counter-stream.ts";
 import { TestcardError } from "./errors.ts";
 
 export interface TestcardOptions {
@@ -15,12 +16,16 @@ export interface TestcardOptions {
   readonly layout?: "displays" | "heads";
   /** Drawing commands and surfaces, or updates of a plain framebuffer. Both show the same pixels. */
   readonly output?: "drawing" | "framebuffer";
+  /** Whether an agent runs in it, for clipboards, files and monitors: yes if nothing is said. */
+  readonly agent?: boolean;
   /** How fast the desktop's clock goes: 1 as real time, 0 for a desktop that stands still. */
   readonly speed?: number;
   /** Milliseconds of the desktop's clock after which it stands still; input is still heard. */
   readonly freezeAtMs?: number | null;
   /** Chooses pictures and texts: 32 bits. */
   readonly seed?: number;
+  /** Devices that count (`counterBytes`), by their kind; ids count from 0. At most 8. */
+  readonly counters?: readonly CounterUse[];
   /** Drawings between two pauses of the painter, 1 to 1000: 1 can be stopped after every drawing. */
   readonly batch?: number;
 }
@@ -29,6 +34,7 @@ export interface TestcardOptions {
 export interface Settings {
   readonly layout: "displays" | "heads";
   readonly output: "drawing" | "framebuffer";
+  readonly agent: boolean;
   readonly speedPercent: number;
   readonly freezeAtMs: number | null;
   readonly seed: number;
@@ -43,6 +49,7 @@ const monitorsMax = 4;
 export const monitorPixelsMax = 1 << 25;
 const speedPercentMax = 1000;
 const batchMax = 1000;
+export const countersMax = 8;
 /** The desktop's clock ends after three weeks and a half, and stands still from then on. */
 export const clockMaxMs = 0x7fffffff;
 
@@ -55,11 +62,13 @@ export interface Size {
 export function readOptions(options: TestcardOptions): {
   readonly settings: Settings;
   readonly sizes: readonly Size[];
+  readonly counters: readonly CounterUse[];
 } {
-  const { width = 1024, height = 768, monitors = 1 } = options;
+  const { width = 1024, height = 768, monitors = 1, counters = [] } = options;
   const settings: Settings = {
     layout: options.layout ?? "displays",
     output: options.output ?? "drawing",
+    agent: options.agent ?? true,
     speedPercent: Math.round((options.speed ?? 1) * 100),
     freezeAtMs: options.freezeAtMs ?? null,
     seed: options.seed ?? 1,
@@ -67,9 +76,10 @@ export function readOptions(options: TestcardOptions): {
   };
   const fault =
     faultIn("monitors", monitors, 1, monitorsMax) ??
+    faultIn("counters", counters.length, 0, countersMax) ??
     settingsFault(settings, Array<Size>(monitors).fill({ width, height }));
   if (fault !== null) throw new TestcardError("TESTCARD_OPTIONS", fault);
-  return { settings, sizes: Array<Size>(monitors).fill({ width, height }) };
+  return { settings, sizes: Array<Size>(monitors).fill({ width, height }), counters };
 }
 
 /** What is wrong with them, in words; null if nothing is. */

@@ -1,6 +1,8 @@
 // All that a testcard is and that is saved: the desktop, its pixels, and what is under way.
 
 import type { KeyboardInput, MonitorWish, PointerInput } from "@caraway/server";
+import type { AgentProgramState } from "./agent-program.ts";
+import { type CounterState, type CounterUse, firstCounter } from "./counter-stream.ts";
 import { firstCursor } from "./cursor-shapes.ts";
 import type { Desktop } from "./desktop.ts";
 import { firstEditor } from "./editor-window.ts";
@@ -36,9 +38,16 @@ export interface TestcardState {
   painting: Painting | null;
   waiting: readonly DeviceInput[];
   wishes: readonly MonitorWish[];
+  counters: readonly CounterState[];
+  /** Null before an agent has run. */
+  agent: AgentProgramState | null;
 }
 
-export function firstState(settings: Settings, sizes: readonly Size[]): TestcardState {
+export function firstState(
+  settings: Settings,
+  sizes: readonly Size[],
+  counters: readonly CounterUse[],
+): TestcardState {
   const monitors = layMonitors(sizes, settings.layout);
   const { box } = monitors[0]!;
   const desktop: Desktop = {
@@ -66,7 +75,8 @@ export function firstState(settings: Settings, sizes: readonly Size[]): Testcard
   for (const [display, shape] of surfacesOf(desktop)) {
     screen.create(display, shape.id, shape.width, shape.height, shape.format);
   }
-  return { desktop, screen, isSetUp: false, painting: null, waiting: [], wishes: [] };
+  const nothing = { isSetUp: false, painting: null, waiting: [], wishes: [], agent: null };
+  return { desktop, screen, ...nothing, counters: counters.map(firstCounter) };
 }
 
 /** All surfaces with their displays: the primary ones, and those of windows. */

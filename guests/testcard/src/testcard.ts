@@ -4,10 +4,23 @@
 import type { Surface } from "@caraway/canvas";
 import type { Instant } from "@caraway/channel";
 import type { Drawing, GuestInput, GuestOutput, MonitorWish, SavableGuest } from "@caraway/server";
+import { encodeUtf8 } from "@caraway/wire";
+import { AgentProgram, type ArrivedFile, agentStream } from "./agent-program.ts";
+import {
+  type CounterState,
+  counterDue,
+  hearCounter,
+  isCounter,
+  openCounter,
+  tickCounter,
+} from "./counter-stream.ts";
 import { describe } from "./description.ts";
 import { clockMs, runtimeAt } from "./desktop.ts";
 import { nextChange, setUpDesktop, tickDesktop, typeKey } from "./desktop-changes.ts";
+import { editText } from "./editor-window.ts";
+import { hasLetter } from "./font.ts";
 import { displaysOf, primarySize } from "./monitors.ts";
+import { pngPicture } from "./png-picture.ts";
 import { cursorOutputs, handlePointer } from "./pointer.ts";
 import { boxAt, intersectRegion, type Region } from "./region.ts";
 import { resize } from "./resize.ts";
@@ -21,6 +34,12 @@ import { type DeviceInput, type TestcardState, waitingMax } from "./testcard-sta
 /** Milliseconds between two batches of the painter. */
 const batchPauseMs = 4;
 
+const controlKeys = [0x1d, 0xe01d];
+const copyKey = 0x2e;
+const pasteKey = 0x2f;
+const printKey = 0xe037;
+const restartKey = 0x58;
+
 type Clock = { readonly kind: "stopped" } | { readonly kind: "running"; readonly since: Instant };
 
 type SceneDrawing = readonly [display: number, drawing: Drawing];
@@ -28,6 +47,7 @@ type SceneDrawing = readonly [display: number, drawing: Drawing];
 export class Testcard implements SavableGuest {
   readonly #state: TestcardState;
   readonly #stage: DesktopStage;
+  readonly #agent: AgentProgram | null;
   #outputs: GuestOutput[];
   #clock: Clock = { kind: "stopped" };
   /** All drawings of `painting`, made when they are needed. */
@@ -39,7 +59,13 @@ export class Testcard implements SavableGuest {
     this.#stage = new DesktopStage(state.desktop, (display, drawing) => {
       this.#draw(display, drawing);
     });
-    this.#outputs = describe(state);
+    this.#agent = state.desktop.settings.agent ? this.#newAgent() : null;
+    this.#outputs = describe(state, this.#agent?.describe() ?? []);
+  }
+
+  /** Files that the client sent to it and that arrived whole, oldest first. */
+  get files(): readonly ArrivedFile[] {
+    return this.#agent?.files ?? [];
   }
 
   handle(input: GuestInput, now: Instant): void {
@@ -64,6 +90,12 @@ export class Testcard implements SavableGuest {
       case "monitors-wish":
         this.#hearWishes(input.monitors);
         break;
+      case "stream-open":
+      case "stream-data":
+      case "stream-credit":
+      case "stream-break":
+        this.#hearStream(input);
+        break;
       default:
         // It has no such device.
         break;
@@ -77,13 +109,15 @@ export class Testcard implements SavableGuest {
 
   deadline(): Instant | null {
     if (this.#clock.kind === "stopped") return null;
-    const { desktop, painting } = this.#state;
-    const due = painting?.dueMs ?? this.#nextChange();
+    const { desktop, painting, counters } = this.#state;
+    const due = [painting?.dueMs ?? this.#nextChange(), ...counters.map(counterDue)]
+      .filter((at) => at !== null)
+      .reduce<number | null>((first, at) => Math.min(first ?? at, at), null);
     return due === null ? null : this.#clock.since + Math.max(0, due - desktop.runtimeMs);
   }
 
   snapshot(now: Instant): unknown {
-    const { desktop, painting, waiting, wishes, isSetUp } = this.#state;
+    const { desktop, painting, waiting, wishes, isSetUp, counters } = this.#state;
     const { runtimeMs, ...rest } = desktop;
     const deadline = this.deadline();
     return {
@@ -102,7 +136,14 @@ export class Testcard implements SavableGuest {
             },
       waiting,
       wishes,
+      counterDevices: counters.map((counter) => ({ ...counter, dueMs: counter.dueMs - runtimeMs })),
+      agent: this.#agent?.state() ?? null,
     };
+  }
+
+  /** Its devices that count, as they are at this moment. */
+  get counters(): readonly Readonly<CounterState>[] {
+    return this.#state.counters;
   }
 
   /** What it shows at this moment, and what it draws from; read it before the next input. */
@@ -114,6 +155,7 @@ export class Testcard implements SavableGuest {
     if (this.#clock.kind === "running" || this.#outputs.length > 0) {
       throw new Error("only a testcard that is stopped and drained can be saved");
     }
+    this.#state.agent = this.#agent?.state() ?? null;
     return saveState(this.#state);
   }
 
@@ -134,12 +176,37 @@ export class Testcard implements SavableGuest {
     if (!state.isSetUp) {
       state.isSetUp = true;
       this.#act(() => setUpDesktop(state.desktop, this.#stage));
-    }
+      this.#agent?.start(this.#outputs);
+    } else this.#agent?.resume(this.#outputs);
     const { waiting, wishes } = state;
     state.waiting = [];
     state.wishes = [];
     if (wishes.length > 0) this.#hearWishes(wishes);
     for (const input of waiting) this.#hear(input);
+  }
+
+  #hearStream(input: Extract<GuestInput, { readonly type: `stream-${string}` }>): void {
+    const { use, id } = input.stream;
+    if (use === agentStream.use && id === agentStream.id && input.type !== "stream-break") {
+      this.#agent?.handle(input, this.#clock.kind === "stopped", this.#outputs);
+      return;
+    }
+    const counter = this.#state.counters.find((candidate) => isCounter(candidate, input.stream));
+    if (counter === undefined) return;
+    switch (input.type) {
+      case "stream-open":
+        openCounter(counter, input.open);
+        break;
+      case "stream-data":
+        hearCounter(counter, input.bytes);
+        break;
+      case "stream-credit":
+        counter.credit += input.bytes;
+        break;
+      case "stream-break":
+        counter.breaks += 1;
+        break;
+    }
   }
 
   #hear(input: DeviceInput): void {
@@ -152,6 +219,36 @@ export class Testcard implements SavableGuest {
       if (input.type === "key") typeKey(state.desktop, this.#stage, input, this.#outputs);
       else handlePointer(state.desktop, this.#stage, input);
     });
+    if (input.type === "key" && input.down) this.#useClipboard(input.code);
+  }
+
+  /** Ctrl+C copies the text, Print Screen the picture, Ctrl+V pastes; F12 restarts the agent. */
+  #useClipboard(code: number): void {
+    const { desktop, screen } = this.#state;
+    const hasControl = desktop.keyboard.held.some((held) => controlKeys.includes(held));
+    if (code === restartKey) this.#agent?.start(this.#outputs);
+    else if (code === printKey) {
+      const { width, height, pixmap } = screen.surface(desktop.monitors[0]!.display, 0)!;
+      const data = pngPicture(width, height, Uint32Array.from(pixmap.pixels));
+      this.#agent?.copy({ format: "IMAGE_PNG", data }, this.#outputs);
+    } else if (hasControl && code === copyKey) {
+      const data = encodeUtf8(desktop.editor.text);
+      this.#agent?.copy({ format: "UTF8_TEXT", data }, this.#outputs);
+    } else if (hasControl && code === pasteKey) this.#agent?.paste(this.#outputs);
+  }
+
+  #newAgent(): AgentProgram {
+    const state = this.#state;
+    const agent = new AgentProgram({
+      write: (text) => {
+        const letters = [...text].filter((letter) => letter === "\n" || hasLetter(letter));
+        const change = { kind: "insert", text: letters.join("") } as const;
+        this.#act(() => editText(state.desktop, this.#stage, change));
+      },
+      resize: (wishes) => this.#hearWishes(wishes),
+    });
+    if (state.agent !== null) agent.restore(state.agent);
+    return agent;
   }
 
   #hearWishes(wishes: readonly MonitorWish[]): void {
@@ -181,6 +278,9 @@ export class Testcard implements SavableGuest {
   /** All that happens by itself: paint on, and when nothing is to be painted, move on. */
   #live(): void {
     const state = this.#state;
+    for (const counter of state.counters) {
+      tickCounter(counter, state.desktop.runtimeMs, (output) => this.#outputs.push(output));
+    }
     while (state.painting !== null && state.painting.dueMs <= state.desktop.runtimeMs) {
       this.#paint(state.desktop.settings.batch);
     }
