@@ -180,8 +180,8 @@ describe("a state from a hostile network", () => {
   test("is refused before memory is taken when its monitors are too large", () => {
     const changed = state.slice();
     const view = new DataView(changed.buffer);
-    // Behind magic, version, two flags, speed, freeze, seed, batch, time, one flag and the count.
-    const at = 4 + 2 + 2 + 2 + 4 + 4 + 2 + 8 + 1 + 1;
+    // Behind magic, version, three flags, speed, freeze, seed, batch, time, one flag and the count.
+    const at = 4 + 2 + 3 + 2 + 4 + 4 + 2 + 8 + 1 + 1;
     expect(view.getUint16(at, true)).toBe(480);
     view.setUint16(at, 0xffff, true);
     expect(() => loadTestcard(changed, 0)).toThrow(/width/);

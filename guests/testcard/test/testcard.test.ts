@@ -42,7 +42,7 @@ describe("a testcard", () => {
     expect(types[0]).toBe("identity");
     expect(types.at(-1)).toBe("ready");
     const devices = outputs.flatMap((out) => (out.type === "attach" ? [out.device.kind] : []));
-    expect(devices).toEqual(["display", "keyboard", "mouse", "tablet"]);
+    expect(devices).toEqual(["display", "keyboard", "mouse", "tablet", "stream"]);
     expect(types).toContain("monitors");
     expect(types).toContain("cursor-shape");
     expect(types).toContain("leds");
