@@ -3,6 +3,7 @@
 // it here is the same.
 
 import type { SessionCommand } from "@caraway/client";
+import { type ClientStream, ClientStreams } from "@caraway/driver";
 import { type ByteChannel, isChannelOpen, isWebSocket } from "./byte-channel.ts";
 import type { ClientHost } from "./client-host.ts";
 import {
@@ -34,6 +35,8 @@ export interface BrowserClientOptions extends Partial<Omit<ClientOptions, "asksF
   readonly placement?: Placement;
   /** `at`: when it happened, on the clock of `sharedTime`. */
   readonly onEvent?: (event: ClientEvent, at: SharedTime) => void;
+  /** A device of the guest is there for this client, on one of the session's channels. */
+  readonly onStream?: (stream: ClientStream) => void;
   /** The session is attached to another host, where a new one would have to begin. */
   readonly onMoved?: (target: TargetAddress) => void;
   readonly onScreens?: (screens: readonly ScreenInfo[]) => void;
@@ -63,6 +66,7 @@ export class BrowserClient {
   readonly #connector: Connector;
   readonly #captures = new Map<number, (capture: Capture | null) => void>();
   readonly #relays = new Map<number, RelayEnd>();
+  readonly #streams: ClientStreams | null;
   #nextCapture = 0;
   #host: Host;
   /** What a worker was told that has not spoken yet, and may never: null once it has. */
@@ -72,7 +76,9 @@ export class BrowserClient {
   /** Begins to connect at once. */
   constructor(options: BrowserClientOptions) {
     this.#options = options;
-    const { url = null } = options;
+    const { url = null, onStream } = options;
+    const command = (what: SessionCommand) => this.command(what);
+    this.#streams = onStream === undefined ? null : new ClientStreams(command, onStream);
     this.#clientOptions = {
       url,
       target: options.target ?? null,
@@ -201,6 +207,7 @@ export class BrowserClient {
         break;
       case "event":
         this.#options.onEvent?.(message.event, message.at);
+        this.#streams?.handle(message.event);
         break;
       case "moved":
         this.#options.onMoved?.(message.target);

@@ -1,5 +1,6 @@
 // Drivers for the browser: the machines of the core with WebSockets, WebCrypto, workers, canvases.
 
+export { ClientStream, type StreamUser } from "@caraway/driver";
 export {
   BrowserClient,
   type BrowserClientOptions,

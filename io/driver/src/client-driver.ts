@@ -19,6 +19,7 @@ import {
   type SessionOptions,
   type SessionOutput,
 } from "@caraway/client";
+import { type ClientStream, ClientStreams } from "./client-stream.ts";
 import { type Driver, type DriverInput, type DriverOutput, drive } from "./drive.ts";
 import { type FileSource, FileSources } from "./file-sources.ts";
 import type { CredentialsSource } from "./link-tasks.ts";
@@ -39,6 +40,8 @@ export interface ClientDriverOptions {
   readonly session: SessionOptions;
   readonly credentials?: CredentialsSource;
   readonly onEvent?: (event: SessionEvent) => void;
+  /** A device of the guest is there for this client, on one of the session's channels. */
+  readonly onStream?: (stream: ClientStream) => void;
   readonly onPicture?: (event: PictureEvent) => void;
   /** Sees each drawing command on its way to the renderer. */
   readonly onRender?: (command: RenderCommand) => void;
@@ -56,6 +59,7 @@ export class ClientDriver {
   readonly #driver: Driver<SessionFeed>;
   readonly #decode: DecodeImage;
   readonly #files = new FileSources((command) => this.command(command));
+  readonly #streams: ClientStreams | null;
   readonly #waiting: RenderInput[] = [];
   #running = false;
   #ended = false;
@@ -64,6 +68,9 @@ export class ClientDriver {
   constructor(platform: Platform, decode: DecodeImage, options: ClientDriverOptions) {
     this.#options = options;
     this.#decode = decode;
+    const { onStream } = options;
+    const command = (what: SessionCommand) => this.command(what);
+    this.#streams = onStream === undefined ? null : new ClientStreams(command, onStream);
     this.#session = new ClientSession(options.session);
     this.#driver = drive<SessionFeed, SessionExtra>(this.#session, platform, {
       ...(options.credentials !== undefined && { credentials: options.credentials }),
@@ -123,6 +130,7 @@ export class ClientDriver {
       this.#driver.close();
     }
     this.#options.onEvent?.(output.event);
+    this.#streams?.handle(output.event);
   }
 
   #render(command: RenderCommand): void {

@@ -6,6 +6,7 @@ export {
   type DecodeImage,
   type PictureEvent,
 } from "./client-driver.ts";
+export { ClientStream, ClientStreams, type StreamUser } from "./client-stream.ts";
 export * from "./drive.ts";
 export type { FileSource } from "./file-sources.ts";
 export {

@@ -1,16 +1,19 @@
 // Drivers for Node: the machines of the core with sockets, TLS, timers and crypto.
 
 export {
+  ClientStream,
   type Credentials,
   type CredentialsRequest,
   type CredentialsSource,
   type Driver,
   type DriverInput,
   type DriverOutput,
+  type FileSource,
   type Picture,
   type PictureEvent,
   type Screen,
   Screens,
+  type StreamUser,
   type Transport,
   type TransportListener,
 } from "@caraway/driver";
@@ -27,6 +30,7 @@ export {
 } from "./capture.ts";
 export * from "./connection-options.ts";
 export * from "./drive.ts";
+export { openFile } from "./file-source.ts";
 export { inflate } from "./inflate.ts";
 export { decodeJpeg } from "./jpeg.ts";
 export { encodeJpeg } from "./jpeg-encode.ts";
@@ -47,6 +51,7 @@ export { type PlaybackSink, type SoundFormat, SoundPlayer } from "./sound-player
 export { type RecordSource, SoundRecorder } from "./sound-recorder.ts";
 export { SpiceClient, type SpiceClientOptions } from "./spice-client.ts";
 export { formatSpiceUri, parseSpiceUri, SpiceUriError } from "./spice-uri.ts";
+export { streamDuplex } from "./stream-duplex.ts";
 export * from "./transport.ts";
 export { TransportError } from "./transport-failure.ts";
 export { type HttpProxy, ProxyUrlError, parseProxyUrl } from "./transport-proxy.ts";
