@@ -4,6 +4,7 @@
 import type { Finding } from "@caraway/channel";
 import { baseCodec } from "@caraway/protocol";
 import type { ClientProcess } from "./client-process.ts";
+import type { MiniGuest } from "./mini-guest.ts";
 import type { Connection } from "./network.ts";
 import { Violation } from "./violation.ts";
 import type { Check, World } from "./world.ts";
@@ -13,9 +14,8 @@ export class PixelCheck implements Check {
   rested(world: World): void {
     for (const client of world.clients) {
       if (!client.isThere || !client.has("display")) continue;
-      const host = world.hosts.find(({ name }) => name === client.session.endpoint.host);
-      const guest = host?.isAlive ? host.guest : null;
-      if (guest === null || guest === undefined) continue;
+      const guest = world.seats.find(({ address }) => address === client.address)?.guest ?? null;
+      if (guest === null) continue;
       const shown = client.colors(0);
       if (shown === null) throw new Violation("pixels", `${client.name} shows nothing`);
       const wanted = guest.colors;
@@ -41,8 +41,8 @@ export class KeyCheck implements Check {
   }
 
   rested(world: World): void {
-    const guest = world.hosts.find(({ isAlive, guest }) => isAlive && guest?.isRunning)?.guest;
-    if (guest === null || guest === undefined) return;
+    const guest = runningGuest(world);
+    if (guest === null) return;
     for (const client of world.clients) {
       const codes = new Set(client.typed.map(({ code }) => code));
       const heard = guest.keys.filter(({ code }) => codes.has(code));
@@ -61,6 +61,11 @@ export class KeyCheck implements Check {
   }
 }
 
+/** The guest, wherever it runs; null when it stands or is gone. */
+export function runningGuest(world: World): MiniGuest | null {
+  return world.seats.find(({ guest }) => guest?.isRunning)?.guest ?? null;
+}
+
 function keyText({ code, down }: { readonly code: number; readonly down: boolean }): string {
   return `${code}${down ? "+" : "-"}`;
 }
@@ -76,18 +81,56 @@ function isPartOf(part: readonly string[], whole: readonly string[]): boolean {
   return at === part.length;
 }
 
+/** Each byte of a stream arrives once and in order; all of them, where nothing broke. */
+export class StreamCheck implements Check {
+  rested(world: World): void {
+    const guest = runningGuest(world);
+    if (guest === null || !guest.hasStream) return;
+    // A device that changes hands goes on where it is.
+    const lives = world.clients.reduce((sum, { stream }) => sum + stream.lives, 0);
+    const isWhole = world.struck.length === 0 && lives === 1;
+    for (const client of world.clients) {
+      const { heard, sent } = client.stream;
+      if (client.stream.lives === 0) continue;
+      let next = 0;
+      let before = 0;
+      for (const { byte, life } of heard) {
+        const mayJump = life !== before && !isWhole;
+        if (byte !== next % 256 && !mayJump) {
+          throw new Violation("stream", `${client.name} hears byte ${byte}, not ${next % 256}`);
+        }
+        next = mayJump ? next + ((byte - next + 512) % 256) + 1 : next + 1;
+        before = life;
+      }
+      if (!isWhole || !client.isThere) continue;
+      if (heard.length !== guest.streamSent) {
+        const detail = `${client.name} has ${heard.length} of ${guest.streamSent} bytes`;
+        throw new Violation("stream", detail);
+      }
+      const got = guest.streamHeard;
+      const wrong = got.findIndex((byte, index) => byte !== index % 256);
+      if (wrong >= 0) throw new Violation("stream", `the guest hears ${got[wrong]} at ${wrong}`);
+      if (got.length !== sent) {
+        throw new Violation("stream", `the guest has ${got.length} of ${sent} bytes`);
+      }
+    }
+  }
+}
+
 /** A guest runs at one place only, and is told nothing that its contract does not have. */
 export class GuestCheck implements Check {
   stepped(world: World): void {
     let running = 0;
-    for (const { guest, isAlive } of world.hosts) if (isAlive && guest?.isRunning) running += 1;
-    if (running > 1) throw new Violation("one guest", `it runs on ${running} hosts`);
+    for (const { guest } of world.seats) if (guest?.isRunning) running += 1;
+    if (running > 1) throw new Violation("one guest", `it runs ${running} times`);
   }
 
   rested(world: World): void {
-    for (const { name, guest, events } of world.hosts) {
+    for (const { address, guest } of world.seats) {
       const complaint = guest?.complaints[0];
-      if (complaint !== undefined) throw new Violation("contract", `${name}: ${complaint}`);
+      if (complaint !== undefined) throw new Violation("contract", `${address}: ${complaint}`);
+    }
+    for (const { name, events } of world.hosts) {
       const fault = events.find((event) => event.name === "guest-fault");
       if (fault?.name === "guest-fault") {
         throw new Violation("contract", `${name}: ${fault.what}: ${fault.error.message}`);
@@ -248,6 +291,7 @@ export function allChecks(): Check[] {
   return [
     new PixelCheck(),
     new KeyCheck(),
+    new StreamCheck(),
     new GuestCheck(),
     new SessionCheck(),
     new AckCheck(),

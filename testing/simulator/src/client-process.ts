@@ -33,7 +33,15 @@ export interface ClientChoices {
   readonly options?: Partial<SessionOptions>;
 }
 
-export type HearEvent = (client: ClientProcess, event: SessionEvent) => void;
+export interface ClientStream {
+  /** Null while it is not open. */
+  key: number | null;
+  /** How often it was opened: bytes may be lost from one life to the next. */
+  lives: number;
+  /** Bytes that came, with the life in which they came. */
+  readonly heard: { readonly byte: number; readonly life: number }[];
+  sent: number;
+}
 
 export class ClientProcess extends Process {
   readonly session: ClientSession;
@@ -41,33 +49,40 @@ export class ClientProcess extends Process {
   readonly events: SessionEvent[] = [];
   /** What was typed here, in order. */
   readonly typed: { readonly code: number; readonly down: boolean }[] = [];
+  /** The guest's stream as it is seen here; byte n of either direction is n modulo 256. */
+  readonly stream: ClientStream = { key: null, lives: 0, heard: [], sent: 0 };
   /** Labels of the channels that it has, and of those that it had. */
   readonly #has = new Set<string>();
   readonly #lost = new Set<string>();
   readonly #network: Network;
   readonly #choices: ClientChoices;
-  readonly #hear: HearEvent;
   readonly #connections = new Map<ConnectionKey, Connection>();
   readonly #linkTasks = new Map<ConnectionKey, Set<Task>>();
   ended = false;
 
   constructor(
     name: string,
-    host: string,
+    address: string,
     surroundings: Surroundings,
     network: Network,
     choices: ClientChoices,
-    hear: HearEvent,
   ) {
     super(name, surroundings);
     this.#network = network;
     this.#choices = choices;
-    this.#hear = hear;
+    const [host = "", port] = address.split(":");
     this.session = new ClientSession({
       ...defaultSessionOptions,
       channels: choices.channels,
       ...choices.options,
-      endpoint: { host, port: 1, tlsPort: null, unixPath: null, url: null, identity: null },
+      endpoint: {
+        host,
+        port: Number(port),
+        tlsPort: null,
+        unixPath: null,
+        url: null,
+        identity: null,
+      },
     });
   }
 
@@ -95,6 +110,22 @@ export class ClientProcess extends Process {
     const held = new Set<number>();
     for (const { code, down } of this.typed) down ? held.add(code) : held.delete(code);
     return [...held];
+  }
+
+  /** The address that it is attached to: `source:1`. */
+  get address(): string {
+    const { host, port } = this.session.endpoint;
+    return `${host}:${port}`;
+  }
+
+  /** Sends the next bytes of its count on the guest's stream. */
+  sendBytes(size: number): void {
+    const { key } = this.stream;
+    if (key === null) return;
+    const from = this.stream.sent;
+    const bytes = Uint8Array.from({ length: size }, (_, index) => from + index);
+    this.stream.sent += size;
+    this.command({ name: "stream-send", stream: key, bytes });
   }
 
   /** Whether it has a channel of that name. */
@@ -125,7 +156,8 @@ export class ClientProcess extends Process {
     const pixels = this.renderer.primary(0)?.pixmap.pixels;
     return {
       session: this.session.snapshot(now),
-      endpoint: this.session.endpoint.host,
+      endpoint: this.address,
+      stream: [this.stream.key, this.stream.heard.length, this.stream.sent],
       wakes: deadline === null ? null : deadline - now,
       renderer: this.renderer.snapshot(),
       pixels: pixels === undefined ? null : hashNumbers(pixels),
@@ -186,7 +218,6 @@ export class ClientProcess extends Process {
       case "event":
         this.#hearOf(output.event);
         this.note(eventText(output.event));
-        this.#hear(this, output.event);
         break;
     }
   }
@@ -194,6 +225,7 @@ export class ClientProcess extends Process {
   #hearOf(event: SessionEvent): void {
     this.events.push(event);
     if (event.name === "ended") this.ended = true;
+    this.#hearStream(event);
     if (event.name !== "channel-linked" && event.name !== "channel-lost") return;
     const label = channelLabel({ name: event.channel, id: event.id });
     const isThere = event.name === "channel-linked";
@@ -201,8 +233,35 @@ export class ClientProcess extends Process {
     this.#lost[isThere ? "delete" : "add"](label);
   }
 
+  #hearStream(event: SessionEvent): void {
+    const { stream } = this;
+    switch (event.name) {
+      case "stream-opened":
+        stream.key = event.stream;
+        stream.lives += 1;
+        break;
+      case "stream-closed":
+        stream.key = null;
+        break;
+      case "stream-data": {
+        for (const byte of event.bytes) stream.heard.push({ byte, life: stream.lives });
+        const taken = {
+          name: "stream-taken",
+          stream: event.stream,
+          bytes: event.bytes.length,
+        } as const;
+        const take = (): void => this.#turn({ type: "command", command: taken });
+        if (this.#choices.slowPictures) this.later("stream taken", take);
+        else this.do(take);
+        break;
+      }
+      default:
+        break;
+    }
+  }
+
   #connect({ connection: key, address }: SessionOutput & { type: "connect" }): void {
-    const host = address.kind === "tcp" ? address.host : "nowhere";
+    const to = address.kind === "tcp" ? `${address.host}:${address.port}` : "nowhere";
     const tell = (input: TransportInput): void => {
       this.do(() => {
         if (!this.#connections.has(key)) return;
@@ -210,7 +269,7 @@ export class ClientProcess extends Process {
         this.#turn(input);
       });
     };
-    const connection = this.#network.connect(this.name, host, {
+    const connection = this.#network.connect(this.name, to, {
       connected: () => tell({ type: "connected", connection: key }),
       received: (bytes) => tell({ type: "received", connection: key, bytes }),
       backlog: (bytes) => tell({ type: "backlog", connection: key, bytes }),

@@ -2,5 +2,6 @@ export * from "./choices.ts";
 export { explore } from "./explore.ts";
 export * from "./run.ts";
 export * from "./scenarios.ts";
+export { type AnyServer, type MakeServer, realServer } from "./seat.ts";
 export { Violation } from "./violation.ts";
 export * from "./world.ts";

@@ -27,7 +27,7 @@ export const plainMiniGuest: MiniGuestOptions = {
   frames: 0,
   framePeriodMs: 40,
   streamBytes: null,
-  streamUse: "port",
+  streamUse: "usbredir",
 };
 
 export const screenWidth = 24;
@@ -102,6 +102,10 @@ export class MiniGuest implements SavableGuest {
   /** Colours `0xffRRGGBB`, row by row. */
   get colors(): Uint32Array {
     return Uint32Array.from(this.#state.pixels, (pixel) => (pixel | 0xff000000) >>> 0);
+  }
+
+  get hasStream(): boolean {
+    return this.#state.options.streamBytes !== null;
   }
 
   /** What the far end of the stream sent. */

@@ -55,7 +55,7 @@ export abstract class Process {
   }
 
   /** One after the other. */
-  protected do(work: () => void): void {
+  do(work: () => void): void {
     if (!this.isAlive) return;
     this.#work.push(work);
     if (this.#isWorking) return;
@@ -76,7 +76,7 @@ export abstract class Process {
   }
 
   /** Does something some time later. */
-  protected later(label: string, run: () => void): Task {
+  later(label: string, run: () => void): Task {
     const task: Task = {
       order: this.surroundings.nextOrder(),
       label: `${this.name}: ${label}`,
@@ -89,7 +89,7 @@ export abstract class Process {
     return task;
   }
 
-  protected note(what: string): void {
+  note(what: string): void {
     this.surroundings.note(this.name, what);
   }
 }

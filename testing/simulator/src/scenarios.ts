@@ -2,9 +2,9 @@
 
 import { allChecks } from "./checks.ts";
 import type { ClientProcess } from "./client-process.ts";
-import type { MakeServer } from "./host-process.ts";
 import { MiniGuest, type MiniGuestOptions, plainMiniGuest } from "./mini-guest.ts";
 import type { Scenario } from "./run.ts";
+import { type MakeServer, realServer } from "./seat.ts";
 import { type Action, type Faults, plainWorld, World, type WorldOptions } from "./world.ts";
 
 /** One server, and no move. */
@@ -12,6 +12,8 @@ export interface StayOptions {
   readonly clients: number;
   /** Keys that each client presses and releases. */
   readonly keys: number;
+  /** Bytes that the first client sends on the guest's stream, if it has one. */
+  readonly bytes: number;
   readonly guest: Partial<MiniGuestOptions>;
   readonly faults: Faults;
   readonly world: Partial<WorldOptions>;
@@ -23,6 +25,7 @@ export interface StayOptions {
 const plainStay: StayOptions = {
   clients: 1,
   keys: 1,
+  bytes: 0,
   guest: {},
   faults: {},
   world: {},
@@ -31,6 +34,8 @@ const plainStay: StayOptions = {
 };
 
 const firstScancode = 0x10;
+/** Bytes that a client sends at once: not what the guest sends or grants at once. */
+const pieceSize = 7;
 
 /** Codes that no other client uses, so that it is known whose a key was. */
 export function keysOf(client: ClientProcess, number: number, count: number): Action[] {
@@ -44,23 +49,35 @@ export function keysOf(client: ClientProcess, number: number, count: number): Ac
   }).flat();
 }
 
+/** So many bytes, in pieces. */
+export function bytesOf(client: ClientProcess, count: number): Action[] {
+  const sizes: number[] = [];
+  for (let left = count; left > 0; left -= pieceSize) sizes.push(Math.min(left, pieceSize));
+  return sizes.map((size) => ({
+    label: `sends ${size} bytes`,
+    ready: () => !client.isThere || client.stream.key !== null,
+    run: () => client.sendBytes(size),
+  }));
+}
+
 export function stay(name: string, options: Partial<StayOptions> = {}): Scenario {
-  const { clients, keys, guest, faults, world, slowPictures, closes, makeServer } = {
+  const { clients, keys, bytes, guest, faults, world, slowPictures, closes, makeServer } = {
     ...plainStay,
     ...options,
   };
   const make = (): World => {
     const made = new World({ ...plainWorld, ...world, faults });
-    const host = made.addHost("source", {}, makeServer);
-    host.adopt(new MiniGuest({ ...plainMiniGuest, ...guest }));
-    host.tellGuest({ type: "run" });
+    const seat = made.addHost("source", { makeServer: makeServer ?? realServer }).newSeat();
+    seat.adopt(new MiniGuest({ ...plainMiniGuest, ...guest }));
+    seat.tellGuest({ type: "run" });
     made.checks.push(...allChecks());
     for (let number = 0; number < clients; number++) {
-      const channels = ["main", "display", "inputs", "cursor"] as const;
-      const client = made.addClient(`c${number + 1}`, "source", { channels, slowPictures });
+      const channels = ["main", "display", "inputs", "cursor", "usbredir"] as const;
+      const client = made.addClient(`c${number + 1}`, seat.address, { channels, slowPictures });
       made.addActor(client.name, [
         { label: "opens", run: () => client.command({ name: "open" }) },
         ...keysOf(client, number, keys),
+        ...(number === 0 ? bytesOf(client, bytes) : []),
         ...(closes && number === 0
           ? [{ label: "closes", run: () => client.command({ name: "close" }) }]
           : []),
@@ -76,13 +93,16 @@ const scenarios: Readonly<Record<string, (name: string) => Scenario>> = {
   "stay with a reset": (name) => stay(name, { faults: { resets: 1 } }),
   "stay with a stall": (name) => stay(name, { faults: { stalls: 1 } }),
   "stay with a death": (name) => stay(name, { faults: { kills: ["source", "c1"] } }),
+  "stay with a stream": (name) =>
+    stay(name, { keys: 0, bytes: 20, guest: { streamBytes: 12 }, closes: false }),
   "stay, two clients": (name) => stay(name, { clients: 2, keys: 2 }),
   large: (name) =>
     stay(name, {
       clients: 3,
       keys: 12,
       slowPictures: true,
-      guest: { frames: 20 },
+      bytes: 70,
+      guest: { frames: 20, streamBytes: 200 },
       faults: { resets: 1, stalls: 2, kills: ["c2"] },
       world: { cuts: true, capacityBytes: 2000 },
     }),

@@ -2,15 +2,15 @@
 // what may go wrong. It knows what may happen next; which of it does is chosen from outside.
 
 import { ConversationTap, type Finding, type Instant } from "@caraway/channel";
-import { type ChannelName, channelLabel, channelNameOf, type SessionEvent } from "@caraway/client";
-import type { ServerOptions } from "@caraway/server";
+import { type ChannelName, channelLabel, channelNameOf } from "@caraway/client";
+import type { MoveTiming } from "@caraway/migration";
 import type { Choices } from "./choices.ts";
 import { type ClientChoices, ClientProcess } from "./client-process.ts";
-import { HostProcess, type MakeServer, realServer } from "./host-process.ts";
+import { type HostChoices, HostProcess } from "./host-process.ts";
 import { messageName } from "./message-name.ts";
-import type { MiniGuest } from "./mini-guest.ts";
 import { type Connection, Network, type NetworkOwner, type Side } from "./network.ts";
 import type { Process, Surroundings } from "./process.ts";
+import { realServer, type Seat } from "./seat.ts";
 import { Violation } from "./violation.ts";
 
 /** Something that a person, a hypervisor or management does. */
@@ -35,6 +35,8 @@ export interface Faults {
   stallMs?: number;
   /** One of these processes is killed. */
   kills?: readonly string[];
+  /** Somebody on one of the hosts calls a move off. */
+  cancels?: number;
 }
 
 export interface WorldOptions {
@@ -68,15 +70,25 @@ interface Step {
 }
 
 const startMs = 1000;
+/** So that a run ends soon: what waits for hours in life waits for seconds here. */
+const quickMoves: Partial<MoveTiming> = { keepMs: 20_000, rememberMs: 20_000 };
 /** Wakings in a row that bring nothing about, from which on a deadline counts as stuck. */
 const idleWakingsMax = 1000;
+
+/** Faults that may still strike. */
+interface Left {
+  resets: number;
+  stalls: number;
+  kills: string[];
+  cancels: number;
+}
 
 export class World implements NetworkOwner, Surroundings {
   now: Instant = startMs;
   readonly options: WorldOptions;
   readonly network: Network;
   readonly clients: ClientProcess[] = [];
-  readonly hosts: HostProcess<MiniGuest>[] = [];
+  readonly hosts: HostProcess[] = [];
   readonly checks: Check[] = [];
   /** Faults that struck. */
   readonly struck: string[] = [];
@@ -86,40 +98,37 @@ export class World implements NetworkOwner, Surroundings {
   readonly #taps = new Map<number, ConversationTap>();
   readonly #stalledUntil = new Map<Connection, Instant>();
   #wakings = 0;
-  #left: { resets: number; stalls: number; kills: string[] };
+  #left: Left;
 
   constructor(options: WorldOptions = plainWorld) {
     this.options = options;
     this.network = new Network(this, options.capacityBytes);
-    const { resets = 0, stalls = 0, kills = [] } = options.faults;
-    this.#left = { resets, stalls, kills: [...kills] };
+    const { resets = 0, stalls = 0, kills = [], cancels = 0 } = options.faults;
+    this.#left = { resets, stalls, kills: [...kills], cancels };
   }
 
   // Making it.
 
-  addHost(
-    name: string,
-    options: Partial<ServerOptions> = {},
-    makeServer: MakeServer = realServer,
-  ): HostProcess<MiniGuest> {
-    const host = new HostProcess<MiniGuest>(name, this, this.network, options, makeServer);
+  addHost(name: string, choices: Partial<HostChoices> = {}): HostProcess {
+    const defaults = { server: {}, makeServer: realServer, timing: quickMoves };
+    const host = new HostProcess(name, this, this.network, { ...defaults, ...choices });
     this.hosts.push(host);
     return host;
   }
 
-  addClient(
-    name: string,
-    host: string,
-    choices: ClientChoices,
-    hear: (client: ClientProcess, event: SessionEvent) => void = () => {},
-  ): ClientProcess {
-    const client = new ClientProcess(name, host, this, this.network, choices, hear);
+  addClient(name: string, address: string, choices: ClientChoices): ClientProcess {
+    const client = new ClientProcess(name, address, this, this.network, choices);
     this.clients.push(client);
     return client;
   }
 
   addActor(name: string, actions: readonly Action[]): void {
     this.#actors.push({ name, actions: [...actions] });
+  }
+
+  /** Every server with its guest, on hosts that live. */
+  get seats(): readonly Seat[] {
+    return this.hosts.flatMap(({ isAlive, seats }) => (isAlive ? seats : []));
   }
 
   get processes(): readonly Process[] {
@@ -142,6 +151,8 @@ export class World implements NetworkOwner, Surroundings {
   }
 
   sent(connection: Connection, from: Side, bytes: Uint8Array): void {
+    // The movers speak a language of their own.
+    if (connection.host.endsWith(":peer")) return;
     let tap = this.#taps.get(connection.id);
     if (tap === undefined) {
       tap = new ConversationTap();
@@ -185,7 +196,7 @@ export class World implements NetworkOwner, Surroundings {
 
   /** Nothing goes wrong any more, and what was broken works again. */
   heal(): void {
-    this.#left = { resets: 0, stalls: 0, kills: [] };
+    this.#left = { resets: 0, stalls: 0, kills: [], cancels: 0 };
     this.#stalledUntil.clear();
   }
 
@@ -225,7 +236,12 @@ export class World implements NetworkOwner, Surroundings {
       }
     }
     pending.sort((a, b) => a.order - b.order);
-    const steps: Step[] = [...this.#wakeSteps(), ...pending, ...this.#actionSteps()];
+    const steps: Step[] = [
+      ...this.#wakeSteps(),
+      ...pending,
+      ...this.#actionSteps(),
+      ...this.#operatorSteps(),
+    ];
     const time = this.#timeStep(horizonMs);
     if (time !== null) steps.push(time);
     // Where nothing is left to be disturbed, nothing strikes.
@@ -269,6 +285,17 @@ export class World implements NetworkOwner, Surroundings {
     });
   }
 
+  /** Where one of the hosts is dead for sure, an operator says so to the other. */
+  #operatorSteps(): Step[] {
+    return this.hosts.flatMap((host): Step[] => {
+      const { isAlive, moving, name } = host;
+      const isAlone = this.hosts.every((other) => other === host || !other.isAlive);
+      if (!isAlive || !isAlone || !moving.isInDoubt) return [];
+      const take = (): void => moving.resolveHere();
+      return [{ label: `operator: the guest is at ${name}`, weight: 2, take }];
+    });
+  }
+
   #timeStep(horizonMs: number): Step | null {
     let next = Number.POSITIVE_INFINITY;
     for (const process of this.processes) {
@@ -288,7 +315,7 @@ export class World implements NetworkOwner, Surroundings {
   }
 
   #faultSteps(): Step[] {
-    const { resets, stalls, kills } = this.#left;
+    const { resets, stalls, kills, cancels } = this.#left;
     const steps: Step[] = [];
     const strike = (label: string, take: () => void): void => {
       const weight = 0.05;
@@ -314,6 +341,13 @@ export class World implements NetworkOwner, Surroundings {
           connection.reset(null, "the network broke");
         });
       }
+    }
+    for (const { name, isAlive, moving } of cancels > 0 ? this.hosts : []) {
+      if (!isAlive || !(moving.isMoving || moving.isExpecting)) continue;
+      strike(`cancel at ${name}`, () => {
+        this.#left.cancels -= 1;
+        moving.cancel();
+      });
     }
     for (const name of kills) {
       const process = this.processes.find((other) => other.name === name && other.isAlive);

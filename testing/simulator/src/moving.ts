@@ -1,0 +1,441 @@
+// What a host does about moves: one mover for each, the link between the movers, and what the
+// mover wants of the server and of the guest.
+
+import type { ConnectionKey, Instant } from "@caraway/channel";
+import {
+  type MoveTiming,
+  moveName,
+  PeerDoor,
+  SourceMove,
+  type SourceMoveInput,
+  type SourceMoveOutput,
+  TargetMove,
+  type TargetMoveInput,
+  type TargetMoveOutput,
+  unknownMove,
+} from "@caraway/migration";
+import {
+  defaultSourceMove,
+  defaultTargetMove,
+  type MoveMode,
+  type ServerEvent,
+} from "@caraway/server";
+import { CarawayError } from "@caraway/wire";
+import { eventText } from "./event-text.ts";
+import { MiniGuest } from "./mini-guest.ts";
+import type { Connection, Ear, Network } from "./network.ts";
+import type { Task } from "./process.ts";
+import type { Seat } from "./seat.ts";
+
+/** What the process around it does for it. */
+export interface MovingOwner {
+  readonly name: string;
+  readonly now: Instant;
+  readonly network: Network;
+  readonly timing: Partial<MoveTiming>;
+  do(work: () => void): void;
+  later(label: string, run: () => void): Task;
+  note(what: string): void;
+  newSeat(): Seat;
+  removeSeat(seat: Seat): void;
+}
+
+export interface MoveChoices {
+  readonly mode: MoveMode;
+  /** Patience with clients. */
+  readonly answerWithinMs: number;
+}
+
+/** Where the movers of a host are found. */
+export function peerAddress(host: string): string {
+  return `${host}:peer`;
+}
+
+interface Departure {
+  readonly seat: Seat;
+  readonly target: string;
+  readonly choices: MoveChoices;
+  readonly mover: SourceMove;
+  readonly links: Map<ConnectionKey, Connection>;
+}
+
+interface Arrival {
+  readonly mover: TargetMove;
+  seat: Seat | null;
+}
+
+const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+/** How a move ended, as the source's host was told. */
+export interface MoveEnd {
+  readonly owner: "source" | "target";
+  readonly error: string | null;
+}
+
+export class Moving {
+  readonly ends: MoveEnd[] = [];
+  readonly #owner: MovingOwner;
+  readonly #departures = new Map<string, Departure>();
+  readonly #arrivals = new Map<string, Arrival>();
+  /** Links that came in, by the number that the movers know them by. */
+  readonly #links = new Map<ConnectionKey, Connection>();
+  #nextMove = 1;
+
+  constructor(owner: MovingOwner) {
+    this.#owner = owner;
+    owner.network.listen(peerAddress(owner.name), (connection) => this.#accept(connection));
+  }
+
+  /** Moves the guest of a seat. */
+  depart(seat: Seat, target: string, choices: MoveChoices): void {
+    const id = new Uint8Array(16);
+    for (let index = 0; index < 8; index++) id[index] = this.#owner.name.charCodeAt(index) || 1;
+    id[15] = this.#nextMove++;
+    const { timing } = this.#owner;
+    const mover = new SourceMove({ id, description: bytesOf("mini"), timing });
+    const departure = { seat, target, choices, mover, links: new Map() };
+    this.#departures.set(moveName(id), departure);
+    this.#owner.do(() => this.#sourceTurn(departure, { type: "start" }));
+  }
+
+  /** Whether a move is under way that could be called off. */
+  get isMoving(): boolean {
+    return [...this.#departures.values()].some(({ mover }) => {
+      return !["settling", "ended"].includes(mover.phase);
+    });
+  }
+
+  get isExpecting(): boolean {
+    return [...this.#arrivals.values()].some(({ mover }) => {
+      return !["owner", "settled", "abandoned", "ended"].includes(mover.phase);
+    });
+  }
+
+  /** Waits for an operator, or for the other host. */
+  get isInDoubt(): boolean {
+    const phases = [...this.#departures.values(), ...this.#arrivals.values()].map(
+      ({ mover }) => mover.phase,
+    );
+    return phases.includes("in-doubt") || phases.includes("orphaned");
+  }
+
+  cancel(): void {
+    const reason = "somebody has thought better of it";
+    for (const departure of this.#departures.values()) {
+      this.#owner.do(() => this.#sourceTurn(departure, { type: "cancel", reason }));
+    }
+    for (const arrival of this.#arrivals.values()) {
+      this.#owner.do(() => this.#targetTurn(arrival, { type: "cancel", reason }));
+    }
+  }
+
+  /** An operator says that the guest is this host's. */
+  resolveHere(): void {
+    for (const departure of this.#departures.values()) {
+      const input = { type: "resolve", owner: "source" } as const;
+      this.#owner.do(() => this.#sourceTurn(departure, input));
+    }
+    for (const arrival of this.#arrivals.values()) {
+      const input = { type: "resolve", owner: "target" } as const;
+      this.#owner.do(() => this.#targetTurn(arrival, input));
+    }
+  }
+
+  deadline(): Instant | null {
+    let earliest: Instant | null = null;
+    for (const { mover } of [...this.#departures.values(), ...this.#arrivals.values()]) {
+      const deadline = mover.deadline();
+      if (deadline !== null) earliest = Math.min(earliest ?? deadline, deadline);
+    }
+    return earliest;
+  }
+
+  wake(): void {
+    const { now } = this.#owner;
+    const isDue = ({ mover }: { readonly mover: SourceMove | TargetMove }): boolean => {
+      const deadline = mover.deadline();
+      return deadline !== null && deadline <= now;
+    };
+    for (const departure of [...this.#departures.values()].filter(isDue)) {
+      this.#sourceTurn(departure, { type: "timeout" });
+    }
+    for (const arrival of [...this.#arrivals.values()].filter(isDue)) {
+      this.#targetTurn(arrival, { type: "timeout" });
+    }
+  }
+
+  snapshot(now: Instant): unknown {
+    const movers = [...this.#departures.values(), ...this.#arrivals.values()];
+    return movers.map(({ mover }) => {
+      const deadline = mover.deadline();
+      return [mover.snapshot(now), deadline === null ? null : deadline - now];
+    });
+  }
+
+  vanish(): void {
+    this.#owner.network.deafen(peerAddress(this.#owner.name));
+    const links = [...this.#departures.values()].flatMap((departure) => [...departure.links]);
+    for (const [, connection] of links) connection.reset("client", `${this.#owner.name} died`);
+    for (const connection of this.#links.values()) {
+      connection.reset("server", `${this.#owner.name} died`);
+    }
+    this.#departures.clear();
+    this.#arrivals.clear();
+  }
+
+  /** What a server says of the move that it is in. */
+  heard(seat: Seat, event: ServerEvent): void {
+    const departure = this.#departureOf(seat);
+    const arrival = this.#arrivalOf(seat);
+    switch (event.name) {
+      case "move-ready":
+        if (departure) this.#later(() => this.#sourceTurn(departure, { type: "clients-ready" }));
+        break;
+      case "move-left":
+        if (departure) this.#later(() => this.#sourceTurn(departure, { type: "clients-left" }));
+        break;
+      case "move-cancelled":
+        if (departure) {
+          this.#later(() => this.#sourceTurn(departure, { type: "clients-cancelled" }));
+        }
+        break;
+      case "move-settled": {
+        const report = bytesOf(JSON.stringify(event.clients));
+        if (arrival) this.#later(() => this.#targetTurn(arrival, { type: "settled", report }));
+        break;
+      }
+      default:
+        break;
+    }
+  }
+
+  heardForPeer(seat: Seat, bytes: Uint8Array): void {
+    const departure = this.#departureOf(seat);
+    const arrival = this.#arrivalOf(seat);
+    if (departure) this.#later(() => this.#sourceTurn(departure, { type: "peer", bytes }));
+    else if (arrival) this.#later(() => this.#targetTurn(arrival, { type: "peer", bytes }));
+  }
+
+  #later(work: () => void): void {
+    this.#owner.do(work);
+  }
+
+  #departureOf(seat: Seat): Departure | undefined {
+    return [...this.#departures.values()].find((departure) => {
+      return departure.seat === seat && departure.mover.phase !== "ended";
+    });
+  }
+
+  #arrivalOf(seat: Seat): Arrival | undefined {
+    return [...this.#arrivals.values()].find((arrival) => arrival.seat === seat);
+  }
+
+  // The source.
+
+  #sourceTurn(departure: Departure, input: SourceMoveInput): void {
+    const { mover } = departure;
+    mover.handle(input, this.#owner.now);
+    for (let output = mover.poll(); output !== null; output = mover.poll()) {
+      this.#performSource(departure, output);
+    }
+  }
+
+  #performSource(departure: Departure, output: SourceMoveOutput): void {
+    const { seat, links } = departure;
+    const tell = (input: SourceMoveInput): void => {
+      this.#owner.do(() => this.#sourceTurn(departure, input));
+    };
+    switch (output.type) {
+      case "connect":
+        this.#connect(departure, output.connection, tell);
+        break;
+      case "transmit":
+        links.get(output.connection)?.send("client", output.bytes);
+        break;
+      case "disconnect": {
+        const connection = links.get(output.connection);
+        links.delete(output.connection);
+        connection?.leave("client");
+        break;
+      }
+      case "begin-clients": {
+        const [host = "", port = ""] = textOf(output.address).split(":");
+        const target = { host, port: Number(port), tlsPort: null, certSubject: null };
+        const { mode, answerWithinMs } = departure.choices;
+        const move = { ...defaultSourceMove, target, mode, answerWithinMs, peer: true };
+        seat.command({ name: "migrate-begin", move });
+        break;
+      }
+      case "switch-clients":
+        seat.command({ name: "migrate-switch" });
+        break;
+      case "cancel-clients":
+        seat.command({ name: "migrate-cancel" });
+        break;
+      case "stop-guest":
+        this.#owner.later("the guest stops", () => {
+          seat.tellGuest({ type: "stop" });
+          this.#owner.do(() => {
+            const state = seat.guest?.save(this.#owner.now);
+            if (state !== undefined) tell({ type: "guest-saved", state });
+          });
+        });
+        break;
+      case "run-guest":
+        seat.tellGuest({ type: "run" });
+        break;
+      case "destroy-guest":
+        this.#owner.removeSeat(seat);
+        break;
+      case "peer":
+        seat.heardFromPeer(output.bytes);
+        break;
+      case "event":
+        this.#owner.note(`move: ${eventText(output.event)}`);
+        if (output.event.name === "ended") {
+          const { owner, error } = output.event;
+          this.ends.push({ owner, error: error?.message ?? null });
+        }
+        break;
+    }
+  }
+
+  #connect(
+    { target, links }: Departure,
+    key: ConnectionKey,
+    tell: (input: SourceMoveInput) => void,
+  ): void {
+    const hear = (input: SourceMoveInput): void => {
+      if (links.has(key)) tell(input);
+    };
+    const connection = this.#owner.network.connect(this.#owner.name, peerAddress(target), {
+      connected: () => hear({ type: "connected", connection: key }),
+      received: (bytes) => hear({ type: "received", connection: key, bytes }),
+      backlog: () => {},
+      closed: (failure) => {
+        hear({ type: "closed", connection: key, detail: failure?.detail ?? null });
+        links.delete(key);
+      },
+    });
+    links.set(key, connection);
+  }
+
+  // The target.
+
+  #accept(connection: Connection): Ear {
+    const key = connection.id;
+    const door = new PeerDoor();
+    let arrival: Arrival | null = null;
+    const leave = (): void => {
+      this.#links.delete(key);
+      connection.leave("server");
+    };
+    const greet = (bytes: Uint8Array): void => {
+      const found = door.push(bytes);
+      if (found === null) return;
+      const { now } = this.#owner;
+      if (found.kind === "prepare") {
+        const { description } = found;
+        const { timing } = this.#owner;
+        const options = { description, connection: key, stateSizeMax: 1 << 20, timing };
+        arrival = { mover: new TargetMove(options, now), seat: null };
+        this.#arrivals.set(found.move, arrival);
+      } else {
+        arrival = this.#arrivals.get(found.move) ?? null;
+        if (arrival === null) {
+          connection.send("server", unknownMove());
+          leave();
+          return;
+        }
+        arrival.mover.resume(key, found.question, now);
+      }
+      this.#drainTarget(arrival);
+      if (found.rest.length > 0) {
+        this.#targetTurn(arrival, { type: "received", connection: key, bytes: found.rest });
+      }
+    };
+    return {
+      connected: () => this.#links.set(key, connection),
+      received: (bytes) => {
+        this.#owner.do(() => {
+          try {
+            if (arrival === null) greet(bytes);
+            else this.#targetTurn(arrival, { type: "received", connection: key, bytes });
+          } catch (error) {
+            if (!(error instanceof CarawayError)) throw error;
+            leave();
+          }
+        });
+      },
+      backlog: () => {},
+      closed: (failure) => {
+        this.#links.delete(key);
+        const detail = failure?.detail ?? null;
+        this.#owner.do(() => {
+          if (arrival !== null)
+            this.#targetTurn(arrival, { type: "closed", connection: key, detail });
+        });
+      },
+    };
+  }
+
+  #targetTurn(arrival: Arrival, input: TargetMoveInput): void {
+    arrival.mover.handle(input, this.#owner.now);
+    this.#drainTarget(arrival);
+  }
+
+  #drainTarget(arrival: Arrival): void {
+    const { mover } = arrival;
+    for (let output = mover.poll(); output !== null; output = mover.poll()) {
+      this.#performTarget(arrival, output);
+    }
+  }
+
+  #performTarget(arrival: Arrival, output: TargetMoveOutput): void {
+    const tell = (input: TargetMoveInput): void => {
+      this.#owner.do(() => this.#targetTurn(arrival, input));
+    };
+    switch (output.type) {
+      case "transmit":
+        this.#links.get(output.connection)?.send("server", output.bytes);
+        break;
+      case "disconnect": {
+        const connection = this.#links.get(output.connection);
+        this.#links.delete(output.connection);
+        connection?.leave("server");
+        break;
+      }
+      case "prepare": {
+        const seat = this.#owner.newSeat();
+        arrival.seat = seat;
+        seat.command({ name: "migrate-expect", move: { ...defaultTargetMove, peer: true } });
+        tell({ type: "prepared", address: bytesOf(seat.address) });
+        break;
+      }
+      case "load": {
+        const { state } = output;
+        this.#owner.later("the guest is loaded", () => {
+          if (arrival.seat === null) return;
+          arrival.seat.adopt(MiniGuest.load(state, this.#owner.now));
+          tell({ type: "loaded" });
+        });
+        break;
+      }
+      case "own":
+        arrival.seat?.command({ name: "migrate-hold" });
+        break;
+      case "drop":
+        arrival.seat?.command({ name: "migrate-abandon" });
+        if (arrival.seat !== null) this.#owner.removeSeat(arrival.seat);
+        arrival.seat = null;
+        break;
+      case "peer":
+        arrival.seat?.heardFromPeer(output.bytes);
+        break;
+      case "event":
+        this.#owner.note(`arrival: ${eventText(output.event)}`);
+        break;
+    }
+  }
+}
