@@ -12,6 +12,10 @@ export function eventData(event: SessionEvent): object | null {
     const { data, ...rest } = shape;
     return { event: "cursor", channelId, shape: { ...rest, dataSize: data.length } };
   }
+  if (event.name === "clipboard-data") {
+    const { name, data, ...rest } = event;
+    return { event: name, ...rest, dataSize: data?.length ?? null };
+  }
   const { name, ...fields } = event;
   return { event: name, ...fields };
 }
@@ -39,10 +43,32 @@ export function eventText(event: SessionEvent): string | null {
       return `the server says: ${event.message}`;
     case "input-dropped":
       return `${event.count} keys or clicks were dropped while the desktop moved`;
+    case "clipboard-offer":
+      return event.formats.length === 0
+        ? null
+        : `the guest copied ${event.formats.join(", ")} (${event.selection.toLowerCase()})`;
+    case "clipboard-undelivered":
+      return `the guest did not get the clipboard's content: ${event.failure}`;
+    case "file":
+      return fileText(event);
     case "migration":
       return migrationText(event);
     default:
       return null;
+  }
+}
+
+function fileText(event: Extract<SessionEvent, { name: "file" }>): string | null {
+  const { transfer, phase, restarts, error } = event;
+  switch (phase) {
+    case "waiting":
+      return restarts === 0 ? null : `file ${transfer}: the guest's agent is gone; beginning again`;
+    case "sending":
+      return null;
+    case "done":
+      return `file ${transfer}: the guest has it`;
+    case "failed":
+      return `file ${transfer}: failed: ${error?.message}`;
   }
 }
 

@@ -2,11 +2,13 @@
 
 import { SpiceUriError } from "@caraway/node";
 import { Command, CommanderError } from "commander";
+import { addClipboardCommand } from "./clipboard.ts";
 import { addConnectCommand } from "./connect.ts";
 import { addGatewayCommand } from "./gateway.ts";
 import { addInspectCommand } from "./inspect.ts";
 import { errorData, jsonLine } from "./json-lines.ts";
 import { addScreenshotCommand } from "./screenshot.ts";
+import { addSendFileCommand } from "./send-file.ts";
 import { addServeCommand } from "./serve.ts";
 import { SessionEnded } from "./session-run.ts";
 import { addSimulateCommand } from "./simulate.ts";
@@ -22,6 +24,8 @@ const program = new Command("caraway")
   .exitOverride();
 addScreenshotCommand(program);
 addConnectCommand(program);
+addSendFileCommand(program);
+addClipboardCommand(program);
 addInspectCommand(program);
 addServeCommand(program);
 addGatewayCommand(program);

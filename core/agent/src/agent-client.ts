@@ -375,6 +375,10 @@ export class AgentClient {
       this.#tokens -= 1;
       this.#sendData(piece.data);
       if (piece.done?.kind === "file") this.#files.sent(piece.done);
+      else if (piece.done?.kind === "clipboard") {
+        const { selection, format } = piece.done;
+        this.#tell({ name: "clipboard-sent", selection, format });
+      }
     }
   }
 

@@ -46,6 +46,12 @@ export type ClipboardEvent =
       /** Null with data. */
       readonly failure: ClipboardFailure | null;
     }
+  /** All of what the other end asked for has left. */
+  | {
+      readonly name: "clipboard-sent";
+      readonly selection: ClipboardSelectionName;
+      readonly format: ClipboardFormat;
+    }
   /** What the other end asked for did not reach it. */
   | {
       readonly name: "clipboard-undelivered";
