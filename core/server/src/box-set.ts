@@ -3,7 +3,8 @@
 
 import type { Box } from "@caraway/canvas";
 
-const partsMax = 48;
+/** Boxes of a set. */
+export const partsMax = 48;
 
 export class BoxSet {
   #parts: Box[] = [];

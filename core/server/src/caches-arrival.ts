@@ -7,6 +7,7 @@ import { expectState } from "./bad-state.ts";
 import {
   cachePixelsMax,
   cachesPartsMax,
+  glzIdMax,
   glzWindowPixelsMax,
   movedCachesMax,
 } from "./cache-bounds.ts";
@@ -15,9 +16,6 @@ import { PixmapCache } from "./pixmap-cache.ts";
 
 type PixmapsState = CachesPart["pixmapCaches"][number];
 type WindowState = CachesPart["glzWindows"][number];
-
-/** Ids of images stay exact as numbers. */
-const idMax = 2n ** 52n;
 
 export class CachesArrival {
   readonly #pixmaps: Map<number, PixmapCache>;
@@ -89,7 +87,7 @@ export class CachesArrival {
 
   #takeWindow({ dictionaryId, size, headId, firstId, images }: WindowState): void {
     expectState(size > 0 && size <= glzWindowPixelsMax, `a GLZ window of ${size} pixels`);
-    const areIds = headId <= firstId + BigInt(images.length) && firstId < idMax;
+    const areIds = headId <= firstId + BigInt(images.length) && firstId < glzIdMax;
     expectState(areIds, `GLZ images from ${headId} and ${firstId}`);
     const first = Number(firstId);
     const known = this.#dictionaries.get(dictionaryId);

@@ -5,12 +5,14 @@ import { expectState } from "./bad-state.ts";
 import {
   cachePixelsMax,
   cachesPartsMax,
+  glzIdMax,
   glzWindowPixelsMax,
   movedCachesMax,
 } from "./cache-bounds.ts";
 import { CachesArrival } from "./caches-arrival.ts";
 import { CachesDeparture, type CachesPart } from "./caches-departure.ts";
-import { PixmapCache } from "./pixmap-cache.ts";
+import type { DisplayInit } from "./display-state.ts";
+import { type ChannelWait, PixmapCache } from "./pixmap-cache.ts";
 
 /** Smaller windows are not worth their hash tables. */
 const glzWindowPixelsMin = 1 << 10;
@@ -37,6 +39,9 @@ export class ClientCaches {
   #departure: Departure | null = null;
   /** While another server has not told everything. */
   #arrival: CachesArrival | null = null;
+  #isFrozen = false;
+  /** The message with which the client empties its image cache. */
+  #restartedBy: ChannelWait | null = null;
   #isBroken = false;
 
   /** By the id that the client gave it; `pixels` counts when it is new. */
@@ -112,17 +117,59 @@ export class ClientCaches {
     return this.#departure;
   }
 
+  /** Whether this is the first to say what the caches are at the end. */
+  freeze(): boolean {
+    const isFirst = !this.#isFrozen;
+    this.#isFrozen = true;
+    return isFirst;
+  }
+
+  /** Serials with which display channels 0, 1, … used an image cache last. */
+  lastUses(id: number, displays: number): bigint[] {
+    const cache = this.#pixmaps.get(id);
+    return Array.from({ length: displays }, (_, display) => cache?.lastUse(display) ?? 0n);
+  }
+
+  nextGlzId(id: number): bigint {
+    return BigInt(this.#dictionaries.get(id)?.nextId ?? 0);
+  }
+
   // From another server.
+
+  /** The message with which another display channel of this session has the client empty its cache. */
+  get restartedBy(): ChannelWait | null {
+    return this.#restartedBy;
+  }
+
+  /**
+   * Another server has not told what the client keeps: it has to be emptied, by the message `by`.
+   * False when that is not to be: another channel did it, or knows what the client keeps.
+   *
+   * @throws BadState when the window cannot go on with `nextGlzId`.
+   */
+  restart(by: ChannelWait, init: DisplayInit, nextGlzId: bigint): boolean {
+    expectState(nextGlzId < glzIdMax, `GLZ image ${nextGlzId}`);
+    // Others may refer to what is there: from now on nobody does.
+    if (this.#arrival !== null) this.break();
+    if (this.#isBroken || this.#restartedBy !== null) return false;
+    this.#restartedBy = by;
+    const { glzDictionaryId: id, glzDictionaryWindowSize: size } = init;
+    if (nextGlzId > 0n && size > 0) {
+      const window = Math.min(size, glzWindowPixelsMax);
+      this.#dictionaries.set(id, new GlzDictionary(window, Number(nextGlzId)));
+    }
+    return true;
+  }
 
   /**
    * Takes parts of another server's account: nothing is used until all are there, and never when
-   * there is no account.
+   * there is no account. Caches that were emptied stay so.
    *
    * @throws BadState or CodecError when they cannot be what the client has.
    */
   take({ partCount, parts }: CachesAccount): void {
     if (partCount === 0) this.break();
-    if (this.#isBroken) return;
+    if (this.#isBroken || this.#restartedBy !== null) return;
     this.#arrival ??= new CachesArrival(this.#pixmaps, this.#dictionaries, partCount);
     expectState(this.#arrival.partCount === partCount, "parts of the caches differ in number");
     for (const part of parts) this.#arrival.take(part);

@@ -9,14 +9,24 @@ import {
   type ServerMessage,
 } from "@caraway/protocol";
 import type { Infer } from "@caraway/wire";
+import { isKnownState } from "./bad-state.ts";
 import type { ChannelEnd, ChannelHandler } from "./channel-end.ts";
+import {
+  cachedShapesMax,
+  decodeCursorState,
+  encodeCursorState,
+  isSameShape,
+  type MovedCursor,
+} from "./cursor-state.ts";
 import type { GuestCursor } from "./guest.ts";
 import type { MouseMode } from "./mouse-mode.ts";
 import type { CursorView, ServedCursor } from "./served-cursor.ts";
 
-/** Shapes that a client keeps, as spice-server counts them. */
-const cacheSize = 256;
 const ackWindow = 20;
+
+type CursorPlace = ServedCursor["place"];
+
+const nowhere: CursorPlace = { x: 0, y: 0, visible: false };
 
 type WireCursor = Infer<typeof CursorShape>;
 
@@ -28,8 +38,10 @@ export class CursorChannel implements ChannelHandler, CursorView {
   readonly #cache = new Set<bigint>();
   #isShapeDue = false;
   #isPlaceDue = false;
-  /** As the client has it. */
-  #isVisible = false;
+  /** As the client has them. */
+  #shown: { shape: GuestCursor | null; place: CursorPlace } = { shape: null, place: nowhere };
+  /** What another server said of the client. */
+  #moved: MovedCursor | null = null;
 
   constructor(end: ChannelEnd, cursor: ServedCursor, mouseMode: MouseMode) {
     this.#end = end;
@@ -39,8 +51,9 @@ export class CursorChannel implements ChannelHandler, CursorView {
 
   opened(): void {
     this.#end.openWindow(ackWindow);
-    const { x, y, visible } = this.#cursor.place;
-    this.#isVisible = visible;
+    const { shape, place } = this.#cursor;
+    const { x, y, visible } = place;
+    this.#shown = { shape, place };
     this.#send({
       name: "INIT",
       body: {
@@ -48,10 +61,44 @@ export class CursorChannel implements ChannelHandler, CursorView {
         trailLength: 0,
         trailFrequency: 0,
         visible: visible ? 1 : 0,
-        cursor: this.#encode(this.#cursor.shape),
+        cursor: this.#encode(shape),
       },
     });
     this.#cursor.addView(this);
+  }
+
+  // To another server.
+
+  leaving(hasPeer: boolean): void {
+    // A spice-server does not know what the client keeps, and would not say so.
+    if (!hasPeer) this.#send({ name: "INVAL_ALL", body: {} });
+  }
+
+  finalState(): Uint8Array {
+    return encodeCursorState({ ...this.#shown, cached: [...this.#cache] });
+  }
+
+  // From another server.
+
+  restoreState(_early: readonly Uint8Array[], final: Uint8Array): void {
+    if (isKnownState(final)) this.#moved = decodeCursorState(final);
+  }
+
+  moved(outcome: "kept" | "rebuilt"): void {
+    this.#end.openWindow(ackWindow);
+    const moved = outcome === "kept" ? this.#moved : null;
+    const { shape, place } = this.#cursor;
+    if (moved === null) {
+      this.#send({ name: "RESET", body: {} });
+      this.#isShapeDue = true;
+    } else {
+      for (const key of moved.cached) this.#cache.add(key);
+      this.#shown = { shape: moved.shape, place: moved.place };
+      this.#isShapeDue = !isSameShape(shape, moved.shape);
+      this.#isPlaceDue = !isSamePlace(place, moved.place);
+    }
+    this.#cursor.addView(this);
+    this.#pump();
   }
 
   closed(): void {
@@ -92,27 +139,29 @@ export class CursorChannel implements ChannelHandler, CursorView {
   }
 
   #sendShape(): void {
-    const { x, y, visible } = this.#cursor.place;
+    const { shape, place } = this.#cursor;
+    const { x, y, visible } = place;
     this.#isShapeDue = false;
     this.#isPlaceDue = false;
-    this.#isVisible = visible;
-    const cursor = this.#encode(this.#cursor.shape);
+    this.#shown = { shape, place };
+    const cursor = this.#encode(shape);
     this.#send({ name: "SET", body: { position: { x, y }, visible: visible ? 1 : 0, cursor } });
   }
 
   #sendPlace(): void {
-    const { x, y, visible } = this.#cursor.place;
+    const { place } = this.#cursor;
+    const { x, y, visible } = place;
+    const wasVisible = this.#shown.place.visible;
     this.#isPlaceDue = false;
-    if (visible && !this.#isVisible) {
+    if (visible && !wasVisible) {
       this.#sendShape();
-    } else if (visible) {
-      // In mode `client` the pointer is where the client has it.
-      if (this.#mouseMode.current !== "server") return;
-      this.#send({ name: "MOVE", body: { position: { x, y } } });
-    } else if (this.#isVisible) {
-      this.#isVisible = false;
-      this.#send({ name: "HIDE", body: {} });
+      return;
     }
+    // In mode `client` the pointer is where the client has it.
+    if (visible && this.#mouseMode.current !== "server") return;
+    if (visible) this.#send({ name: "MOVE", body: { position: { x, y } } });
+    else if (wasVisible) this.#send({ name: "HIDE", body: {} });
+    this.#shown = { ...this.#shown, place };
   }
 
   #encode(shape: GuestCursor | null): WireCursor {
@@ -124,7 +173,7 @@ export class CursorChannel implements ChannelHandler, CursorView {
       this.#cache.add(key);
       return { flags: CursorFlag.FROM_CACHE, header, data: new Uint8Array(0) };
     }
-    if (this.#cache.size >= cacheSize) {
+    if (this.#cache.size >= cachedShapesMax) {
       const [oldest] = this.#cache;
       this.#cache.delete(oldest!);
       this.#send({ name: "INVAL_ONE", body: { id: oldest! } });
@@ -136,4 +185,8 @@ export class CursorChannel implements ChannelHandler, CursorView {
   #send(message: ServerMessage<typeof Cursor>): void {
     this.#end.send(cursorCodec.server.encode(message));
   }
+}
+
+function isSamePlace(one: CursorPlace, other: CursorPlace): boolean {
+  return one.visible === other.visible && one.x === other.x && one.y === other.y;
 }

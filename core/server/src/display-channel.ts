@@ -1,32 +1,52 @@
 // A client's display channel: takes what waits for the client from its queue whenever the client
 // can take it, and encodes it then, by what the client has at that moment.
 
-import type { WireImage } from "@caraway/canvas";
 import type { ColorImage, GlzDictionary } from "@caraway/codecs";
 import {
   ChannelType,
   type ClientMessage,
-  ClipType,
   type Display,
   DisplayCapability,
   displayCodec,
   hasCapability,
-  ImageType,
   ResourceType,
-  RopDescriptor,
   type ServerMessage,
   SurfaceFlag,
   SurfaceFormat,
 } from "@caraway/protocol";
+import { isKnownState } from "./bad-state.ts";
+import { boxAround, intersection, isEmptyBox } from "./box-set.ts";
 import type { ChannelEnd, ChannelHandler } from "./channel-end.ts";
 import type { ClientCaches } from "./client-caches.ts";
+import {
+  cacheUsersMax,
+  type DisplayData,
+  decodeDisplayData,
+  encodeDisplayData,
+} from "./display-migration-data.ts";
 import { type DisplayItem, DisplayQueue } from "./display-queue.ts";
+import {
+  type DisplayInit,
+  type DisplayMonitors,
+  decodeDisplayEarlyState,
+  decodeDisplayState,
+  encodeDisplayEarlyState,
+  encodeDisplayState,
+  type MovedDisplay,
+  type MovedSurface,
+} from "./display-state.ts";
+import type { DisplayView, DoneDrawing } from "./display-view.ts";
 import { withImages } from "./drawing-images.ts";
-import { shapeOf } from "./drawing-shape.ts";
-import type { Drawing, GuestPixels } from "./guest-drawing.ts";
+import type { GuestPixels } from "./guest-drawing.ts";
 import { bitmapImage } from "./guest-picture.ts";
 import { LossyAreas } from "./lossy-areas.ts";
-import { type CompressionName, compressionNumbers, type ServerOptions } from "./options.ts";
+import {
+  type CompressionName,
+  compressionNumbers,
+  type ServerOptions,
+  type WanChoice,
+} from "./options.ts";
+import { placeholder, refreshDrawing, surfaceImage, toleratesLosses } from "./outgoing-drawing.ts";
 import { PaletteLedger } from "./palette-ledger.ts";
 import {
   encodePicture,
@@ -35,9 +55,8 @@ import {
   type SharedEncodings,
   wantsJpeg,
 } from "./picture-encoder.ts";
-import { EvictedImages, type PixmapCache } from "./pixmap-cache.ts";
+import { type ChannelWait, EvictedImages, type PixmapCache } from "./pixmap-cache.ts";
 import { mayBeCached } from "./portable-drawing.ts";
-import type { DisplayView, DoneDrawing } from "./display-view.ts";
 import type { ServedDisplay } from "./served-display.ts";
 import type { ServedSurface } from "./served-surface.ts";
 import type { ServerTaskResult } from "./server-border.ts";
@@ -48,6 +67,8 @@ export interface DisplayClient {
   readonly caches: ClientCaches;
   /** Whether its connection is slow; known some time after the session began. */
   readonly isSlow: boolean;
+  /** Another server found it slow. */
+  wasSlow(): void;
 }
 
 /** Messages between two acks, as spice-server has them. */
@@ -68,13 +89,21 @@ interface Outgoing {
 }
 
 interface ClientStores {
-  readonly pixmaps: PixmapCache | null;
+  readonly pixmaps: () => PixmapCache | null;
   readonly dictionary: () => GlzDictionary | null;
 }
 
 type ChannelState =
   | { readonly kind: "awaiting-init"; readonly until: number }
-  | { readonly kind: "running"; readonly stores: ClientStores };
+  /** Another server had it, and this is what is known of it by now. */
+  | {
+      readonly kind: "arriving";
+      readonly data: DisplayData;
+      readonly moved: MovedDisplay | null;
+    }
+  | { readonly kind: "running"; readonly stores: ClientStores }
+  /** The client goes to another server with these. */
+  | { readonly kind: "leaving"; readonly left: ReturnType<DisplayQueue["leave"]> };
 
 type Body<N extends ServerMessage<typeof Display>["name"]> = Extract<
   ServerMessage<typeof Display>,
@@ -92,6 +121,9 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
   readonly #palettes = new PaletteLedger();
   readonly #lossy = new LossyAreas();
   #state: ChannelState = { kind: "awaiting-init", until: 0 };
+  #init: DisplayInit | null = null;
+  /** What the client was told. */
+  #monitors: DisplayMonitors | null = null;
   #compression: CompressionName;
   #outgoing: Outgoing | null = null;
   /** The turn is over, and there is more: go on at once. */
@@ -133,6 +165,7 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
 
   deadline(): number | null {
     if (this.#state.kind === "awaiting-init") return this.#state.until;
+    if (this.#state.kind !== "running") return null;
     if (this.#resumeAt !== null) return this.#resumeAt;
     const mayRepair = !this.#lossy.isEmpty && this.#queue.isEmpty && this.#outgoing === null;
     return mayRepair ? this.#lastSentAt + repairDelayMs : null;
@@ -172,7 +205,7 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
     if (message === null) throw this.#end.unknown(id);
     switch (message.name) {
       case "INIT":
-        this.#init(message.body);
+        this.#begin(message.body);
         break;
       case "PREFERRED_COMPRESSION": {
         const wanted = message.body.imageCompression;
@@ -194,30 +227,185 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
     }
   }
 
-  #init(body: Extract<ClientMessage<typeof Display>, { name: "INIT" }>["body"]): void {
-    if (this.#state.kind !== "awaiting-init") {
-      throw this.#end.unexpected("INIT", "it has come before");
-    }
-    const { caches } = this.#client;
-    const { glzDictionaryId: id, glzDictionaryWindowSize: window } = body;
-    this.#state = {
-      kind: "running",
-      stores: {
-        pixmaps: caches.pixmaps(body.pixmapCacheId, body.pixmapCacheSize),
-        dictionary: () => caches.dictionary(id, window),
-      },
-    };
-    this.#end.openWindow(this.#client.isSlow ? ackWindowSlow : ackWindow);
+  #begin(init: DisplayInit): void {
+    if (this.#init !== null) throw this.#end.unexpected("INIT", "it has come before");
+    this.#init = init;
+    // It goes on elsewhere, with nothing.
+    if (this.#state.kind !== "awaiting-init") return;
+    this.#run(init);
     this.#send({ name: "INVAL_ALL_PALETTES", body: {} });
     this.#display.addView(this);
     this.#queue.begin();
     this.#pump();
   }
 
-  /** The image cache of the session is not to be used any more. */
-  breakCaches(): void {
+  #run({ pixmapCacheId, pixmapCacheSize, ...glz }: DisplayInit): void {
+    const { caches } = this.#client;
+    const stores = {
+      pixmaps: () => caches.pixmaps(pixmapCacheId, pixmapCacheSize),
+      dictionary: () => caches.dictionary(glz.glzDictionaryId, glz.glzDictionaryWindowSize),
+    };
+    this.#state = { kind: "running", stores };
+    this.#end.openWindow(this.#client.isSlow ? ackWindowSlow : ackWindow);
+  }
+
+  // To another server.
+
+  leaving(hasPeer: boolean): void {
     if (this.#state.kind !== "running") return;
-    this.#state = { kind: "running", stores: { pixmaps: null, dictionary: () => null } };
+    const unsent = this.#outgoing;
+    this.#outgoing = null;
+    if (unsent !== null) this.#queue.miss(unsent.done.surface, unsent.done.region);
+    if (!hasPeer) this.#sendAll();
+    this.#state = { kind: "leaving", left: this.#queue.leave() };
+  }
+
+  /** The other server is told of no more than surfaces: the client has to have all of them. */
+  #sendAll(): void {
+    for (let item = this.#queue.next(); item !== null; item = this.#queue.next()) {
+      const done = drawingOf(item);
+      if (done === null) {
+        this.#handle(item);
+        continue;
+      }
+      const outgoing = { done, jpegs: new Map(), missingJpegs: 0 };
+      this.#transmit(outgoing, { ...this.#context(outgoing), mayLose: false });
+    }
+  }
+
+  earlyState(isFirst: boolean): Uint8Array | null {
+    if (this.#state.kind !== "running") return null;
+    const part = this.#client.caches.early(this.#end.channel.id, isFirst);
+    return part === null ? null : encodeDisplayEarlyState(part);
+  }
+
+  finalState(): Uint8Array | null {
+    if (this.#state.kind !== "leaving" || this.#init === null) return null;
+    const { surfaces, isMarked } = this.#state.left;
+    return encodeDisplayState({
+      init: this.#init,
+      isSlow: this.#client.isSlow,
+      isMarked,
+      caches: this.#client.caches.final(),
+      compression: this.#compression,
+      palettes: this.#palettes.keys,
+      surfaces: surfaces.map((surface) => ({
+        ...surface,
+        lossy: this.#lossy.of(surface.shape),
+      })),
+      monitors: this.#monitors,
+    });
+  }
+
+  migrationData(): Uint8Array {
+    const { isSlow, caches } = this.#client;
+    const surfaces = this.#state.kind === "leaving" ? this.#state.left.surfaces : [];
+    const init = this.#init ?? noInit;
+    const data: DisplayData = {
+      messageSerial: this.#end.nextSerial,
+      init,
+      isSlow,
+      isFreezer: caches.freeze(),
+      cacheUses: caches.lastUses(init.pixmapCacheId, cacheUsersMax),
+      nextGlzId: caches.nextGlzId(init.glzDictionaryId),
+      surfaces: new Map(
+        surfaces.map(({ shape }) => {
+          const lossy = this.#lossy.of(shape);
+          return [shape.id, lossy.length === 0 ? null : boxAround(lossy)];
+        }),
+      ),
+    };
+    return encodeDisplayData(data, this.#allows(this.#options.jpeg));
+  }
+
+  // From another server.
+
+  restoreMigrationData(body: Uint8Array): void {
+    const data = decodeDisplayData(body);
+    // DEVIATION: spice-server says the serial of MIGRATE_DATA twice.
+    this.#end.continueFrom(data.messageSerial + 1n);
+    this.#state = { kind: "arriving", data, moved: null };
+  }
+
+  restoreState(early: readonly Uint8Array[], final: Uint8Array): void {
+    if (this.#state.kind !== "arriving" || !isKnownState(final)) return;
+    const moved = decodeDisplayState(final);
+    const { partCount, parts } = moved.caches;
+    const earlier = early.filter(isKnownState).map(decodeDisplayEarlyState);
+    this.#client.caches.take({ partCount, parts: [...earlier, ...parts] });
+    this.#state = { ...this.#state, moved };
+  }
+
+  moved(outcome: "kept" | "rebuilt"): void {
+    if (this.#state.kind !== "arriving") {
+      this.opened();
+      return;
+    }
+    const { data, moved } = this.#state;
+    if ((moved ?? data).isSlow) this.#client.wasSlow();
+    this.#init = (moved ?? data).init;
+    this.#run(this.#init);
+    const kept = outcome === "kept" ? moved : null;
+    if (kept === null) this.#emptyCaches(data);
+    else this.#keep(kept);
+    this.#awaitCaches();
+    this.#display.addView(this);
+    const surfaces = (moved?.surfaces ?? this.#surfacesOf(data)).map((surface) => {
+      return this.#sinceThen(surface, outcome);
+    });
+    this.#queue.resume(surfaces, moved?.isMarked ?? true);
+    for (const { shape, lossy } of surfaces) {
+      const there = this.#display.surface(shape.id);
+      if (there === null || !this.#queue.has(there)) continue;
+      for (const box of lossy) this.#lossy.sent(there, box, true);
+    }
+    const { monitors } = this.#display;
+    if (JSON.stringify(monitors) !== JSON.stringify(this.#monitors)) this.#queue.monitorsChanged();
+    this.#pump();
+  }
+
+  #keep({ compression, palettes, monitors }: MovedDisplay): void {
+    this.#compression = compression;
+    this.#palettes.restore(palettes);
+    this.#monitors = monitors;
+  }
+
+  /** As spice-server does it: what the client keeps is not known. */
+  #emptyCaches({ init, cacheUses, nextGlzId }: DisplayData): void {
+    const { id } = this.#end.channel;
+    const by = { display: id, serial: this.#end.nextSerial };
+    if (this.#client.caches.restart(by, init, nextGlzId)) {
+      const uses = cacheUses.map((serial, display) => ({ display, serial }));
+      const others = uses.filter(({ display, serial }) => display !== id && serial > 0n);
+      this.#send({ name: "INVAL_ALL_PIXMAPS", body: { waitList: waitsOf(others) } });
+    }
+    this.#send({ name: "INVAL_ALL_PALETTES", body: {} });
+  }
+
+  /** Does not use the image cache before it is empty. */
+  #awaitCaches(): void {
+    const { restartedBy } = this.#client.caches;
+    if (restartedBy === null || restartedBy.display === this.#end.channel.id) return;
+    this.#end.sendBase({ name: "WAIT_FOR_CHANNELS", body: { waitList: waitsOf([restartedBy]) } });
+  }
+
+  /** What MIGRATE_DATA tells of the client's surfaces: all of them are the guest's. */
+  #surfacesOf({ surfaces }: DisplayData): MovedSurface[] {
+    return [...surfaces].map(([id, lossy]) => {
+      const { width, height, format } = this.#display.surface(id) ?? noShape;
+      const box = { left: 0, top: 0, right: width, bottom: height };
+      const inside =
+        lossy === null ? [] : [intersection(lossy, box)].filter((one) => !isEmptyBox(one));
+      return { shape: { id, width, height, format }, missing: [], lossy: inside };
+    });
+  }
+
+  /** With what the guest has drawn since it came. */
+  #sinceThen(moved: MovedSurface, outcome: "kept" | "rebuilt"): MovedSurface {
+    const surface = this.#display.surface(moved.shape.id);
+    if (surface === null) return moved;
+    if (outcome === "rebuilt") return { ...moved, missing: [surface.box] };
+    return { ...moved, missing: [...moved.missing, ...this.#display.changesOf(surface)] };
   }
 
   // From the display.
@@ -267,12 +455,12 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
         this.#isRepairing = false;
         return;
       }
-      pixels += this.#begin(item);
+      pixels += this.#handle(item);
     }
   }
 
   /** Sends an item, or has its pictures compressed first; returns pixels to encode. */
-  #begin(item: DisplayItem): number {
+  #handle(item: DisplayItem): number {
     switch (item.kind) {
       case "create": {
         const { id: surfaceId, width, height, format, isPrimary } = item.surface;
@@ -291,10 +479,8 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
         this.#send({ name: "MARK", body: {} });
         return 0;
       case "draw":
-        this.#draw(item.done);
-        return item.done.shape.imageBytes >> 2;
       case "refresh": {
-        const done = refreshDrawing(item.surface, item.box);
+        const done = drawingOf(item)!;
         this.#draw(done);
         return done.shape.imageBytes >> 2;
       }
@@ -338,18 +524,15 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
 
   #context({ done, jpegs }: Outgoing): MessageContext {
     const { encoders, jpeg, zlibGlz } = this.#options;
-    const { isSlow } = this.#client;
-    const wan = (choice: ServerOptions["jpeg"]) =>
-      choice === "always" || (choice === "auto" && isSlow);
     const stores = this.#state.kind === "running" ? this.#state.stores : noStores;
     const lz4 = DisplayCapability.SPICE_DISPLAY_CAP_LZ4_COMPRESSION;
     return {
       compression: this.#compression,
       hasLz4: hasCapability(this.#end.capabilities, lz4),
-      mayLose: wan(jpeg) && encoders.jpeg && !this.#isRepairing && toleratesLosses(done),
+      mayLose: this.#allows(jpeg) && encoders.jpeg && !this.#isRepairing && toleratesLosses(done),
       encoders,
-      zlibGlz: wan(zlibGlz),
-      cache: mayBeCached(done.drawing) ? stores.pixmaps : null,
+      zlibGlz: this.#allows(zlibGlz),
+      cache: mayBeCached(done.drawing) ? stores.pixmaps() : null,
       palettes: this.#palettes,
       dictionary: stores.dictionary,
       jpegs,
@@ -361,6 +544,10 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
       codecs: new Map(),
       isLossy: false,
     };
+  }
+
+  #allows(choice: WanChoice): boolean {
+    return choice === "always" || (choice === "auto" && this.#client.isSlow);
   }
 
   #transmit({ done }: Outgoing, context: MessageContext): void {
@@ -383,9 +570,7 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
   #sendEvictions({ evicted, evictedPalettes }: MessageContext): void {
     for (const id of evictedPalettes) this.#send({ name: "INVAL_PALETTE", body: { id } });
     if (evicted.keys.length === 0) return;
-    const waitList = evicted.waits(this.#end.channel.id).map(({ display, serial }) => {
-      return { channelType: ChannelType.DISPLAY, channelId: display, messageSerial: serial };
-    });
+    const waitList = waitsOf(evicted.waits(this.#end.channel.id));
     if (waitList.length > 0) {
       this.#end.sendBase({ name: "WAIT_FOR_CHANNELS", body: { waitList } });
     }
@@ -401,6 +586,7 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
       maxAllowed: monitors.maxAllowed,
       heads: monitors.heads.slice(),
     };
+    this.#monitors = body;
     this.#send({ name: "MONITORS_CONFIG", body });
   }
 
@@ -417,54 +603,24 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
   }
 }
 
-const noStores: ClientStores = { pixmaps: null, dictionary: () => null };
+function drawingOf(item: DisplayItem): DoneDrawing | null {
+  if (item.kind === "draw") return item.done;
+  return item.kind === "refresh" ? refreshDrawing(item.surface, item.box) : null;
+}
 
-/** Stands for an image where only the visit matters. */
-const placeholder: WireImage = {
-  id: 0n,
-  type: ImageType.SURFACE,
-  flags: 0,
-  width: 0,
-  height: 0,
-  surfaceId: 0,
+const noStores: ClientStores = { pixmaps: () => null, dictionary: () => null };
+
+const noInit: DisplayInit = {
+  pixmapCacheId: 0,
+  pixmapCacheSize: 0n,
+  glzDictionaryId: 0,
+  glzDictionaryWindowSize: 0,
 };
 
-function surfaceImage(surfaceId: number, { reads }: DoneDrawing): WireImage {
-  const found = reads.find(({ surface }) => surface.id === surfaceId)?.surface;
-  const { width, height } = found ?? { width: 0, height: 0 };
-  return { id: 0n, type: ImageType.SURFACE, flags: 0, width, height, surfaceId };
-}
+const noShape = { width: 0, height: 0, format: SurfaceFormat["32_xRGB"] };
 
-/** Copying the pixels that are there now. */
-function refreshDrawing(surface: ServedSurface, box: Body<"DRAW_COPY">["srcArea"]): DoneDrawing {
-  const picture = surface.read(box);
-  const { width, height } = picture;
-  const drawing: Drawing = {
-    name: "DRAW_COPY",
-    body: {
-      base: { surfaceId: surface.id, box, clip: { type: ClipType.NONE } },
-      srcBitmap: picture,
-      srcArea: { left: 0, top: 0, right: width, bottom: height },
-      ropDescriptor: RopDescriptor.OP_PUT,
-      scaleMode: 0,
-      mask: { flags: 0, pos: { x: 0, y: 0 }, bitmap: null },
-    },
-  };
-  const shape = shapeOf(drawing);
-  return { drawing, surface, region: [box], bounds: box, reads: [], shape, isFirst: false };
-}
-
-/** Where losses are seen for a moment, and do no more harm than that. */
-function toleratesLosses({ drawing, surface }: DoneDrawing): boolean {
-  const { format } = surface;
-  if (format !== SurfaceFormat["32_xRGB"] && format !== SurfaceFormat["32_ARGB"]) return false;
-  switch (drawing.name) {
-    case "DRAW_COPY":
-      return drawing.body.ropDescriptor === RopDescriptor.OP_PUT;
-    case "DRAW_ALPHA_BLEND":
-    case "DRAW_COMPOSITE":
-      return true;
-    default:
-      return false;
-  }
+function waitsOf(waits: readonly ChannelWait[]) {
+  return waits.map(({ display, serial }) => {
+    return { channelType: ChannelType.DISPLAY, channelId: display, messageSerial: serial };
+  });
 }

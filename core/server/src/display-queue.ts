@@ -11,8 +11,8 @@
 import type { Box } from "@caraway/canvas";
 import { SurfaceFormat } from "@caraway/protocol";
 import { areaOf, BoxSet, boxAround, contains, overlap } from "./box-set.ts";
-import { isPortable } from "./portable-drawing.ts";
 import type { DisplayView, DoneDrawing } from "./display-view.ts";
+import { isPortable } from "./portable-drawing.ts";
 import type { ServedDisplay } from "./served-display.ts";
 import type { ServedSurface } from "./served-surface.ts";
 

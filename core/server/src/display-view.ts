@@ -30,4 +30,3 @@ export interface DisplayView {
   updated(surface: ServedSurface, box: Box): void;
   monitorsChanged(): void;
 }
-

@@ -25,6 +25,14 @@ export interface InputRoutes {
   readonly hasTablet: boolean;
 }
 
+/** What a client holds, and where its pointer is. */
+export interface HeldInputs {
+  readonly keys: readonly number[];
+  /** `MouseButtonMask` bits. */
+  readonly buttons: number;
+  readonly position: { readonly x: number; readonly y: number; readonly displayId: number };
+}
+
 export class GuestInputs {
   readonly #wiring: Wiring;
   readonly #routes: InputRoutes;
@@ -113,6 +121,26 @@ export class GuestInputs {
     this.#buttons.delete(client);
     const buttons = this.#union();
     if (buttons !== before) this.#wiring.gate.pass({ type: "buttons", buttons });
+  }
+
+  /** What another server has to know of the client. */
+  heldBy(client: ClientKey): HeldInputs {
+    const keys = [...this.#holders].filter(([, holders]) => holders.has(client));
+    return {
+      keys: keys.map(([code]) => code),
+      buttons: this.#buttons.get(client) ?? 0,
+      position: this.#position,
+    };
+  }
+
+  /** The client comes from another server with what it holds; the guest knows of it. */
+  takeOver(client: ClientKey, { keys, buttons, position }: HeldInputs): void {
+    for (const code of keys) {
+      const holders = this.#holders.get(code) ?? new Set();
+      this.#holders.set(code, holders.add(client));
+    }
+    this.#hold(client, buttons);
+    this.#position = position;
   }
 
   /** The client goes on at another server, with all that it holds. */

@@ -102,6 +102,19 @@ export class GuestMirror {
     return channels;
   }
 
+  /**
+   * The guest came from another server and stands still: what its displays show from now on is
+   * noted, for clients that come over and have all that is there now. Until `forgetChanges`.
+   */
+  noteChanges(): void {
+    for (const display of this.#displays.values()) display.noteChanges();
+  }
+
+  /** Nobody comes over any more. */
+  forgetChanges(): void {
+    for (const display of this.#displays.values()) display.forgetChanges();
+  }
+
   handle(output: GuestOutput): void {
     try {
       this.#handle(output);

@@ -7,9 +7,17 @@ import {
   inputMotionAckBunch,
   inputsCodec,
 } from "@caraway/protocol";
+import { isKnownState } from "./bad-state.ts";
 import type { ChannelEnd, ChannelHandler } from "./channel-end.ts";
 import type { ClientKey } from "./events.ts";
 import type { GuestInputs } from "./guest-inputs.ts";
+import {
+  decodeInputsData,
+  decodeInputsState,
+  encodeInputsData,
+  encodeInputsState,
+  type MovedInputs,
+} from "./inputs-state.ts";
 import { codeBytes, ScancodeReader } from "./scancodes.ts";
 
 export class InputsChannel implements ChannelHandler {
@@ -20,6 +28,12 @@ export class InputsChannel implements ChannelHandler {
   readonly #scancodes = new ScancodeReader();
   /** Motions that are not acknowledged. */
   #motions = 0;
+  /** LEDs as the client was told last. */
+  #toldLeds = 0;
+  /** What another server said of the client. */
+  #moved: MovedInputs | null = null;
+  /** The client goes on at another server, with all that it holds. */
+  #isHandedOver = false;
 
   constructor(end: ChannelEnd, inputs: GuestInputs, client: ClientKey, viewOnly: boolean) {
     this.#end = end;
@@ -29,12 +43,14 @@ export class InputsChannel implements ChannelHandler {
   }
 
   opened(): void {
-    const body = { keyboardModifiers: this.#inputs.leds };
+    this.#toldLeds = this.#inputs.leds;
+    const body = { keyboardModifiers: this.#toldLeds };
     this.#end.send(inputsCodec.server.encode({ name: "INIT", body }));
   }
 
   closed(): void {
-    this.#inputs.release(this.#client);
+    if (this.#isHandedOver) this.#inputs.forget(this.#client);
+    else this.#inputs.release(this.#client);
   }
 
   writable(): void {}
@@ -50,8 +66,47 @@ export class InputsChannel implements ChannelHandler {
   }
 
   ledsChanged(): void {
-    const body = { modifiers: this.#inputs.leds };
+    this.#toldLeds = this.#inputs.leds;
+    const body = { modifiers: this.#toldLeds };
     this.#end.send(inputsCodec.server.encode({ name: "KEY_MODIFIERS", body }));
+  }
+
+  // To another server.
+
+  finalState(): Uint8Array {
+    return encodeInputsState({
+      motions: this.#motions,
+      leds: this.#toldLeds,
+      held: this.#inputs.heldBy(this.#client),
+      prefix: this.#scancodes.pending,
+    });
+  }
+
+  migrationData(): Uint8Array {
+    this.#isHandedOver = true;
+    return encodeInputsData(this.#motions);
+  }
+
+  // From another server.
+
+  restoreMigrationData(body: Uint8Array): void {
+    this.#motions = decodeInputsData(body);
+  }
+
+  restoreState(_early: readonly Uint8Array[], final: Uint8Array): void {
+    if (isKnownState(final)) this.#moved = decodeInputsState(final);
+  }
+
+  moved(): void {
+    const moved = this.#moved;
+    if (moved !== null) {
+      this.#inputs.takeOver(this.#client, moved.held);
+      this.#scancodes.resume(moved.prefix);
+      this.#motions = moved.motions;
+      this.#toldLeds = moved.leds;
+    }
+    if (moved === null || this.#toldLeds !== this.#inputs.leds) this.ledsChanged();
+    this.#sendAcks();
   }
 
   message(id: number, body: Uint8Array): void {
@@ -112,8 +167,14 @@ export class InputsChannel implements ChannelHandler {
 
   #acknowledge(): void {
     this.#motions += 1;
-    if (this.#motions < inputMotionAckBunch) return;
-    this.#motions = 0;
-    this.#end.send(inputsCodec.server.encode({ name: "MOUSE_MOTION_ACK", body: {} }));
+    this.#sendAcks();
+  }
+
+  /** Behind MIGRATE nothing can be sent: the target sends what is due. */
+  #sendAcks(): void {
+    if (this.#end.hasLeft) return;
+    for (; this.#motions >= inputMotionAckBunch; this.#motions -= inputMotionAckBunch) {
+      this.#end.send(inputsCodec.server.encode({ name: "MOUSE_MOTION_ACK", body: {} }));
+    }
   }
 }

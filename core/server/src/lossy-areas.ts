@@ -3,6 +3,7 @@
 
 import type { Box } from "@caraway/canvas";
 import { BoxSet } from "./box-set.ts";
+import type { SurfaceShape } from "./display-queue.ts";
 import type { DoneDrawing } from "./display-view.ts";
 import type { ServedSurface } from "./served-surface.ts";
 
@@ -30,6 +31,11 @@ export class LossyAreas {
       (!shape.covers && this.#isLossy(surface, bounds));
     if (inherits) for (const box of region) this.sent(surface, box, true);
     else if (shape.covers) this.sent(surface, bounds, false);
+  }
+
+  of(surface: SurfaceShape): readonly Box[] {
+    for (const [known, area] of this.#areas) if (known === surface) return area.boxes;
+    return [];
   }
 
   forget(surface: ServedSurface): void {

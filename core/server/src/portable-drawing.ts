@@ -11,8 +11,8 @@ import {
   SurfaceFormat,
 } from "@caraway/protocol";
 import { contains } from "./box-set.ts";
-import type { Drawing, DrawingBody, GuestImage } from "./guest-drawing.ts";
 import type { DoneDrawing } from "./display-view.ts";
+import type { Drawing, DrawingBody, GuestImage } from "./guest-drawing.ts";
 import { bitsPerPixel, type ServedSurface } from "./served-surface.ts";
 
 /** Operators of DRAW_COMPOSITE that mix hue, saturation and so on. */

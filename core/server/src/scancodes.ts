@@ -12,6 +12,15 @@ export class ScancodeReader {
   /** Prefix bytes of a key that is not whole. */
   #pending: number[] = [];
 
+  get pending(): Uint8Array {
+    return Uint8Array.from(this.#pending);
+  }
+
+  /** Bytes that came to another server. */
+  resume(pending: Uint8Array): void {
+    this.#pending = [...pending];
+  }
+
   push(byte: number): KeyChange | null {
     const [first] = this.#pending;
     if (first === undefined) {

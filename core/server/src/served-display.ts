@@ -9,7 +9,7 @@ import { boxAround, contains, isEmptyBox } from "./box-set.ts";
 import { DisplayChanges } from "./display-changes.ts";
 import type { DisplayView, DoneDrawing } from "./display-view.ts";
 import { withImages } from "./drawing-images.ts";
-import { type DrawingShape, shapeOf } from "./drawing-shape.ts";
+import { shapeOf } from "./drawing-shape.ts";
 import type { DisplayOutput } from "./guest.ts";
 import type { Drawing, GuestImage } from "./guest-drawing.ts";
 import { bitmapImage, definitePicture } from "./guest-picture.ts";
