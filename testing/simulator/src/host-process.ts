@@ -4,7 +4,6 @@ import type { Instant } from "@caraway/channel";
 import type { MoveTiming } from "@caraway/migration";
 import type { ServerEvent, ServerOptions } from "@caraway/server";
 import { eventText } from "./event-text.ts";
-import type { MiniGuest } from "./mini-guest.ts";
 import { Moving, type MovingOwner } from "./moving.ts";
 import type { Network } from "./network.ts";
 import { Process, type Surroundings, type Task } from "./process.ts";
@@ -40,9 +39,9 @@ export class HostProcess extends Process implements SeatOwner, MovingOwner {
     return this.#choices.timing;
   }
 
-  /** The guest that runs here; null for none. */
-  get runningGuest(): MiniGuest | null {
-    return this.seats.find(({ guest }) => guest?.isRunning)?.guest ?? null;
+  /** Where a guest runs; null for none. */
+  get runningSeat(): Seat | null {
+    return this.seats.find(({ guest }) => guest?.isRunning) ?? null;
   }
 
   newSeat(): Seat {

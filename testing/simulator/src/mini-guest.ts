@@ -122,8 +122,7 @@ export class MiniGuest implements SavableGuest {
     this.#pass(now);
     switch (input.type) {
       case "run":
-        if (this.isRunning) this.complaints.push("run, and it runs");
-        this.#since = now;
+        this.#since ??= now;
         this.#outputs.push({ type: "running", running: true });
         break;
       case "stop":

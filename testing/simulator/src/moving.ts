@@ -57,6 +57,10 @@ interface Departure {
   readonly choices: MoveChoices;
   readonly mover: SourceMove;
   readonly links: Map<ConnectionKey, Connection>;
+  /** The guest was told to stop, and has not. */
+  isStopping: boolean;
+  /** It is to run on then. */
+  isRunWanted: boolean;
 }
 
 interface Arrival {
@@ -80,7 +84,7 @@ export class Moving {
   readonly #arrivals = new Map<string, Arrival>();
   /** Links that came in, by the number that the movers know them by. */
   readonly #links = new Map<ConnectionKey, Connection>();
-  #nextMove = 1;
+  #begun = 0;
 
   constructor(owner: MovingOwner) {
     this.#owner = owner;
@@ -91,12 +95,27 @@ export class Moving {
   depart(seat: Seat, target: string, choices: MoveChoices): void {
     const id = new Uint8Array(16);
     for (let index = 0; index < 8; index++) id[index] = this.#owner.name.charCodeAt(index) || 1;
-    id[15] = this.#nextMove++;
+    this.#begun += 1;
+    id[15] = this.#begun;
     const { timing } = this.#owner;
     const mover = new SourceMove({ id, description: bytesOf("mini"), timing });
-    const departure = { seat, target, choices, mover, links: new Map() };
+    const links = new Map<ConnectionKey, Connection>();
+    const departure = {
+      seat,
+      target,
+      choices,
+      mover,
+      links,
+      isStopping: false,
+      isRunWanted: false,
+    };
     this.#departures.set(moveName(id), departure);
     this.#owner.do(() => this.#sourceTurn(departure, { type: "start" }));
+  }
+
+  /** Moves that began here. */
+  get begun(): number {
+    return this.#begun;
   }
 
   /** Whether a move is under way that could be called off. */
@@ -274,7 +293,11 @@ export class Moving {
         seat.command({ name: "migrate-cancel" });
         break;
       case "stop-guest":
+        departure.isStopping = true;
         this.#owner.later("the guest stops", () => {
+          departure.isStopping = false;
+          // A hypervisor does one thing after the other.
+          if (departure.isRunWanted) return;
           seat.tellGuest({ type: "stop" });
           this.#owner.do(() => {
             const state = seat.guest?.save(this.#owner.now);
@@ -283,7 +306,8 @@ export class Moving {
         });
         break;
       case "run-guest":
-        seat.tellGuest({ type: "run" });
+        if (departure.isStopping) departure.isRunWanted = true;
+        else seat.tellGuest({ type: "run" });
         break;
       case "destroy-guest":
         this.#owner.removeSeat(seat);

@@ -1,8 +1,11 @@
 // The worlds that are looked at, by name.
 
+import type { MoveMode } from "@caraway/server";
 import { allChecks } from "./checks.ts";
 import type { ClientProcess } from "./client-process.ts";
+import { HollowServer } from "./hollow-server.ts";
 import { MiniGuest, type MiniGuestOptions, plainMiniGuest } from "./mini-guest.ts";
+import { EndCheck, OwnerCheck } from "./move-checks.ts";
 import type { Scenario } from "./run.ts";
 import { type MakeServer, realServer } from "./seat.ts";
 import { type Action, type Faults, plainWorld, World, type WorldOptions } from "./world.ts";
@@ -88,6 +91,61 @@ export function stay(name: string, options: Partial<StayOptions> = {}): Scenario
   return { name, make, horizonMs: 2000, settleMs: 40_000 };
 }
 
+/** One guest, and a move from one host to another. */
+export interface MoveOptions extends Omit<StayOptions, "closes"> {
+  readonly mode: MoveMode;
+  /** Moves, there and back again. */
+  readonly moves: number;
+  readonly horizonMs: number;
+}
+
+const plainMove: MoveOptions = { ...plainStay, mode: "seamless", moves: 1, horizonMs: 3000 };
+
+export function move(name: string, options: Partial<MoveOptions> = {}): Scenario {
+  const chosen = { ...plainMove, ...options };
+  const { clients, keys, bytes, guest, faults, world, slowPictures, makeServer } = chosen;
+  const make = (): World => {
+    const made = new World({ ...plainWorld, ...world, faults });
+    const choices = { makeServer: makeServer ?? realServer };
+    const hosts = ["source", "target"].map((host) => made.addHost(host, choices));
+    const seat = hosts[0]!.newSeat();
+    seat.adopt(new MiniGuest({ ...plainMiniGuest, ...guest }));
+    seat.tellGuest({ type: "run" });
+    const last = hosts[chosen.moves % 2]!.name;
+    made.checks.push(...allChecks(), new OwnerCheck(last), new EndCheck());
+    for (let number = 0; number < clients; number++) {
+      const channels = ["main", "display", "inputs", "cursor", "usbredir"] as const;
+      const client = made.addClient(`c${number + 1}`, seat.address, { channels, slowPictures });
+      made.addActor(client.name, [
+        { label: "opens", run: () => client.command({ name: "open" }) },
+        ...keysOf(client, number, keys),
+        ...(number === 0 ? bytesOf(client, bytes) : []),
+      ]);
+    }
+    made.addActor("manager", movesOf(made, chosen));
+    return made;
+  };
+  return { name, make, horizonMs: chosen.horizonMs, settleMs: 300_000 };
+}
+
+function movesOf(world: World, { moves, mode }: MoveOptions): Action[] {
+  return Array.from({ length: moves }, (_, index) => {
+    const [from, to] = index % 2 === 0 ? [0, 1] : [1, 0];
+    const [source, target] = [world.hosts[from]!, world.hosts[to]!];
+    return {
+      label: `moves the guest to ${target.name}`,
+      ready: () => !source.isAlive || source.runningSeat !== null,
+      run: () => {
+        const seat = source.runningSeat;
+        if (seat === null) return;
+        source.moving.depart(seat, target.name, { mode, answerWithinMs: 5000 });
+      },
+    };
+  });
+}
+
+const moversOnly: Partial<MoveOptions> = { clients: 0, makeServer: () => new HollowServer() };
+
 const scenarios: Readonly<Record<string, (name: string) => Scenario>> = {
   stay: (name) => stay(name, { guest: { frames: 1 } }),
   "stay with a reset": (name) => stay(name, { faults: { resets: 1 } }),
@@ -96,6 +154,17 @@ const scenarios: Readonly<Record<string, (name: string) => Scenario>> = {
   "stay with a stream": (name) =>
     stay(name, { keys: 0, bytes: 20, guest: { streamBytes: 12 }, closes: false }),
   "stay, two clients": (name) => stay(name, { clients: 2, keys: 2 }),
+  movers: (name) => move(name, moversOnly),
+  "movers with a reset": (name) => move(name, { ...moversOnly, faults: { resets: 1 } }),
+  "movers with a stall": (name) => {
+    const faults = { stalls: 1, stallMs: 12_000 };
+    return move(name, { ...moversOnly, faults, horizonMs: 12_000 });
+  },
+  "movers with a death": (name) => {
+    return move(name, { ...moversOnly, faults: { kills: ["source", "target"] } });
+  },
+  "movers with a cancel": (name) => move(name, { ...moversOnly, faults: { cancels: 1 } }),
+  move: (name) => move(name, { keys: 2 }),
   large: (name) =>
     stay(name, {
       clients: 3,

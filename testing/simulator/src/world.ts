@@ -45,12 +45,15 @@ export interface WorldOptions {
   readonly cuts: boolean;
   /** Bytes that a connection takes before its sender has a backlog. */
   readonly capacityBytes: number;
+  /** How long what can happen is left lying, where no fault keeps it from happening. */
+  readonly slackMs: number;
 }
 
 export const plainWorld: WorldOptions = {
   faults: {},
   cuts: false,
   capacityBytes: Number.POSITIVE_INFINITY,
+  slackMs: 1000,
 };
 
 /** Watches the world and throws a Violation when something is not as it must be. */
@@ -70,8 +73,8 @@ interface Step {
 }
 
 const startMs = 1000;
-/** So that a run ends soon: what waits for hours in life waits for seconds here. */
-const quickMoves: Partial<MoveTiming> = { keepMs: 20_000, rememberMs: 20_000 };
+/** So that a run ends soon: what waits for hours in life waits for minutes here. */
+const quickMoves: Partial<MoveTiming> = { keepMs: 60_000, rememberMs: 120_000 };
 /** Wakings in a row that bring nothing about, from which on a deadline counts as stuck. */
 const idleWakingsMax = 1000;
 
@@ -97,6 +100,10 @@ export class World implements NetworkOwner, Surroundings {
   readonly #actors: Actor[] = [];
   readonly #taps = new Map<number, ConversationTap>();
   readonly #stalledUntil = new Map<Connection, Instant>();
+  /** At which order of events each moment of time began. */
+  readonly #moments: { readonly order: number; readonly at: Instant }[] = [
+    { order: 0, at: startMs },
+  ];
   #wakings = 0;
   #left: Left;
 
@@ -242,11 +249,18 @@ export class World implements NetworkOwner, Surroundings {
       ...this.#actionSteps(),
       ...this.#operatorSteps(),
     ];
-    const time = this.#timeStep(horizonMs);
+    const oldest = pending[0];
+    const since = oldest === undefined ? null : this.#momentOf(oldest.order);
+    const leftMs = since === null ? horizonMs : since + this.options.slackMs - this.now;
+    const time = this.#timeStep(Math.min(horizonMs, leftMs));
     if (time !== null) steps.push(time);
     // Where nothing is left to be disturbed, nothing strikes.
     if (steps.length > 0) steps.push(...this.#faultSteps());
     return steps;
+  }
+
+  #momentOf(order: number): Instant {
+    return this.#moments.findLast((moment) => moment.order <= order)?.at ?? startMs;
   }
 
   #deliver(connection: Connection, side: Side, choices: Choices): void {
@@ -309,6 +323,7 @@ export class World implements NetworkOwner, Surroundings {
     if (next - this.now > horizonMs) return null;
     const take = (): void => {
       this.now = next;
+      this.#moments.push({ order: this.nextOrder(), at: next });
       this.#wakings = 0;
     };
     return { label: `${(next - this.now).toFixed(0)} ms pass`, weight: 1, take };
