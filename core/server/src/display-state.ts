@@ -125,3 +125,17 @@ export function encodeDisplayEarlyState(early: CachesPart): Uint8Array {
 export function decodeDisplayEarlyState(bytes: Uint8Array): CachesPart {
   return displayEarlyStateCodec.decode(bytes).early;
 }
+
+export function isSameMonitors(
+  one: DisplayMonitors | null,
+  other: DisplayMonitors | null,
+): boolean {
+  if (one === null || other === null) return one === other;
+  if (one.maxAllowed !== other.maxAllowed || one.heads.length !== other.heads.length) return false;
+  return one.heads.every((head, index) => {
+    const there = other.heads[index]!;
+    return headFields.every((field) => head[field] === there[field]);
+  });
+}
+
+const headFields = ["monitorId", "surfaceId", "width", "height", "x", "y", "flags"] as const;
