@@ -42,5 +42,5 @@ export {
   smartcardMigrationDataCodec,
   spicevmcMigrationDataCodec,
 } from "./generated/migration-data.ts";
-export { peerCodec } from "./generated/peer.ts";
+export { agentStateCodec, peerCodec } from "./generated/peer.ts";
 export { streamDeviceCodec, streamDeviceHeaderCodec } from "./generated/stream-device.ts";

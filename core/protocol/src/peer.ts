@@ -63,6 +63,32 @@ export const PeerMonitor = struct("PeerMonitor", {
   height: u32,
 });
 
+/** A message of the agent's stream that was cut by the move. */
+export const AgentMessageState = struct("AgentMessageState", {
+  /** Bytes of a header that is not whole. */
+  headerSize: count(u8, "header"),
+  header: bytes({ count: "headerSize" }),
+  /** Of the message whose header is whole; 0 where there is none. */
+  type: u32,
+  size: u32,
+  /** What came of a message that the server itself takes. */
+  collectedSize: count(u32, "collected"),
+  collected: bytes({ count: "collectedSize" }),
+});
+
+/** State of the main channel that owns the agent, beside what MIGRATE_DATA says. */
+export const AgentState = struct("AgentState", {
+  version: u16,
+  /** For the client, waiting for its tokens. */
+  toClientSize: count(u32, "toClient"),
+  toClient: bytes({ count: "toClientSize" }),
+  /** As the guest sent it, not read yet. */
+  fromGuestSize: count(u32, "fromGuest"),
+  fromGuest: bytes({ count: "fromGuestSize" }),
+  agentToClient: AgentMessageState,
+  clientToAgent: AgentMessageState,
+});
+
 export const peerMessages = [
   message(
     "ANNOUNCE",

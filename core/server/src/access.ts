@@ -10,6 +10,18 @@ export type Admittance =
   | { readonly kind: "in"; readonly user: string | null; readonly viewOnly: boolean }
   | { readonly kind: "out"; readonly detail: string };
 
+/** By what a client showed who it is, and can show again. */
+export type KnownBy =
+  | { readonly kind: "nothing" }
+  | { readonly kind: "password"; readonly password: Uint8Array }
+  | { readonly kind: "user"; readonly user: string };
+
+/** A client that a server knows by its session, whatever became of its ticket. */
+export interface KnownClient {
+  readonly knownBy: KnownBy;
+  readonly viewOnly: boolean;
+}
+
 export class Access {
   readonly #options: ServerOptions;
   #tickets: readonly Ticket[] | null;
@@ -31,6 +43,20 @@ export class Access {
     return null;
   }
 
+  /** What a client of a session that is known may do; it has to show the same as before. */
+  checkKnown({ knownBy, viewOnly }: KnownClient, proof: LinkProof, now: number): Admittance {
+    const isSameUser =
+      knownBy.kind === "user" && proof.kind === "user" && knownBy.user === proof.user;
+    if (isSameUser) return { kind: "in", user: proof.user, viewOnly };
+    const isSamePassword =
+      knownBy.kind === "password" &&
+      proof.kind === "password" &&
+      isSameBytes(knownBy.password, proof.password);
+    if (isSamePassword) return { kind: "in", user: null, viewOnly };
+    const who = this.check(proof, now);
+    return who.kind === "in" ? { ...who, viewOnly: viewOnly || who.viewOnly } : who;
+  }
+
   check(proof: LinkProof, now: number): Admittance {
     if (proof.kind === "user") {
       const { user } = proof;
@@ -46,10 +72,21 @@ export class Access {
   }
 }
 
+/** By what a proof lets somebody be known; a server without tickets takes any password. */
+export function knownBy(proof: LinkProof): KnownBy {
+  if (proof.kind === "user") return proof;
+  const { password } = proof;
+  return password.length === 0 ? { kind: "nothing" } : { kind: "password", password };
+}
+
 /** Takes a time that says nothing of where the first difference is. */
 function isSame(password: string, given: Uint8Array): boolean {
   if (password === "") return false;
-  const wanted = encodeUtf8(password);
+  return isSameBytes(encodeUtf8(password), given);
+}
+
+function isSameBytes(wanted: Uint8Array, given: Uint8Array): boolean {
+  if (wanted.length === 0) return false;
   let difference = wanted.length ^ given.length;
   for (let at = 0; at < given.length; at++) difference |= given[at]! ^ wanted[at % wanted.length]!;
   return difference === 0;

@@ -273,7 +273,7 @@ export class AgentRelay {
     attached.chunk = null;
     const isInChunk = chunk.headerSize === chunkHeaderSize;
     if (isInChunk && chunk.size > 0) attached.chunk = { port: chunk.port, left: chunk.size };
-    const begun = vdiChunkHeaderCodec.encode({ port: chunk.port as VdiPort, size: chunk.size });
+    const begun = vdiChunkHeaderCodec.encode({ port: chunk.port, size: chunk.size });
     if (!isInChunk && state === null) this.#fromGuest.push(begun.subarray(0, chunk.headerSize));
     this.#toClient.push(state?.toClient ?? none);
     this.#fromGuest.push(state?.fromGuest ?? none);
@@ -485,7 +485,7 @@ function overlaid(
   header: { readonly port: number; readonly size: number },
   begun: Uint8Array | null,
 ): { readonly port: number; readonly size: number } {
-  const bytes = vdiChunkHeaderCodec.encode({ ...header, port: header.port as VdiPort });
+  const bytes = vdiChunkHeaderCodec.encode(header);
   bytes.set(begun ?? []);
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   return { port: view.getUint32(0, true), size: view.getUint32(4, true) };

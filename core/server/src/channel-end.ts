@@ -444,9 +444,10 @@ export class ChannelEnd implements ConnectionOwner {
   }
 
   /** What a decoder threw, as an error of this channel. */
-  badMessage(error: unknown, id: number): unknown {
+  badMessage(error: unknown, message: number | string): unknown {
     if (!(error instanceof WireError)) return error;
-    return new ProtocolError("BAD_MESSAGE", this.label, `message ${id}`, error.message, error);
+    const name = typeof message === "number" ? `message ${message}` : message;
+    return new ProtocolError("BAD_MESSAGE", this.label, name, error.message, error);
   }
 
   unexpected(message: string, detail: string): ProtocolError {

@@ -75,6 +75,8 @@ export type ServerEvent =
   | { readonly name: "move-left"; readonly clients: readonly ClientLeft[] }
   /** Exactly once for each `migrate-cancel`. */
   | { readonly name: "move-cancelled" }
+  /** The other server of a move says what makes no sense; it is not heard any more. */
+  | { readonly name: "peer-fault"; readonly error: CarawayError }
   // Target of a move.
   | { readonly name: "hold-began" }
   /** The guest was told to run. `nobody`: no client was on its way. */

@@ -21,7 +21,7 @@ import {
   MainCapability,
   SpicevmcCapability,
 } from "@caraway/protocol";
-import type { Access, Admittance } from "./access.ts";
+import type { Access, Admittance, KnownClient } from "./access.ts";
 import { type ChannelId, channelLabel, channelNameOf } from "./channel-name.ts";
 import type { ChannelTypeName, ServerOptions } from "./options.ts";
 import type { NewLink } from "./served-client.ts";
@@ -39,6 +39,19 @@ export interface LinkDeskOwner {
   /** A client comes in. */
   clientLinked(link: NewLink, who: Admittance & { readonly kind: "in" }, random: number): void;
   channelLinked(sessionId: number, channel: ChannelId, link: NewLink): void;
+  /** A session that comes over from another server, or has come; null: it is neither. */
+  movedSession(
+    sessionId: number,
+    channel: ChannelTypeName,
+  ): { readonly known: KnownClient | null } | null;
+  /** Whether the session's channels may link before the guest has them. */
+  isComing(sessionId: number): boolean;
+  /** A client comes over. */
+  movedClientLinked(
+    sessionId: number,
+    link: NewLink,
+    who: Admittance & { readonly kind: "in" },
+  ): void;
 }
 
 interface PendingLink {
@@ -124,6 +137,7 @@ class Link implements ConnectionOwner, TaskOwner, LinkServerHost {
   readonly #machine: LinkServer;
   #who: (Admittance & { readonly kind: "in" }) | null = null;
   #isOver = false;
+  #needsSerials = false;
 
   constructor(
     connection: ConnectionKey,
@@ -143,7 +157,7 @@ class Link implements ConnectionOwner, TaskOwner, LinkServerHost {
   }
 
   get offersMiniHeader(): boolean {
-    return this.#around.options.miniHeader;
+    return this.#around.options.miniHeader && !this.#needsSerials;
   }
 
   admit(request: LinkRequest): LinkAdmission {
@@ -153,10 +167,17 @@ class Link implements ConnectionOwner, TaskOwner, LinkServerHost {
     }
     const error = this.#around.access.securityError(name, this.#arrival);
     const channel = { name, id: request.channelId };
+    const { owner } = this.#around;
+    const isComing = owner.isComing(request.connectionId);
     if (error !== null) {
       return { kind: "refuse", error, detail: `${name} must be reached in the other way` };
     }
-    if (name !== "main" && !this.#around.owner.hasChannel(channel)) {
+    // A client counts the messages on a display, and reference clients are one ahead when they came
+    // over with small headers: with large ones the serial is on the wire.
+    const isMoved =
+      request.connectionId !== 0 && owner.movedSession(request.connectionId, name) !== null;
+    this.#needsSerials = name === "display" && (isMoved || isComing);
+    if (name !== "main" && !isComing && !owner.hasChannel(channel)) {
       return { kind: "close", detail: `there is no channel ${channelLabel(channel)}` };
     }
     return { kind: "admit", channelCapabilities: capabilitiesOf(name) };
@@ -164,17 +185,25 @@ class Link implements ConnectionOwner, TaskOwner, LinkServerHost {
 
   judge(request: LinkRequest, proof: LinkProof): LinkVerdict {
     const { access, owner, wiring } = this.#around;
-    const who = access.check(proof, wiring.now);
+    const name = channelNameOf(request.channelType)!;
+    const { connectionId } = request;
+    const moved = connectionId === 0 ? null : owner.movedSession(connectionId, name);
+    const known = moved?.known ?? null;
+    const who =
+      known === null
+        ? access.check(proof, wiring.now)
+        : access.checkKnown(known, proof, wiring.now);
     if (who.kind === "out") return refuse(LinkError.PERMISSION_DENIED, who.detail);
     this.#who = who;
-    const channel = { name: channelNameOf(request.channelType)!, id: request.channelId };
+    const channel = { name, id: request.channelId };
     if (channel.name !== "main") {
       const error = owner.channelError(request.connectionId, channel);
       if (error === null) return { kind: "accept" };
       return refuse(error, `no ${channelLabel(channel)} for session ${request.connectionId}`);
     }
     if (request.connectionId !== 0) {
-      // Only a session that was announced may come over from another server.
+      // Only a session that is expected may come over from another server.
+      if (moved !== null) return { kind: "accept" };
       return refuse(LinkError.BAD_CONNECTION_ID, `session ${request.connectionId} is not known`);
     }
     const reason = owner.refusesClient();
@@ -235,7 +264,10 @@ class Link implements ConnectionOwner, TaskOwner, LinkServerHost {
             link: output.link,
           };
           const name = channelNameOf(request.channelType)!;
-          if (name === "main") owner.clientLinked(link, this.#who!, this.#random);
+          const { connectionId } = request;
+          if (name === "main" && connectionId === 0) {
+            owner.clientLinked(link, this.#who!, this.#random);
+          } else if (name === "main") owner.movedClientLinked(connectionId, link, this.#who!);
           else owner.channelLinked(request.connectionId, { name, id: request.channelId }, link);
           return;
         }
@@ -259,8 +291,10 @@ function capabilitiesOf(name: ChannelTypeName): number[] {
   switch (name) {
     case "main":
       return capabilityWords([
+        MainCapability.SPICE_MAIN_CAP_SEMI_SEAMLESS_MIGRATE,
         MainCapability.SPICE_MAIN_CAP_NAME_AND_UUID,
         MainCapability.SPICE_MAIN_CAP_AGENT_CONNECTED_TOKENS,
+        MainCapability.SPICE_MAIN_CAP_SEAMLESS_MIGRATE,
       ]);
     case "display":
       return capabilityWords([

@@ -2,16 +2,21 @@
 
 import { AgentProtocolError } from "@caraway/agent";
 import {
+  type AgentState,
+  agentStateCodec,
   type ClientMessage,
   hasCapability,
   type Main,
   MainCapability,
   mainCodec,
+  migrationVersion,
   NotifySeverity,
   NotifyVisibility,
+  peerVersion,
   type ServerMessage,
 } from "@caraway/protocol";
-import { type CarawayError, WireError } from "@caraway/wire";
+import { type CarawayError, type Infer, WireError } from "@caraway/wire";
+import { type MovingAgent, mainMigrationData, readMainMigrationData } from "./agent-migration.ts";
 import { type AgentPeer, type AgentRelay, agentTokens } from "./agent-relay.ts";
 import type { ChannelEnd, ChannelHandler } from "./channel-end.ts";
 import { ClientTooSlow } from "./channel-end.ts";
@@ -19,6 +24,7 @@ import { type ChannelId, channelLabel, channelTypeOf } from "./channel-name.ts";
 import type { ClientKey } from "./events.ts";
 import type { GuestMirror } from "./guest-mirror.ts";
 import type { MouseMode } from "./mouse-mode.ts";
+import type { MoveTarget } from "./moves.ts";
 import { type NetworkFigures, NetworkTest } from "./network-test.ts";
 import type { Wiring } from "./wiring.ts";
 
@@ -28,8 +34,16 @@ export interface MainOwner {
   readonly viewOnly: boolean;
   /** Channels that this client may open. */
   channels(): readonly ChannelId[];
+  /** Labels of channels that a client brought from another server; null for one that is new. */
+  broughtChannels(): ReadonlySet<string> | null;
+  /** What the client says of the target of a move. */
+  moveAnswered(answer: MoveAnswer): void;
+  /** The client is here, with what it brought. */
+  arrived(): void;
   measured(figures: NetworkFigures): void;
 }
+
+export type MoveAnswer = "seamless" | "semi-seamless" | "error";
 
 /** What the main channel shows of the server. */
 export interface MainView {
@@ -48,6 +62,8 @@ const pingPeriodMs = 15_000;
 const pongTimeoutMs = 30_000;
 /** Ids of the pings that only ask whether somebody is there. */
 const firstAlivePing = 1000;
+/** Ids of the pings behind which no answer to a cancelled move comes any more. */
+const firstFencePing = 1 << 30;
 
 export class MainChannel implements ChannelHandler, AgentPeer {
   readonly #end: ChannelEnd;
@@ -62,6 +78,16 @@ export class MainChannel implements ChannelHandler, AgentPeer {
     since: 0,
   };
   #nextPing = firstAlivePing;
+  #nextFence = firstFencePing;
+  /** A move was cancelled: until this ping is answered, answers are to what was asked before. */
+  #fence: number | null = null;
+  /** Whether the client was ever asked to link elsewhere. */
+  #wasAsked = false;
+  /** Of another server, to go on with. */
+  #brought: {
+    agent: MovingAgent | null;
+    state: Infer<typeof AgentState> | null;
+  } = { agent: null, state: null };
 
   constructor(end: ChannelEnd, wiring: Wiring, owner: MainOwner, view: MainView) {
     this.#end = end;
@@ -74,8 +100,17 @@ export class MainChannel implements ChannelHandler, AgentPeer {
     return this.#owner.client;
   }
 
+  /** Whether the client has this `MainCapability`. */
+  can(capability: number): boolean {
+    return hasCapability(this.#end.capabilities, capability);
+  }
+
   get canSend(): boolean {
     return this.#end.canSend;
+  }
+
+  get isHere(): boolean {
+    return !this.#end.hasLeft;
   }
 
   opened(): void {
@@ -90,13 +125,20 @@ export class MainChannel implements ChannelHandler, AgentPeer {
         currentMouseMode: mouseMode.currentBit,
         agentConnected: hasAgent ? 1 : 0,
         agentTokens,
-        multiMediaTime: (Math.floor(this.#wiring.now) + mediaEpochMs - mediaDelayMs) >>> 0,
+        multiMediaTime: this.#multiMediaTime,
         ramHint,
       },
     });
     this.identityChanged();
     this.#alive = { kind: "quiet", since: this.#wiring.now };
-    if (!this.#end.arrival.local) this.#measure();
+    const brought = this.#owner.broughtChannels();
+    if (brought === null) {
+      if (!this.#end.arrival.local) this.#measure();
+      return;
+    }
+    // A client that came over asks for no channels, but should learn of those that appear.
+    this.#announced = brought;
+    this.channelsChanged();
   }
 
   closed(): void {}
@@ -120,6 +162,7 @@ export class MainChannel implements ChannelHandler, AgentPeer {
 
   pong(id: number): void {
     const { now } = this.#wiring;
+    if (id === this.#fence) this.#fence = null;
     this.#alive = { kind: "quiet", since: now };
     const figures = this.#networkTest?.pong(id, now) ?? null;
     if (figures === null) return;
@@ -130,6 +173,7 @@ export class MainChannel implements ChannelHandler, AgentPeer {
   snapshot(now: number): unknown {
     const { kind, since } = this.#alive;
     return {
+      fence: this.#fence !== null,
       announced: this.#announced === null ? null : [...this.#announced],
       alive: kind,
       since: since - now,
@@ -182,6 +226,96 @@ export class MainChannel implements ChannelHandler, AgentPeer {
     });
   }
 
+  // Moving to another server.
+
+  /** Asks the client to link to the target. */
+  beginMove({ host, port, tlsPort, certSubject }: MoveTarget, isSeamless: boolean): void {
+    this.#wasAsked = true;
+    const dstInfo = { port: port ?? 0, sport: tlsPort ?? 0, host, certSubject: certSubject ?? "" };
+    this.#send(
+      isSeamless
+        ? { name: "MIGRATE_BEGIN_SEAMLESS", body: { dstInfo, srcMigVersion: migrationVersion } }
+        : { name: "MIGRATE_BEGIN", body: { dstInfo } },
+    );
+  }
+
+  /**
+   * The client drops its links to the target. What it says of them until the ping behind it is
+   * answered is of the past: it may have been on its way.
+   */
+  cancelMove(): void {
+    this.#send({ name: "MIGRATE_CANCEL", body: {} });
+    this.#fence = this.#nextFence++;
+    this.#ping(this.#fence, 0);
+  }
+
+  /** Semi-seamless: the client goes over to its links. */
+  endMove(): void {
+    this.#send({ name: "MIGRATE_END", body: {} });
+  }
+
+  /** The client begins anew at the target. */
+  switchHost({ host, port, tlsPort, certSubject }: MoveTarget): void {
+    const body = { port: port ?? 0, sport: tlsPort ?? 0, host, certSubject: certSubject ?? "" };
+    this.#send({ name: "MIGRATE_SWITCH_HOST", body });
+  }
+
+  leaving(hasPeer: boolean): void {
+    this.#view.agent.leaving(this, hasPeer);
+  }
+
+  finalState(): Uint8Array | null {
+    const state = this.#view.agent.movingState(this);
+    return state === null ? null : agentStateCodec.encode(state);
+  }
+
+  migrationData(): Uint8Array {
+    return mainMigrationData(this.#view.agent.moving(this));
+  }
+
+  restoreMigrationData(body: Uint8Array): void {
+    this.#brought.agent = readMainMigrationData(body, agentTokens);
+  }
+
+  restoreState(_early: readonly Uint8Array[], final: Uint8Array): void {
+    const state = agentStateCodec.decode(final);
+    if (state.version !== peerVersion) {
+      throw this.#end.unexpected("agent state", `version ${state.version}`);
+    }
+    this.#brought.state = state;
+  }
+
+  moved(outcome: "kept" | "rebuilt"): void {
+    this.#alive = { kind: "quiet", since: this.#wiring.now };
+    this.#announced = this.#owner.broughtChannels() ?? new Set();
+    this.channelsChanged();
+    this.#send({ name: "MULTI_MEDIA_TIME", body: { time: this.#multiMediaTime } });
+    this.mouseModeChanged();
+    const { agent, state } = this.#brought;
+    const isKept = agent !== null && outcome === "kept";
+    const hasAgent = isKept && this.#restoreAgent(agent, state);
+    if (agent !== null && !hasAgent) this.agentDisconnected();
+    this.#owner.arrived();
+  }
+
+  #restoreAgent(agent: MovingAgent, state: Infer<typeof AgentState> | null): boolean {
+    try {
+      return this.#view.agent.restore(this, agent, state);
+    } catch (error) {
+      if (!(error instanceof AgentProtocolError || error instanceof WireError)) throw error;
+      throw this.#end.unexpected("MIGRATE_DATA", error.message);
+    }
+  }
+
+  get #multiMediaTime(): number {
+    return (Math.floor(this.#wiring.now) + mediaEpochMs - mediaDelayMs) >>> 0;
+  }
+
+  #answered(answer: MoveAnswer, name: string): void {
+    if (!this.#wasAsked) throw this.#end.unexpected(name, "no move was begun");
+    if (this.#fence === null) this.#owner.moveAnswered(answer);
+  }
+
   // From the agent's stream.
 
   agentConnected(tokens: number): void {
@@ -224,6 +358,15 @@ export class MainChannel implements ChannelHandler, AgentPeer {
         break;
       case "AGENT_DATA":
         this.#agentData(message.body.data);
+        break;
+      case "MIGRATE_CONNECTED_SEAMLESS":
+        this.#answered("seamless", message.name);
+        break;
+      case "MIGRATE_CONNECTED":
+        this.#answered("semi-seamless", message.name);
+        break;
+      case "MIGRATE_CONNECT_ERROR":
+        this.#answered("error", message.name);
         break;
       default:
         throw this.#end.unexpected(message.name, "it belongs to what was not offered");

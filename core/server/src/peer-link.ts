@@ -9,7 +9,7 @@ import {
   peerCodec,
   type peerMessages,
 } from "@caraway/protocol";
-import { type Infer, type MessageOf, WireError } from "@caraway/wire";
+import { CarawayError, type Infer, type MessageOf, WireError } from "@caraway/wire";
 import { type ChannelId, channelNameOf, channelTypeOf } from "./channel-name.ts";
 import type { GateInput } from "./guest-gate.ts";
 import type { Wiring } from "./wiring.ts";
@@ -23,7 +23,8 @@ const label = "peer link";
 
 export class PeerLink {
   readonly #wiring: Wiring;
-  #reader = newReader();
+  /** null: what came made no sense, and nothing more is read. */
+  #reader: FrameReader | null = newReader();
   #writer = new FrameWriter(true, 1n);
 
   constructor(wiring: Wiring) {
@@ -42,11 +43,16 @@ export class PeerLink {
     return bytes.length;
   }
 
-  /** @throws ProtocolError on bytes that are no messages. */
   received(bytes: Uint8Array, take: (message: PeerMessage) => void): void {
-    this.#reader.push(bytes);
-    for (let frame = this.#reader.next(); frame !== null; frame = this.#reader.next()) {
-      take(decode(frame.id, frame.body));
+    this.#reader?.push(bytes);
+    try {
+      for (let frame = this.#reader?.next(); frame != null; frame = this.#reader?.next()) {
+        take(decode(frame.id, frame.body));
+      }
+    } catch (error) {
+      if (!(error instanceof CarawayError)) throw error;
+      this.#reader = null;
+      this.#wiring.event({ name: "peer-fault", error });
     }
   }
 }

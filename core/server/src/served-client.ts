@@ -2,7 +2,8 @@
 // channel; any other may end alone.
 
 import type { ConnectionKey, LinkServed } from "@caraway/channel";
-import type { CarawayError } from "@caraway/wire";
+import { CarawayError } from "@caraway/wire";
+import type { KnownBy } from "./access.ts";
 import { CardFormat } from "./card-format.ts";
 import { ChannelEnd, type ChannelEndOwner, type ChannelHandler } from "./channel-end.ts";
 import { type ChannelId, channelLabel } from "./channel-name.ts";
@@ -12,7 +13,7 @@ import { DisplayChannel } from "./display-channel.ts";
 import type { ClientKey } from "./events.ts";
 import type { GuestInputs } from "./guest-inputs.ts";
 import { InputsChannel } from "./inputs-channel.ts";
-import { MainChannel, type MainView } from "./main-channel.ts";
+import { MainChannel, type MainOwner, type MainView, type MoveAnswer } from "./main-channel.ts";
 import { isSlow, type NetworkFigures } from "./network-test.ts";
 import type { ServerOptions } from "./options.ts";
 import type { SharedEncodings } from "./picture-encoder.ts";
@@ -36,6 +37,14 @@ export interface ClientOwner {
   channelsFor(client: ServedClient): readonly ChannelId[];
   /** The client is gone. `error` null: it left. */
   clientEnded(client: ServedClient, error: CarawayError | null): void;
+  /** What the client says of the target of a move. */
+  moveAnswered(client: ServedClient, answer: MoveAnswer): void;
+  /** It took some of what was under way to it. */
+  clientDrained(client: ServedClient): void;
+  /** It came over with nothing, and begins. */
+  clientBegins(client: ServedClient): void;
+  /** It came over with what it had. */
+  clientArrived(client: ServedClient): void;
 }
 
 export interface ClientIdentity {
@@ -43,6 +52,34 @@ export interface ClientIdentity {
   readonly sessionId: number;
   readonly user: string | null;
   readonly viewOnly: boolean;
+  /** By what it can show at any time that it is the same client. */
+  readonly knownBy: KnownBy;
+  /** It comes over from another server, and is here only when its main channel is. */
+  readonly comesOver: boolean;
+}
+
+/** What a channel brings from another server. */
+export interface Brought {
+  /** MIGRATE_DATA; null for a channel without. */
+  readonly data: Uint8Array | null;
+  readonly early: readonly Uint8Array[];
+  /** null: the peer link has nothing. */
+  readonly final: Uint8Array | null;
+  /** Whether it should begin anew in spite of what it brings; why, or null. */
+  readonly rebuild: string | null;
+  /** Bytes of the client's behind it. */
+  readonly rest: Uint8Array;
+  /** Of what is said to the client next, where the channel does not know better. */
+  readonly nextSerial: bigint;
+}
+
+/** How all channels of a client leave. */
+export interface Departure {
+  readonly hasPeer: boolean;
+  flagsOf(channel: ChannelId): number;
+  left(channel: ChannelId, state: Uint8Array | null, dataSize: number): void;
+  /** The channel ended before it had said all. */
+  lost(channel: ChannelId): void;
 }
 
 /** A link that came through. */
@@ -63,14 +100,28 @@ export class ServedClient implements ChannelEndOwner {
   readonly #mainEnd: ChannelEnd;
   readonly #ends = new Map<string, ChannelEnd>();
   readonly #displays = new Map<ChannelEnd, DisplayChannel>();
+  readonly knownBy: KnownBy;
+  readonly user: string | null;
+  /** For people: where it is. */
+  readonly peer: string;
+  readonly comesOver: boolean;
   #inputs: InputsChannel | null = null;
   #isSlow = false;
   #isOver = false;
+  #isHere: boolean;
+  /** Labels of channels that it had at another server. */
+  #brought: ReadonlySet<string> | null = null;
+  #departure: Departure | null = null;
 
   constructor(identity: ClientIdentity, link: NewLink, guest: ServedGuest, owner: ClientOwner) {
     this.key = identity.key;
     this.sessionId = identity.sessionId;
     this.viewOnly = identity.viewOnly;
+    this.knownBy = identity.knownBy;
+    this.user = identity.user;
+    this.peer = link.arrival.peer;
+    this.comesOver = identity.comesOver;
+    this.#isHere = !identity.comesOver;
     this.#guest = guest;
     this.#owner = owner;
     this.#mainEnd = this.#newEnd({ name: "main", id: 0 }, link);
@@ -78,7 +129,19 @@ export class ServedClient implements ChannelEndOwner {
     const { sessionId, viewOnly } = this;
     const channels = () => owner.channelsFor(this);
     const measured = (figures: NetworkFigures) => this.#measured(figures);
-    const mainOwner = { client, sessionId, viewOnly, channels, measured };
+    const mainOwner: MainOwner = {
+      client,
+      sessionId,
+      viewOnly,
+      channels,
+      measured,
+      broughtChannels: () => this.#brought,
+      moveAnswered: (answer) => owner.moveAnswered(this, answer),
+      arrived: () => {
+        this.#isHere = true;
+        owner.clientArrived(this);
+      },
+    };
     this.main = new MainChannel(this.#mainEnd, guest.wiring, mainOwner, guest);
   }
 
@@ -90,10 +153,125 @@ export class ServedClient implements ChannelEndOwner {
     return this.#isOver;
   }
 
+  /** Whether it is served: a client that comes over is not before its main channel is. */
+  get isHere(): boolean {
+    return this.#isHere;
+  }
+
+  /** Whether its channels were told to go to another server. */
+  get isLeaving(): boolean {
+    return this.#departure !== null;
+  }
+
+  get sharesAgent(): boolean {
+    return this.#isHere && !this.viewOnly && !this.isLeaving;
+  }
+
+  has(channel: ChannelId): boolean {
+    return this.#ends.has(channelLabel(channel));
+  }
+
+  /** Its channels. */
+  get channels(): readonly ChannelId[] {
+    return [...this.#ends.values()].map(({ channel }) => channel);
+  }
+
   /** Begins the session. */
   open(): void {
     this.#tellLinked(this.#mainEnd);
     this.#mainEnd.open(this.main);
+  }
+
+  /** Begins the session of a client that had these channels elsewhere, and brings nothing. */
+  openAnew(brought: ReadonlySet<string>, rest: Uint8Array): void {
+    this.#brought = brought;
+    this.#isHere = true;
+    this.#owner.clientBegins(this);
+    this.#tellLinked(this.#mainEnd);
+    this.#mainEnd.open(this.main, rest);
+  }
+
+  /**
+   * Goes on with a channel as another server left it; returns why it had to begin anew, or null.
+   * `brought`: labels of all channels that the client had there.
+   *
+   * @throws CarawayError when it cannot go on at all; nothing was sent then.
+   */
+  goOn(
+    channel: ChannelId,
+    link: NewLink,
+    state: Brought,
+    brought: ReadonlySet<string>,
+  ): string | null {
+    this.#brought = brought;
+    const end = channel.name === "main" ? this.#mainEnd : this.#newEnd(channel, link);
+    end.continueFrom(state.nextSerial);
+    let reason = state.rebuild;
+    let handler = this.#restored(end, state, state.final !== null && reason === null);
+    if (handler instanceof CarawayError) {
+      reason = handler.message;
+      this.#forget(end);
+      handler = this.#restored(end, state, false);
+    }
+    if (handler instanceof CarawayError) {
+      this.#forget(end);
+      if (end !== this.#mainEnd) this.#ends.delete(end.label);
+      throw handler;
+    }
+    this.#tellLinked(end);
+    end.goOn(handler, reason === null ? "kept" : "rebuilt", state.rest);
+    return reason;
+  }
+
+  #restored(
+    end: ChannelEnd,
+    { data, early, final }: Brought,
+    withState: boolean,
+  ): ChannelHandler | CarawayError {
+    const handler = end === this.#mainEnd ? this.main : this.#newHandler(end);
+    if (handler === null) return new ChannelMissing(`the guest has no ${end.label} here`);
+    try {
+      if (data !== null) handler.restoreMigrationData?.(data);
+      if (withState) handler.restoreState?.(early, final!);
+      return handler;
+    } catch (error) {
+      if (!(error instanceof CarawayError)) throw error;
+      if (end !== this.#mainEnd) handler.closed();
+      return error;
+    }
+  }
+
+  /** The handler of an end that came to nothing. */
+  #forget(end: ChannelEnd): void {
+    this.#displays.delete(end);
+    if (end.channel.name === "inputs") this.#inputs = null;
+  }
+
+  // Moving to another server.
+
+  /** Bulk state of each channel for the target. */
+  earlyStates(isFirst: boolean): { channel: ChannelId; state: Uint8Array }[] {
+    return [...this.#ends.values()].flatMap((end) => {
+      const state = end.earlyState(isFirst);
+      return state === null ? [] : [{ channel: end.channel, state }];
+    });
+  }
+
+  /** Sends all channels over. */
+  leave(departure: Departure): void {
+    const ends = [...this.#ends.values()];
+    for (const end of ends) end.prepareToLeave(departure.hasPeer);
+    this.#departure = departure;
+    const left = (end: ChannelEnd, state: Uint8Array | null, dataSize: number) => {
+      departure.left(end.channel, state, dataSize);
+    };
+    const { hasPeer } = departure;
+    for (const end of ends) end.leave({ flags: departure.flagsOf(end.channel), hasPeer, left });
+  }
+
+  /** The client was told to leave, and says how: nothing more is said on any channel. */
+  silence(): void {
+    for (const end of this.#ends.values()) end.silence();
   }
 
   /** A further channel, which the guest has. */
@@ -172,7 +350,18 @@ export class ServedClient implements ChannelEndOwner {
     this.#owner.clientEnded(this, error);
   }
 
+  channelDrained(): void {
+    this.#owner.clientDrained(this);
+  }
+
   channelEnded(end: ChannelEnd, error: CarawayError | null): void {
+    if (this.#departure !== null) {
+      // A client may close main first: what the others still have to say is not lost by that.
+      this.#departure.lost(end.channel);
+      this.#ends.delete(end.label);
+      if (this.#ends.size === 0) this.close(error);
+      return;
+    }
     if (end === this.#mainEnd) this.close(error);
     else this.#drop(end, error);
   }
@@ -194,6 +383,8 @@ export class ServedClient implements ChannelEndOwner {
     return {
       client: this.key,
       viewOnly: this.viewOnly,
+      isHere: this.#isHere,
+      isLeaving: this.isLeaving,
       isSlow: this.#isSlow,
       caches: this.caches.snapshot(),
       channels: [...this.#ends.values()].map((end) => end.snapshot(now)),
@@ -217,13 +408,21 @@ export class ServedClient implements ChannelEndOwner {
     if (this.#ends.get(end.label) === end) this.#ends.delete(end.label);
     const { label: channel } = end;
     this.#guest.wiring.event({ name: "channel-lost", client: this.key, channel, error });
-    if (!this.#displays.delete(end)) return;
-    this.caches.break();
-    for (const display of this.#displays.values()) display.breakCaches();
+    if (this.#displays.delete(end)) this.caches.break();
+  }
+
+  /** Another server measured it. */
+  wasSlow(): void {
+    this.#isSlow = true;
   }
 
   #measured(figures: NetworkFigures): void {
     this.#isSlow = isSlow(figures);
     this.#guest.wiring.event({ name: "network-measured", client: this.key, ...figures });
   }
+}
+
+/** A client brings a channel that the guest does not have here. */
+export class ChannelMissing extends CarawayError {
+  readonly code = "CHANNEL_MISSING";
 }

@@ -4,7 +4,7 @@
 import type { ConnectionKey, Instant, Machine } from "@caraway/channel";
 import { LinkError } from "@caraway/protocol";
 import type { CarawayError } from "@caraway/wire";
-import { Access, type Admittance } from "./access.ts";
+import { Access, type Admittance, type KnownClient, knownBy } from "./access.ts";
 import { AgentRelay } from "./agent-relay.ts";
 import type { ChannelId } from "./channel-name.ts";
 import type { ClientKey } from "./events.ts";
@@ -12,12 +12,16 @@ import { GuestInputs } from "./guest-inputs.ts";
 import { GuestMirror, type MirrorOwner } from "./guest-mirror.ts";
 import type { GuestStream } from "./guest-stream.ts";
 import { LinkDesk, type LinkDeskOwner } from "./link-desk.ts";
+import type { MoveAnswer } from "./main-channel.ts";
 import { MouseMode } from "./mouse-mode.ts";
-import { defaultServerOptions, type ServerOptions } from "./options.ts";
+import { type ChannelTypeName, defaultServerOptions, type ServerOptions } from "./options.ts";
+import { PeerLink } from "./peer-link.ts";
 import type { SharedEncodings } from "./picture-encoder.ts";
 import { type ClientOwner, type NewLink, ServedClient, type ServedGuest } from "./served-client.ts";
 import type { ServerCommand, ServerInput, ServerOutput } from "./server-border.ts";
+import { SourceMove } from "./source-move.ts";
 import { StreamDesk } from "./stream-desk.ts";
+import { TargetMove } from "./target-move.ts";
 import { Wiring } from "./wiring.ts";
 
 /**
@@ -33,6 +37,9 @@ export class SpiceServer
   readonly #desk: LinkDesk;
   readonly #guest: ServedGuest;
   readonly #clients = new Map<ClientKey, ServedClient>();
+  readonly #peer: PeerLink;
+  readonly #source: SourceMove;
+  readonly #target: TargetMove;
   #nextClient: ClientKey = 1;
   #isClosed = false;
 
@@ -55,6 +62,23 @@ export class SpiceServer
     const streams = new StreamDesk(wiring, () => this.#tellChannels());
     const shared = { wiring, options: this.#options, mirror, mouseMode, agent };
     this.#guest = { ...shared, inputs, streams, encodings };
+    this.#peer = new PeerLink(wiring);
+    const moving = { wiring, peer: this.#peer, mouseMode };
+    this.#source = new SourceMove({
+      ...moving,
+      clients: () => this.#clients.values(),
+      isGuestRunning: () => mirror.isRunning,
+    });
+    this.#target = new TargetMove({
+      ...moving,
+      newClientKey: () => this.#nextClient++,
+      hasSession: (session) => this.#clientOf(session) !== null,
+      admit: (key, session, link, who) => this.#admit(key, session, link, who, true),
+      noteChanges: () => mirror.noteChanges(),
+      forgetChanges: () => mirror.forgetChanges(),
+      progressed: () => this.#shareAgent(),
+      settled: () => this.runningChanged(mirror.isRunning),
+    });
   }
 
   handle(input: ServerInput, now: Instant): void {
@@ -76,6 +100,8 @@ export class SpiceServer
         break;
       case "timeout":
         this.#desk.timeout();
+        this.#source.timeout();
+        this.#target.timeout();
         for (const client of [...this.#clients.values()]) client.timeout();
         break;
       case "done":
@@ -87,6 +113,12 @@ export class SpiceServer
       case "command":
         this.#command(input.command);
         break;
+      case "peer":
+        this.#peer.received(input.bytes, (message) => {
+          if (message.name === "ANNOUNCED") this.#source.announced(message.body);
+          else this.#target.received(message);
+        });
+        break;
     }
   }
 
@@ -96,8 +128,8 @@ export class SpiceServer
 
   deadline(): Instant | null {
     let earliest = this.#desk.deadline();
-    for (const client of this.#clients.values()) {
-      const deadline = client.deadline();
+    for (const part of [this.#source, this.#target, ...this.#clients.values()]) {
+      const deadline = part.deadline();
       if (deadline !== null) earliest = Math.min(earliest ?? deadline, deadline);
     }
     return earliest;
@@ -111,6 +143,9 @@ export class SpiceServer
       agent: agent.snapshot(),
       inputs: inputs.snapshot(),
       mouseMode: mouseMode.current,
+      gate: this.#wiring.gate.snapshot(),
+      source: this.#source.snapshot(now),
+      target: this.#target.snapshot(now),
       links: this.#desk.snapshot(),
       clients: [...this.#clients.values()].map((client) => client.snapshot(now)),
       connections: this.#wiring.connectionCount,
@@ -130,6 +165,24 @@ export class SpiceServer
         this.#isClosed = true;
         this.#desk.closeAll();
         this.#dropClients(null);
+        break;
+      case "migrate-begin":
+        this.#source.begin(command.move);
+        break;
+      case "migrate-cancel":
+        this.#source.cancel();
+        break;
+      case "migrate-switch":
+        this.#source.switch();
+        break;
+      case "migrate-expect":
+        this.#target.expect(command.move);
+        break;
+      case "migrate-hold":
+        this.#target.hold();
+        break;
+      case "migrate-abandon":
+        this.#target.abandon();
         break;
     }
   }
@@ -152,6 +205,7 @@ export class SpiceServer
 
   refusesClient(): string | null {
     if (!this.#guest.mirror.isReady) return "the guest is not there yet";
+    if (this.#source.isGone) return "the guest has gone to another server";
     if (this.#options.sharing === "refuse" && this.#clients.size > 0) {
       return "another client is there, and sharing is not allowed";
     }
@@ -164,6 +218,8 @@ export class SpiceServer
   channelError(sessionId: number, channel: ChannelId): LinkError | null {
     const client = this.#clientOf(sessionId);
     if (client === null) return LinkError.BAD_CONNECTION_ID;
+    if (this.#target.takes(sessionId, channel)) return null;
+    if (!client.isHere) return LinkError.CHANNEL_NOT_AVAILABLE;
     const isOffered = this.channelsFor(client).some(({ name, id }) => {
       return name === channel.name && id === channel.id;
     });
@@ -172,25 +228,99 @@ export class SpiceServer
 
   clientLinked(link: NewLink, who: Admittance & { readonly kind: "in" }, random: number): void {
     if (this.#options.sharing === "take-over") this.#dropClients(null);
-    const { user, viewOnly } = who;
-    const key = this.#nextClient++;
-    const identity = { key, sessionId: this.#freeSessionId(random), user, viewOnly };
-    const client = new ServedClient(identity, link, this.#guest, this);
-    this.#clients.set(key, client);
-    const { peer } = link.arrival;
-    this.#wiring.event({ name: "client-joined", client: key, peer, user, viewOnly });
+    const session = this.#freeSessionId(random);
+    const client = this.#admit(this.#nextClient++, session, link, who, false);
+    this.#tellJoined(client);
     this.#giveAgent(false);
     client.open();
+    this.#source.clientJoined(client);
+  }
+
+  #admit(
+    key: ClientKey,
+    sessionId: number,
+    link: NewLink,
+    { user, viewOnly }: Admittance & { readonly kind: "in" },
+    comesOver: boolean,
+  ): ServedClient {
+    const identity = {
+      key,
+      sessionId,
+      user,
+      viewOnly,
+      knownBy: knownBy(link.link.proof),
+      comesOver,
+    };
+    const client = new ServedClient(identity, link, this.#guest, this);
+    this.#clients.set(key, client);
+    return client;
+  }
+
+  #tellJoined({ key: client, peer, user, viewOnly }: ServedClient): void {
+    this.#wiring.event({ name: "client-joined", client, peer, user, viewOnly });
   }
 
   channelLinked(sessionId: number, channel: ChannelId, link: NewLink): void {
-    this.#clientOf(sessionId)?.link(channel, link);
+    if (this.#target.takes(sessionId, channel)) {
+      this.#target.channelLinked(sessionId, channel, link);
+    } else this.#clientOf(sessionId)?.link(channel, link);
   }
 
   clientEnded(client: ServedClient, error: CarawayError | null): void {
     this.#clients.delete(client.key);
-    this.#wiring.event({ name: "client-left", client: client.key, error });
-    if (this.#guest.agent.owner === client.main) this.#giveAgent(true);
+    if (client.isHere) this.#wiring.event({ name: "client-left", client: client.key, error });
+    this.#source.clientEnded(client);
+    this.#target.clientEnded(client);
+    // What an agent's owner leaves behind when the guest has gone goes with the guest.
+    if (this.#guest.agent.owner === client.main && !this.#source.isGone) this.#giveAgent(true);
+  }
+
+  clientDrained(): void {
+    this.#source.clientProgressed();
+  }
+
+  // Who comes over.
+
+  movedSession(
+    sessionId: number,
+    channel: ChannelTypeName,
+  ): { readonly known: KnownClient | null } | null {
+    if (channel === "main") return this.#target.knows(sessionId);
+    const client = this.#clientOf(sessionId);
+    return client?.comesOver === true ? { known: client } : null;
+  }
+
+  isComing(sessionId: number): boolean {
+    return this.#target.isComing(sessionId);
+  }
+
+  movedClientLinked(
+    sessionId: number,
+    link: NewLink,
+    who: Admittance & { readonly kind: "in" },
+  ): void {
+    this.#target.mainLinked(sessionId, link, who);
+  }
+
+  clientBegins(client: ServedClient): void {
+    this.#tellJoined(client);
+    if (!this.#target.reservesAgent) this.#giveAgent(false);
+    this.#source.clientJoined(client);
+  }
+
+  clientArrived(client: ServedClient): void {
+    this.#tellJoined(client);
+    this.#source.clientJoined(client);
+  }
+
+  /** Once nobody is awaited who may bring the agent along, it belongs to who is here. */
+  #shareAgent(): void {
+    const isFree = this.#guest.agent.owner === null && !this.#target.reservesAgent;
+    if (isFree && !this.#source.isGone) this.#giveAgent(true);
+  }
+
+  moveAnswered(client: ServedClient, answer: MoveAnswer): void {
+    this.#source.clientAnswered(client, answer);
   }
 
   /** Devices that one client has are not for others, nor for who only looks on. */
@@ -218,7 +348,7 @@ export class SpiceServer
   /** The agent belongs to the client that is here the longest and may do something. */
   #giveAgent(announce: boolean): void {
     const { agent } = this.#guest;
-    const [first] = [...this.#clients.values()].filter(({ viewOnly }) => !viewOnly);
+    const [first] = [...this.#clients.values()].filter(({ sharesAgent }) => sharesAgent);
     agent.setOwner(first?.main ?? null, announce);
   }
 
@@ -245,7 +375,9 @@ export class SpiceServer
   }
 
   runningChanged(running: boolean): void {
-    if (running) this.#guest.streams.running();
+    this.#source.runningChanged(running);
+    // Devices of clients that are on their way are not nobody's.
+    if (running && !this.#target.isPending) this.#guest.streams.running();
   }
 
   inputsChanged(): void {

@@ -35,14 +35,29 @@ export class ServerWorld {
   /** Bytes from the server to each connection. */
   readonly sentBytes = new Map<number, number>();
   readonly #connections = new Map<number, Connection>();
-  readonly #actions: (() => void)[] = [];
+  readonly #actions: (() => void)[];
+  /** Where the server's word for the other server of a move goes. */
+  onPeer: (bytes: Uint8Array) => void = () => {};
   /** Connections that the server does not read. */
   readonly paused = new Set<number>();
   #nextConnection = 1;
   #isSettling = false;
 
-  constructor(options: Partial<ServerOptions> = {}) {
+  /** Worlds with the same `actions` are one: what happens in any of them happens in order. */
+  constructor(options: Partial<ServerOptions> = {}, actions: (() => void)[] = []) {
     this.server = new SpiceServer(options);
+    this.#actions = actions;
+  }
+
+  /** What the other server of a move says arrives. */
+  peer(bytes: Uint8Array): void {
+    this.#feed({ type: "peer", bytes });
+  }
+
+  /** A deadline has passed. */
+  timeout(): void {
+    this.#feed({ type: "timeout" });
+    this.settle();
   }
 
   /** What the guest says. */
@@ -206,6 +221,9 @@ export class ServerWorld {
         break;
       case "event":
         this.events.push(output.event);
+        break;
+      case "peer":
+        this.onPeer(output.bytes);
         break;
       case "pause":
         this.paused.add(output.connection);

@@ -6,17 +6,21 @@ import {
   type MessageCodec,
   type MessageOf,
   type Reader,
+  type StructCodec,
   type Writer,
   appendBlock,
   appendText,
   messageCodec,
   refused,
+  structCodec,
   sumOfSizes,
   utf8Size,
 } from "@caraway/wire";
 import * as declared from "../peer.ts";
 import { readChannelId, writeChannelId } from "./main.ts";
 
+type AgentMessageState = Infer<typeof declared.AgentMessageState>;
+type AgentState = Infer<typeof declared.AgentState>;
 type PeerChannel = Infer<typeof declared.PeerChannel>;
 type PeerMonitor = Infer<typeof declared.PeerMonitor>;
 type PeerSession = Infer<typeof declared.PeerSession>;
@@ -66,6 +70,69 @@ function checkPeerInput(value: number): 0 | 1 | 2 | 3 | 4 {
       throw refused;
   }
 }
+
+export function readAgentMessageState(r: Reader): AgentMessageState {
+  const o = r.take(1);
+  const headerSize = r.bytes[o]!;
+  const header = r.block(headerSize);
+  const o2 = r.take(12);
+  const type = r.view.getUint32(o2, true);
+  const size = r.view.getUint32(o2 + 4, true);
+  const collectedSize = r.view.getUint32(o2 + 8, true);
+  const collected = r.block(collectedSize);
+  return { header, type, size, collected };
+}
+
+export function sizeAgentMessageState(value: AgentMessageState): number {
+  return 13 + value.header.length + value.collected.length;
+}
+
+export function writeAgentMessageState(w: Writer, value: AgentMessageState): void {
+  const o = w.take(1);
+  w.u8(o, value.header.length);
+  appendBlock(w, value.header);
+  const o2 = w.take(12);
+  w.u32(o2, value.type);
+  w.u32(o2 + 4, value.size);
+  w.u32(o2 + 8, value.collected.length);
+  appendBlock(w, value.collected);
+}
+
+export function readAgentState(r: Reader): AgentState {
+  const o = r.take(6);
+  const version = r.view.getUint16(o, true);
+  const toClientSize = r.view.getUint32(o + 2, true);
+  const toClient = r.block(toClientSize);
+  const o2 = r.take(4);
+  const fromGuestSize = r.view.getUint32(o2, true);
+  const fromGuest = r.block(fromGuestSize);
+  const agentToClient = readAgentMessageState(r);
+  const clientToAgent = readAgentMessageState(r);
+  return { version, toClient, fromGuest, agentToClient, clientToAgent };
+}
+
+export function sizeAgentState(value: AgentState): number {
+  return 10 + value.toClient.length + value.fromGuest.length + sizeAgentMessageState(value.agentToClient) + sizeAgentMessageState(value.clientToAgent);
+}
+
+export function writeAgentState(w: Writer, value: AgentState): void {
+  const o = w.take(6);
+  w.u16(o, value.version);
+  w.u32(o + 2, value.toClient.length);
+  appendBlock(w, value.toClient);
+  const o2 = w.take(4);
+  w.u32(o2, value.fromGuest.length);
+  appendBlock(w, value.fromGuest);
+  writeAgentMessageState(w, value.agentToClient);
+  writeAgentMessageState(w, value.clientToAgent);
+}
+
+export const agentStateCodec: StructCodec<AgentState> =
+  /* @__PURE__ */ structCodec(declared.AgentState, {
+    read: readAgentState,
+    size: sizeAgentState,
+    write: writeAgentState,
+  });
 
 export function readPeerChannel(r: Reader, o: number): PeerChannel {
   return { channel: readChannelId(r, o), policy: checkPeerPolicy(r.bytes[o + 2]!) };
