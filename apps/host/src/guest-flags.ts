@@ -1,6 +1,7 @@
 // The guests that are built in, by name, and what can be said of them on the command line.
 
 import { createTestcard, TestcardError, type TestcardOptions } from "@caraway/testcard";
+import type { ApiNewGuest } from "./api-types.ts";
 import { HostUsageError } from "./usage-error.ts";
 
 /** Kinds of guests that a host can make. */
@@ -27,6 +28,19 @@ export function testcardOptions(flags: GuestFlags): TestcardOptions {
     ...(flags.framebuffer === true && { output: "framebuffer" }),
     ...(seed !== undefined && { seed }),
     ...(speed !== undefined && { speed }),
+  };
+}
+
+/** The same, as the API has it. */
+export function guestOptions(asked: ApiNewGuest): TestcardOptions {
+  const { width, height, monitors, framebuffer, seed, freezeAtMs } = asked;
+  return {
+    ...(width !== undefined && { width }),
+    ...(height !== undefined && { height }),
+    ...(monitors !== undefined && { monitors }),
+    ...(framebuffer === true && { output: "framebuffer" }),
+    ...(seed !== undefined && { seed }),
+    ...(freezeAtMs !== undefined && { freezeAtMs }),
   };
 }
 

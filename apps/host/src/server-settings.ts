@@ -118,10 +118,11 @@ export function checkTicket(password: string): void {
   throw new HostUsageError(`a ticket has 1 to ${ticketSizeMax} bytes, not ${size}`);
 }
 
-function readTls(text: string): ListenTls {
+/** `certificate,key`. @throws HostUsageError */
+export function readTls(text: string): ListenTls {
   const [cert, key, ...more] = text.split(",");
   if (cert === undefined || cert === "" || more.length > 0) {
-    throw new HostUsageError("--tls takes two PEM files: CERT,KEY");
+    throw new HostUsageError("TLS takes two PEM files: CERT,KEY");
   }
   const pem = readText(cert);
   // As websockify: the key may stand in the same file.

@@ -1,0 +1,214 @@
+// `caraway migrate`: moves a guest from one host to another, and shows what becomes of its clients.
+
+import type { ApiEvent, ApiMigration, ApiNewMigration } from "caraway-host";
+import { type Command, Option } from "commander";
+import { parseCount, parseSeconds } from "./argument-values.ts";
+import { HostApi, type HostApiFlags, HostRefusal } from "./host-api.ts";
+import { jsonLine } from "./json-lines.ts";
+import { clientLine, endText, outcomeTable, progressText } from "./migration-text.ts";
+import { UsageError } from "./usage-error.ts";
+
+interface MigrateFlags extends HostApiFlags {
+  readonly to: string;
+  readonly mode?: NonNullable<ApiNewMigration["mode"]>;
+  readonly deadline?: number;
+  readonly holdMax?: number;
+  readonly lateMax?: number;
+  readonly waitClients?: number;
+  readonly policy?: NonNullable<ApiNewMigration["policies"]>;
+  readonly json: boolean;
+}
+
+export function addMigrateCommand(program: Command): void {
+  program
+    .command("migrate")
+    .description("move a guest to another host, with the sessions of its clients")
+    .argument("<guest>", "its name")
+    .requiredOption("--to <host[:port]>", "the other host, where it listens for hosts (port: 7701)")
+    .addOption(
+      new Option("--host <url>", "API of the host that has the guest")
+        .default("http://127.0.0.1:7700")
+        .env("CARAWAY_HOST"),
+    )
+    .option("--token-file <file>", "the API's token (default: CARAWAY_HOST_TOKEN)")
+    .addOption(
+      new Option("--mode <mode>", "the best that clients are offered (default: seamless)").choices([
+        "seamless",
+        "semi-seamless",
+        "switch-host",
+      ]),
+    )
+    .option(
+      "--wait-clients <s>",
+      "wait so long for clients to be ready (default: 10)",
+      parseSeconds,
+    )
+    .option("--deadline <ms>", "hold the guest so long for their state (default: 5000)", parseCount)
+    .option("--hold-max <ms>", "never hold it longer (default: 15000)", parseCount)
+    .option("--late-max <ms>", "take late state so long (default: 60000)", parseCount)
+    .option(
+      "--policy <channel=keep|rebuild|drop,…>",
+      "what becomes of channels, such as display=rebuild (default: keep)",
+      parsePolicies,
+    )
+    .option("--json", "one JSON object a line on standard output", false)
+    .addHelpText("after", notes)
+    .action(migrate);
+}
+
+const notes = `
+Ctrl-C calls the move off, as long as the guest has not been handed over; a second one stops watching.
+Exit code 0: the guest has moved. 1: it has not, or nobody knows yet. 2: the command was wrong.
+`;
+
+type Policies = NonNullable<ApiNewMigration["policies"]>;
+
+function parsePolicies(text: string): Policies {
+  const pairs = text.split(",").map((pair) => {
+    const [channel, policy, ...more] = pair.split("=");
+    if (channel === undefined || policy === undefined || more.length > 0) {
+      throw new UsageError(`--policy ${pair}: write channel=keep, =rebuild or =drop`);
+    }
+    return [channel, policy] as const;
+  });
+  // Which channels and policies there are, the host says.
+  return Object.fromEntries(pairs) as Policies;
+}
+
+async function migrate(guest: string, flags: MigrateFlags): Promise<void> {
+  const api = new HostApi(flags);
+  const { to, mode, policy, deadline, holdMax, lateMax, waitClients } = flags;
+  const asked: ApiNewMigration = {
+    to,
+    ...(mode !== undefined && { mode }),
+    ...(policy !== undefined && { policies: policy }),
+    ...(waitClients !== undefined && { waitClientsMs: Math.round(waitClients * 1000) }),
+    ...(deadline !== undefined && { deadlineMs: deadline }),
+    ...(holdMax !== undefined && { holdMaxMs: holdMax }),
+    ...(lateMax !== undefined && { lateMaxMs: lateMax }),
+  };
+  const path = `/v1/guests/${encodeURIComponent(guest)}/migrations`;
+  let begun: ApiMigration;
+  try {
+    begun = await api.post<ApiMigration>(path, asked);
+  } catch (error) {
+    const isWrong = error instanceof HostRefusal && [400, 404].includes(error.status);
+    throw isWrong ? new UsageError(error.message) : error;
+  }
+  const show = flags.json ? new JsonView() : new PersonView();
+  const ended = await follow(api, begun.id, show);
+  show.ended(ended);
+  if (ended.owner !== "target") throw new Error(endText(ended));
+}
+
+/** Follows a move until it is over or in doubt; Ctrl-C calls it off. */
+async function follow(api: HostApi, id: string, show: View): Promise<ApiMigration> {
+  const path = `/v1/migrations/${id}`;
+  const watching = new AbortController();
+  const interrupt = (): void => {
+    process.once("SIGINT", () => watching.abort());
+    api.post(`${path}/cancel`).then(
+      () => show.note("called off: waiting for everybody to be told"),
+      (error: unknown) => {
+        const why = error instanceof Error ? error.message : String(error);
+        show.note(`too late to call it off (${why}): it goes on`);
+      },
+    );
+  };
+  process.once("SIGINT", interrupt);
+  process.once("SIGTERM", interrupt);
+  try {
+    for await (const event of api.events(`/v1/events?since=0&migration=${id}`, watching.signal)) {
+      show.event(event);
+      if (event.event === "migration-in-doubt") {
+        const { detail } = await api.get<ApiMigration>(path);
+        throw new Error(
+          `in doubt: ${detail ?? "the other host does not answer"}; the guest stands still until ` +
+            `the host is back, or somebody decides: POST ${path}/resolve {"owner": "source"}`,
+        );
+      }
+      if (event.event === "migration-ended") return await api.get<ApiMigration>(path);
+    }
+  } catch (error) {
+    if (!watching.signal.aborted) throw error;
+    throw new Error(`no longer watched: ask GET ${path}`);
+  } finally {
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+    watching.abort();
+  }
+  throw new Error("the host has ended before the move was over");
+}
+
+interface View {
+  event(event: ApiEvent): void;
+  note(text: string): void;
+  ended(migration: ApiMigration): void;
+}
+
+class JsonView implements View {
+  event(event: ApiEvent): void {
+    process.stdout.write(`${jsonLine(event)}\n`);
+  }
+
+  note(text: string): void {
+    process.stderr.write(`caraway: ${text}\n`);
+  }
+
+  ended(migration: ApiMigration): void {
+    process.stdout.write(`${jsonLine({ event: "migration", ...migration })}\n`);
+  }
+}
+
+/** On a terminal the progress stays in its line. */
+class PersonView implements View {
+  readonly #isTerminal = process.stdout.isTTY === true;
+  #isInProgress = false;
+
+  event(event: ApiEvent): void {
+    switch (event.event) {
+      case "move-client":
+        this.note(clientLine(event as unknown as Parameters<typeof clientLine>[0]));
+        break;
+      case "migration-phase":
+        if (event["phase"] !== "ended") this.note(`${event["phase"]}`);
+        break;
+      case "migration-progress":
+        this.#progress(Number(event["sent"]), Number(event["total"]));
+        break;
+      case "migration-link-lost":
+        this.note(`the link to the other host is lost: ${event["detail"]}`);
+        break;
+      case "migration-link-back":
+        this.note("the link to the other host is back");
+        break;
+      default:
+        break;
+    }
+  }
+
+  note(text: string): void {
+    this.#endProgress();
+    process.stdout.write(`${text}\n`);
+  }
+
+  ended(migration: ApiMigration): void {
+    const text = outcomeTable(migration);
+    if (text !== "") this.note(`\n${text}\n`);
+    if (migration.owner === "target") this.note(endText(migration));
+  }
+
+  #progress(sent: number, total: number): void {
+    if (!this.#isTerminal) {
+      if (sent === total) process.stdout.write(`${progressText(sent, total)}\n`);
+      return;
+    }
+    process.stdout.write(`\r${progressText(sent, total)}`);
+    this.#isInProgress = true;
+  }
+
+  #endProgress(): void {
+    if (this.#isInProgress) process.stdout.write("\n");
+    this.#isInProgress = false;
+  }
+}

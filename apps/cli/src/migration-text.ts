@@ -1,0 +1,62 @@
+// How a move is shown: each client before it, its progress, and what became of each channel.
+
+import type { ApiMigration, ApiMovingClient } from "caraway-host";
+
+/** A client's readiness, in one line. */
+export function clientLine({ client, peer, state, mode, detail }: ApiMovingClient): string {
+  const why = detail === "" ? "" : `: ${detail}`;
+  return `client ${client} (${peer}): ${state}, ${mode}${why}`;
+}
+
+/** As virsh shows it. */
+export function progressText(sent: number, total: number): string {
+  const percent = total === 0 ? 100 : Math.floor((sent / total) * 100);
+  return `Migration: [${String(percent).padStart(3)} %]`;
+}
+
+/** What became of each client's channels, as a table; empty when there were none. */
+export function outcomeTable({ outcome }: ApiMigration): string {
+  if (outcome === null) return "";
+  const rows = outcome.clients.flatMap(({ client, peer, mode, channels }) =>
+    channels.map(({ channel, outcome: kept, reason, gapMs, sentBytes }) => [
+      `${client} (${peer})`,
+      channel,
+      mode,
+      reason === "" ? kept : `${kept}: ${reason}`,
+      String(sentBytes),
+      gapMs.toFixed(0),
+    ]),
+  );
+  if (rows.length === 0) return "";
+  const head = ["CLIENT", "CHANNEL", "MODE", "OUTCOME", "BYTES SENT", "GAP MS"];
+  return table([head, ...rows]);
+}
+
+/** Columns as wide as they have to be; numbers stand to the right. */
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const lines = rows.map((row) =>
+    row
+      .map((text, column) => {
+        const width = widths[column]!;
+        return column >= 4 ? text.padStart(width) : text.padEnd(width);
+      })
+      .join("  ")
+      .trimEnd(),
+  );
+  return lines.join("\n");
+}
+
+/** How it ended, in one line. */
+export function endText(migration: ApiMigration): string {
+  const { guest, peer, owner, error, stoppedMs, outcome } = migration;
+  if (owner === "target") {
+    const stopped = stoppedMs === null ? "" : `, stopped for ${stoppedMs.toFixed(0)} ms`;
+    const held =
+      outcome === null || outcome.holdReason === ""
+        ? ""
+        : `, held for ${outcome.holdMs.toFixed(0)} ms (${outcome.holdReason})`;
+    return `guest ${guest} is at ${peer}${stopped}${held}`;
+  }
+  return `guest ${guest} stays where it is: ${error?.message ?? "the move did not come about"}`;
+}

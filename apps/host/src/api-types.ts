@@ -1,0 +1,161 @@
+// The JSON of the HTTP API. `openapi.ts` says the same for machines; a test holds the two together.
+
+import type { MoveOwner, SourcePhase, TargetPhase } from "@caraway/migration";
+import type { ChannelOutcome, ChannelPolicies, MoveMode } from "@caraway/server";
+import type { GuestKind } from "./guest-flags.ts";
+
+export interface ApiHost {
+  readonly name: string;
+  readonly version: string;
+  /** Where other hosts reach this one: `host:port`; null when guests cannot move. */
+  readonly peerAddress: string | null;
+  readonly guests: number;
+  /** ISO 8601. */
+  readonly startedAt: string;
+}
+
+export type ApiGuestState =
+  | "running"
+  /** Stopped by an operator. */
+  | "stopped"
+  /** A move brings it; it does not run here yet. */
+  | "arriving"
+  /** A move takes it away, and it stands still. */
+  | "leaving"
+  /** It is not known whether it is ours: see the migration. */
+  | "in-doubt";
+
+export interface ApiGuest {
+  readonly name: string;
+  readonly kind: GuestKind;
+  readonly state: ApiGuestState;
+  /** Where clients come in: `spice://host:port` and the like. */
+  readonly addresses: readonly string[];
+  readonly sessions: readonly ApiSession[];
+  /** The move that is under way. */
+  readonly migration: string | null;
+  /** Bytes since the server began. */
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+}
+
+export interface ApiSession {
+  readonly client: number;
+  /** For people: `192.0.2.7:40312`. */
+  readonly peer: string;
+  readonly user: string | null;
+  readonly viewOnly: boolean;
+  /** `display 0`. */
+  readonly channels: readonly string[];
+  readonly since: string;
+}
+
+export interface ApiNewGuest {
+  readonly name: string;
+  readonly kind?: GuestKind;
+  readonly width?: number;
+  readonly height?: number;
+  readonly monitors?: number;
+  readonly framebuffer?: boolean;
+  readonly seed?: number;
+  readonly freezeAtMs?: number;
+}
+
+export interface ApiTicket {
+  readonly password: string;
+  readonly expiresInS?: number;
+  readonly viewOnly?: boolean;
+}
+
+/** What may be said of a move; the rest has defaults. */
+export interface ApiNewMigration {
+  /** Peer address of the other host: `host[:port]`. */
+  readonly to: string;
+  /** The best that clients are offered. */
+  readonly mode?: MoveMode;
+  /** By type of channel, such as `{"display": "rebuild"}`. */
+  readonly policies?: ChannelPolicies;
+  /** How long clients are waited for before the guest stops. */
+  readonly waitClientsMs?: number;
+  /** How long the guest is held at the target for state that does not come. */
+  readonly deadlineMs?: number;
+  readonly holdMaxMs?: number;
+  readonly lateMaxMs?: number;
+}
+
+export type ApiClientState = "announced" | "linking" | "ready" | "failed" | "left";
+
+/** A client before it has moved. */
+export interface ApiMovingClient {
+  readonly client: number;
+  readonly peer: string;
+  readonly state: ApiClientState;
+  readonly mode: MoveMode;
+  readonly detail: string;
+}
+
+/** A client that has moved, as the target tells it. */
+export interface ApiMovedClient {
+  /** Its number at the target. */
+  readonly client: number;
+  readonly peer: string;
+  readonly mode: MoveMode;
+  readonly channels: readonly ApiMovedChannel[];
+}
+
+export interface ApiMovedChannel {
+  readonly channel: string;
+  readonly outcome: ChannelOutcome;
+  /** Empty where it was kept. */
+  readonly reason: string;
+  /** From the beginning of the hold until the channel went on. */
+  readonly gapMs: number;
+  /** What the target has sent on it until everything was settled. */
+  readonly sentBytes: number;
+}
+
+export interface ApiMoveOutcome {
+  /** How long the guest was held at the target, and what ended it. */
+  readonly holdMs: number;
+  readonly holdReason: string;
+  /** From the stop at the source until the guest ran at the target, as far as both know. */
+  readonly clients: readonly ApiMovedClient[];
+}
+
+export interface ApiMigration {
+  readonly id: string;
+  readonly guest: string;
+  readonly direction: "out" | "in";
+  /** The other host. */
+  readonly peer: string;
+  readonly phase: SourcePhase | TargetPhase | "waiting";
+  readonly mode: MoveMode;
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+  /** Bytes of the guest's state; null before it is known. */
+  readonly progress: { readonly sent: number; readonly total: number } | null;
+  readonly clients: readonly ApiMovingClient[];
+  /** From the guest's stop at the source to COMMITTED; null before. */
+  readonly stoppedMs: number | null;
+  readonly outcome: ApiMoveOutcome | null;
+  /** Whose the guest is, once that is decided. */
+  readonly owner: MoveOwner | null;
+  readonly error: { readonly code: string; readonly message: string } | null;
+  /** What an operator should know: why it is in doubt, or that the link is lost. */
+  readonly detail: string | null;
+}
+
+export interface ApiError {
+  readonly error: { readonly code: string; readonly message: string };
+}
+
+/** A line of `/v1/events`. `seq` counts up by one; `at` is ISO 8601. */
+export interface ApiEvent {
+  readonly seq: number;
+  readonly at: string;
+  readonly event: string;
+  readonly guest: string | null;
+  readonly migration: string | null;
+  /** What the event itself says. */
+  readonly [field: string]: unknown;
+}

@@ -1,0 +1,404 @@
+// A host: guests with their servers, and the moves that bring them and take them away.
+
+import { randomBytes } from "node:crypto";
+import { type MoveOwner, moveIdSize, PeerDoor, unknownMove } from "@caraway/migration";
+import type { ByteStream, ByteStreamListener } from "@caraway/node";
+import type { SavableGuest, ServerEvent, Ticket } from "@caraway/server";
+import type { ApiGuest, ApiNewMigration } from "./api-types.ts";
+import { EventLog } from "./event-log.ts";
+import type { GuestKind } from "./guest-flags.ts";
+import type { HostMetrics } from "./host-metrics.ts";
+import { HostedGuest } from "./hosted-guest.ts";
+import { IncomingMove } from "./incoming-move.ts";
+import { type MovePapers, type TargetPapers, ticketsOf } from "./move-papers.ts";
+import { messageOf, OutgoingMove } from "./outgoing-move.ts";
+import {
+  type PeerAddress,
+  PeerListener,
+  parsePeerAddress,
+  peerAddressText,
+} from "./peer-network.ts";
+import type { PeerSecurity } from "./peer-security.ts";
+import { isLoopback, type ServerSettings } from "./server-settings.ts";
+import { HostConflict, HostUsageError, NotHere } from "./usage-error.ts";
+
+export interface HostOptions {
+  readonly name: string;
+  /** For the servers of all guests. */
+  readonly settings: ServerSettings;
+  /** Null: guests stay where they are. */
+  readonly security: PeerSecurity | null;
+  readonly peerListen: PeerAddress;
+  /** The name by which clients, and other hosts, find this one; null: as they have found it. */
+  readonly advertise: string | null;
+  /** Subject of the servers' certificate, for clients to verify; null: they verify the name. */
+  readonly certSubject: string | null;
+  readonly metrics: HostMetrics;
+  /** A guest's server has broken down; the other guests go on. */
+  readonly onFault: (error: unknown, guest: string) => void;
+}
+
+type Move = OutgoingMove | IncomingMove;
+
+/** Moves that are over and still known. */
+const overMax = 200;
+/** Moves at a time. */
+const movesMax = 64;
+/** How long a guest that comes back waits for its old copy to go. */
+const oldCopyMs = 8000;
+/** First words on a link from another host. */
+const greetingMs = 10_000;
+
+export class Host {
+  readonly events = new EventLog();
+  readonly startedAt = new Date().toISOString();
+  readonly #options: HostOptions;
+  readonly #guests = new Map<string, HostedGuest>();
+  readonly #moves = new Map<string, Move>();
+  #peers: PeerListener | null = null;
+  #isClosing = false;
+
+  private constructor(options: HostOptions) {
+    this.#options = options;
+  }
+
+  static async start(options: HostOptions): Promise<Host> {
+    const host = new Host(options);
+    const { security, peerListen } = options;
+    if (security !== null) {
+      host.#peers = await PeerListener.open(peerListen, security, (stream, peer) => {
+        host.#greet(stream, peer);
+      });
+    }
+    return host;
+  }
+
+  get name(): string {
+    return this.#options.name;
+  }
+
+  /** Where other hosts reach it; null when guests stay where they are. */
+  get peerAddress(): string | null {
+    if (this.#peers === null) return null;
+    const { advertise, peerListen } = this.#options;
+    return peerAddressText({ host: advertise ?? peerListen.host, port: this.#peers.port });
+  }
+
+  get guests(): readonly HostedGuest[] {
+    return [...this.#guests.values()];
+  }
+
+  get moves(): readonly Move[] {
+    return [...this.#moves.values()];
+  }
+
+  /** @throws NotHere */
+  guest(name: string): HostedGuest {
+    const guest = this.#guests.get(name);
+    if (guest === undefined) throw new NotHere(`there is no guest ${name} here`);
+    return guest;
+  }
+
+  /** @throws NotHere */
+  move(id: string): Move {
+    const move = this.#moves.get(id);
+    if (move === undefined) throw new NotHere(`there is no migration ${id} here`);
+    return move;
+  }
+
+  describe(guest: HostedGuest): ApiGuest {
+    const { name, kind, state, addresses, sessions, traffic } = guest;
+    const migration = this.#moveOf(guest)?.record.id ?? null;
+    const { sent: sentBytes, received: receivedBytes } = traffic;
+    return { name, kind, state, addresses, sessions, migration, sentBytes, receivedBytes };
+  }
+
+  /** @throws HostConflict when there is one of that name. */
+  async addGuest(name: string, kind: GuestKind, guest: SavableGuest): Promise<HostedGuest> {
+    if (this.#guests.has(name)) throw new HostConflict(`there is a guest ${name} already`);
+    const { tickets = null } = this.#options.settings.server;
+    return await this.#start(name, kind, guest, tickets);
+  }
+
+  async removeGuest(name: string): Promise<void> {
+    const guest = this.guest(name);
+    if (this.#moveOf(guest) !== null) throw new HostConflict(`guest ${name} is on its way`);
+    await this.#remove(guest);
+  }
+
+  /** @throws HostConflict when it is on its way. */
+  setRunning(name: string, running: boolean): HostedGuest {
+    const guest = this.guest(name);
+    if (guest.state !== "running" && guest.state !== "stopped") {
+      throw new HostConflict(`guest ${name} is ${guest.state}`);
+    }
+    if (this.#moveOf(guest) !== null) throw new HostConflict(`guest ${name} is on its way`);
+    if (running) guest.run();
+    else guest.stop();
+    return guest;
+  }
+
+  /**
+   * Begins to move a guest. One that has just come is settled first.
+   *
+   * @throws HostConflict, HostUsageError, NotHere
+   */
+  migrate(name: string, asked: ApiNewMigration): OutgoingMove {
+    const { security } = this.#options;
+    const guest = this.guest(name);
+    if (security === null) {
+      throw new HostConflict("this host knows no others: start it with --peer-key or --peer-tls");
+    }
+    const to = parsePeerAddress(asked.to);
+    const before = this.#moveOf(guest);
+    const maySettle = before instanceof IncomingMove && before.isSettling;
+    if (before !== null && !maySettle) {
+      throw new HostConflict(`guest ${name} is on its way: migration ${before.record.id}`);
+    }
+    this.#makeRoom();
+    const move = new OutgoingMove({
+      id: randomBytes(moveIdSize),
+      ...{ guest, to, asked, security },
+      onEvent: (event, { record }) => {
+        const { name: what, ...about } = event;
+        this.#tell(`migration-${what}`, record.guest, record.id, about);
+        if (event.name === "ended") this.#options.metrics.moved(record);
+      },
+      onDestroy: () => void this.#remove(guest),
+    });
+    this.#moves.set(move.record.id, move);
+    const { id, peer, mode } = move.record;
+    this.#tell("migration-began", name, id, { direction: "out", peer, mode });
+    if (before === null) move.start();
+    else this.#startBehind(move, before as IncomingMove);
+    return move;
+  }
+
+  cancel(id: string): Move {
+    const move = this.move(id);
+    if (!move.isBeforeCommit) {
+      throw new HostConflict(`migration ${id} cannot be called off any more: ${move.record.phase}`);
+    }
+    move.cancel("somebody called it off");
+    return move;
+  }
+
+  resolve(id: string, owner: MoveOwner): Move {
+    const move = this.move(id);
+    const { phase } = move.record;
+    if (phase !== "in-doubt" && phase !== "orphaned") {
+      throw new HostConflict(`migration ${id} is not in doubt: ${phase}`);
+    }
+    move.resolve(owner);
+    return move;
+  }
+
+  /**
+   * Moves that can be called off are; those that are committed get so long to end. Then everything
+   * is closed.
+   */
+  async close(withinMs: number): Promise<void> {
+    this.#isClosing = true;
+    for (const move of this.#moves.values()) if (move.isBeforeCommit) move.cancel("the host ends");
+    const until = performance.now() + withinMs;
+    while (performance.now() < until && this.#isAnyMoving()) await pause(50);
+    this.#peers?.close();
+    for (const move of this.#moves.values()) move.close();
+    await Promise.all(this.guests.map((guest) => this.#remove(guest)));
+  }
+
+  #isAnyMoving(): boolean {
+    return [...this.#moves.values()].some((move) => {
+      return move instanceof OutgoingMove ? !move.isOver : move.isSettling;
+    });
+  }
+
+  #moveOf(guest: HostedGuest): Move | null {
+    for (const move of this.#moves.values()) {
+      const isUnderWay = move instanceof OutgoingMove ? !move.isOver : move.record.endedAt === null;
+      if (move.guest === guest && isUnderWay) return move;
+    }
+    return null;
+  }
+
+  #startBehind(move: OutgoingMove, before: IncomingMove): void {
+    const check = async (): Promise<void> => {
+      while (before.isSettling && !move.isOver) await pause(20);
+      if (!move.isOver) move.start();
+    };
+    void check();
+  }
+
+  async #start(
+    name: string,
+    kind: GuestKind,
+    guest: SavableGuest | null,
+    tickets: readonly Ticket[] | null,
+  ): Promise<HostedGuest> {
+    const hosted = await HostedGuest.start({
+      ...{ name, kind, guest, tickets },
+      settings: this.#options.settings,
+      onEvent: (event, from) => this.#serverEvent(event, from),
+      onFault: (error, from) => {
+        this.#options.onFault(error, from.name);
+        void this.#remove(from);
+      },
+    });
+    if (this.#guests.has(name)) {
+      await hosted.close();
+      throw new HostConflict(`there is a guest ${name} already`);
+    }
+    this.#guests.set(name, hosted);
+    this.#tell("guest-added", name, null, { kind, addresses: hosted.addresses });
+    return hosted;
+  }
+
+  async #remove(guest: HostedGuest): Promise<void> {
+    if (this.#guests.get(guest.name) === guest) this.#guests.delete(guest.name);
+    await guest.close();
+    this.#options.metrics.forget(guest.name);
+    this.#tell("guest-removed", guest.name, null);
+  }
+
+  #serverEvent(event: ServerEvent, guest: HostedGuest): void {
+    const { name, ...about } = event;
+    this.#options.metrics.note(event, guest.name);
+    const peer = "client" in event && event.client !== null ? guest.peerOf(event.client) : null;
+    const whom = peer === null || "peer" in about ? about : { ...about, peer };
+    this.#tell(name, guest.name, this.#moveOf(guest)?.record.id ?? null, whom);
+  }
+
+  #tell(event: string, guest: string | null, migration: string | null, about: object = {}): void {
+    this.events.add(event, { guest, migration }, about);
+  }
+
+  // Guests that come.
+
+  /** Reads what a link is about; the move then hears the rest of it. */
+  #greet(stream: ByteStream, peer: string): void {
+    const door = new PeerDoor();
+    const timer = setTimeout(() => stream.destroy(), greetingMs);
+    let heir: ByteStreamListener | null = null;
+    const inherited: ByteStream = {
+      listen: (listener) => {
+        heir = listener;
+      },
+      write: (bytes) => stream.write(bytes),
+      pause: () => stream.pause(),
+      resume: () => stream.resume(),
+      end: () => stream.end(),
+      destroy: () => stream.destroy(),
+    };
+    const first = (bytes: Uint8Array): void => {
+      const found = door.push(bytes);
+      if (found === null) return;
+      clearTimeout(timer);
+      if (found.kind === "resolve") this.#resume(inherited, found);
+      else this.#arrive(inherited, peer, found);
+    };
+    stream.listen({
+      received: (bytes) => {
+        if (heir !== null) {
+          heir.received(bytes);
+          return;
+        }
+        try {
+          first(bytes);
+        } catch (error) {
+          clearTimeout(timer);
+          stream.destroy();
+          this.#tell("peer-refused", null, null, { peer, reason: messageOf(error) });
+        }
+      },
+      backlog: () => {},
+      closed: (failure) => {
+        clearTimeout(timer);
+        heir?.closed(failure);
+      },
+    });
+  }
+
+  #resume(
+    stream: ByteStream,
+    found: Extract<ReturnType<PeerDoor["push"]>, { kind: "resolve" }>,
+  ): void {
+    const move = this.#moves.get(found.move);
+    if (move instanceof IncomingMove && !move.isOver) {
+      move.resume(stream, found.question, found.rest);
+      return;
+    }
+    stream.write(unknownMove());
+    stream.end();
+  }
+
+  #arrive(
+    stream: ByteStream,
+    peer: string,
+    found: Extract<ReturnType<PeerDoor["push"]>, { kind: "prepare" }>,
+  ): void {
+    if (this.#moves.has(found.move)) throw new Error("a move of that name is known already");
+    this.#makeRoom();
+    const move = new IncomingMove({
+      id: found.move,
+      description: found.description,
+      ...{ stream, peer },
+      prepare: (papers) => this.#prepare(papers),
+      addressOf: (guest) => this.#addressOf(guest),
+      onEvent: (event, { record }) => {
+        const { name: what, ...about } = event;
+        this.#tell(`migration-${what}`, record.guest, record.id, about);
+        if (event.name === "decided") this.#options.metrics.arrived(event.owner);
+      },
+      onDrop: ({ guest }) => {
+        if (guest !== null) void this.#remove(guest);
+      },
+    });
+    this.#moves.set(found.move, move);
+    const { guest, mode } = move.record;
+    this.#tell("migration-began", guest, found.move, { direction: "in", peer, mode });
+    move.start(found.rest);
+  }
+
+  async #prepare(papers: MovePapers): Promise<HostedGuest> {
+    if (this.#isClosing) throw new HostConflict("this host is about to end");
+    const until = performance.now() + oldCopyMs;
+    // It was here before: its old copy goes as soon as the other host says that it may.
+    while (this.#guests.get(papers.guest)?.state === "leaving" && performance.now() < until) {
+      await pause(20);
+    }
+    if (this.#guests.has(papers.guest)) {
+      throw new HostConflict(`there is a guest ${papers.guest} already`);
+    }
+    const tickets = ticketsOf(papers.tickets, performance.now());
+    return await this.#start(papers.guest, papers.kind, null, tickets);
+  }
+
+  #addressOf(guest: HostedGuest): TargetPapers {
+    const { advertise, certSubject } = this.#options;
+    const ports = { plain: null as number | null, tls: null as number | null };
+    let host = advertise;
+    for (const address of guest.listening) {
+      if (address.kind !== "tcp") continue;
+      if (address.tls) ports.tls ??= address.port;
+      else ports.plain ??= address.port;
+      if (isLoopback(address.host)) host ??= address.host;
+    }
+    if (ports.plain === null && ports.tls === null) {
+      throw new HostUsageError("clients from elsewhere do not reach this host: it has no TCP port");
+    }
+    return { host, port: ports.plain, tlsPort: ports.tls, certSubject };
+  }
+
+  #makeRoom(): void {
+    const over = [...this.#moves.values()].filter(({ isOver }) => isOver);
+    for (const { record } of over.slice(0, Math.max(0, over.length - overMax))) {
+      this.#moves.delete(record.id);
+    }
+    const open = [...this.#moves.values()].filter(({ record }) => record.endedAt === null);
+    if (open.length >= movesMax) throw new HostConflict("too many moves at a time");
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,247 @@
+// A guest that comes: the target's mover between the peer link, the new server and the API.
+
+import type { ConnectionKey } from "@caraway/channel";
+import {
+  type MoveOwner,
+  TargetMove,
+  type TargetMoveEvent,
+  type TargetMoveInput,
+  type TargetMoveOutput,
+} from "@caraway/migration";
+import type { ByteStream } from "@caraway/node";
+import type { ClientMoved, LoadGuest, ServerEvent } from "@caraway/server";
+import { loadTestcard } from "@caraway/testcard";
+import { CarawayError } from "@caraway/wire";
+import type { ApiMoveOutcome } from "./api-types.ts";
+import type { GuestKind } from "./guest-flags.ts";
+import type { HostedGuest } from "./hosted-guest.ts";
+import { MachineLoop } from "./machine-loop.ts";
+import { type MovePapers, readMovePapers, type TargetPapers, writePapers } from "./move-papers.ts";
+import { MoveRecord } from "./move-record.ts";
+import { messageOf } from "./outgoing-move.ts";
+
+export interface IncomingMoveOptions {
+  /** In hexadecimal. */
+  readonly id: string;
+  readonly description: Uint8Array;
+  readonly stream: ByteStream;
+  /** Who is at the other end. */
+  readonly peer: string;
+  /** Makes the server; rejects with a reason that the source's host is told. */
+  readonly prepare: (papers: MovePapers) => Promise<HostedGuest>;
+  /** Where clients reach the server that was made. */
+  readonly addressOf: (guest: HostedGuest) => TargetPapers;
+  readonly onEvent: (event: TargetMoveEvent, move: IncomingMove) => void;
+  /** The copy and its server go. */
+  readonly onDrop: (move: IncomingMove) => void;
+}
+
+const loaders: Readonly<Record<GuestKind, LoadGuest>> = { testcard: loadTestcard };
+
+/** Largest state of a guest that is taken. */
+const stateSizeMax = 512 << 20;
+
+type Question = Parameters<TargetMove["resume"]>[1];
+
+export class IncomingMove {
+  readonly record: MoveRecord;
+  readonly papers: MovePapers;
+  guest: HostedGuest | null = null;
+  readonly #options: IncomingMoveOptions;
+  readonly #machine: TargetMove;
+  readonly #loop: MachineLoop<TargetMoveInput, TargetMoveOutput>;
+  readonly #streams = new Map<ConnectionKey, ByteStream>();
+  #nextConnection: ConnectionKey = 2;
+  #hold: Pick<ApiMoveOutcome, "holdMs" | "holdReason"> = { holdMs: 0, holdReason: "" };
+  #isDropped = false;
+
+  /** @throws Error when the papers are not in order. */
+  constructor(options: IncomingMoveOptions) {
+    this.#options = options;
+    this.papers = readMovePapers(options.description);
+    const { guest, mode } = this.papers;
+    const { id, peer, description } = options;
+    this.record = new MoveRecord({ id, guest, direction: "in", peer, mode }, "preparing");
+    this.#machine = new TargetMove({ description, connection: 1, stateSizeMax }, performance.now());
+    this.#loop = new MachineLoop(this.#machine, (output) => this.#perform(output));
+  }
+
+  /** Whether the guest is ours, and its clients are still on their way. */
+  get isSettling(): boolean {
+    return this.#machine.phase === "owner";
+  }
+
+  get isOver(): boolean {
+    return this.#machine.phase === "ended";
+  }
+
+  get isBeforeCommit(): boolean {
+    return !["owner", "settled", "abandoned", "ended"].includes(this.#machine.phase);
+  }
+
+  /** `rest`: what came behind PREPARE. */
+  start(rest: Uint8Array): void {
+    this.#listen(1, this.#options.stream);
+    this.#loop.do(() => {});
+    this.#loop.input({ type: "received", connection: 1, bytes: rest });
+  }
+
+  /** The source has come back over another link. */
+  resume(stream: ByteStream, question: Question, rest: Uint8Array): void {
+    const connection = this.#nextConnection++;
+    this.#listen(connection, stream);
+    this.#loop.do((now) => this.#machine.resume(connection, question, now));
+    this.#loop.input({ type: "received", connection, bytes: rest });
+  }
+
+  cancel(reason: string): void {
+    this.#loop.input({ type: "cancel", reason });
+  }
+
+  resolve(owner: MoveOwner): void {
+    this.#loop.input({ type: "resolve", owner });
+  }
+
+  close(): void {
+    this.#loop.stop();
+    for (const stream of this.#streams.values()) stream.destroy();
+  }
+
+  #listen(connection: ConnectionKey, stream: ByteStream): void {
+    this.#streams.set(connection, stream);
+    stream.listen({
+      received: (bytes) => this.#loop.input({ type: "received", connection, bytes }),
+      backlog: () => {},
+      closed: (failure) => {
+        this.#streams.delete(connection);
+        this.#loop.input({ type: "closed", connection, detail: failure?.detail ?? null });
+      },
+    });
+  }
+
+  #perform(output: TargetMoveOutput): void {
+    switch (output.type) {
+      case "transmit":
+        this.#streams.get(output.connection)?.write(output.bytes);
+        break;
+      case "disconnect":
+        this.#streams.get(output.connection)?.end();
+        this.#streams.delete(output.connection);
+        break;
+      case "prepare":
+        void this.#prepare();
+        break;
+      case "load":
+        void this.#load(output.state);
+        break;
+      case "own":
+        this.guest?.command({ name: "migrate-hold" });
+        break;
+      case "drop":
+        this.#isDropped = true;
+        this.guest?.command({ name: "migrate-abandon" });
+        this.#options.onDrop(this);
+        break;
+      case "peer":
+        this.guest?.peer(output.bytes);
+        break;
+      case "event":
+        this.#event(output.event);
+        break;
+    }
+  }
+
+  async #prepare(): Promise<void> {
+    const { policies, deadlineMs, holdMaxMs, lateMaxMs } = this.papers;
+    try {
+      const guest = await this.#options.prepare(this.papers);
+      this.guest = guest;
+      if (this.#isDropped) {
+        this.#options.onDrop(this);
+        return;
+      }
+      guest.onPeer = (bytes) => this.#loop.input({ type: "peer", bytes });
+      guest.listen((event) => this.#serverEvent(event));
+      const move = {
+        ...{ policies, deadlineMs, holdMaxMs, lateMaxMs },
+        ...{ peer: true, strangers: "refuse" as const },
+      };
+      guest.command({ name: "migrate-expect", move });
+      const address = writePapers(this.#options.addressOf(guest));
+      this.#loop.input({ type: "prepared", address });
+    } catch (error) {
+      this.#loop.input({ type: "refused", reason: messageOf(error) });
+    }
+  }
+
+  async #load(state: Uint8Array): Promise<void> {
+    try {
+      const guest = loaders[this.papers.kind](state, performance.now());
+      await this.guest?.attach(guest);
+      this.#loop.input({ type: "loaded" });
+    } catch (error) {
+      const what = error instanceof CarawayError ? "its state is damaged: " : "";
+      this.#loop.input({ type: "refused", reason: what + messageOf(error) });
+    }
+  }
+
+  #serverEvent(event: ServerEvent): void {
+    switch (event.name) {
+      case "hold-ended":
+        this.#hold = { holdMs: event.ms, holdReason: event.reason };
+        if (this.guest !== null) this.guest.state = "running";
+        break;
+      case "move-settled":
+        this.#settled(event.clients);
+        break;
+      default:
+        break;
+    }
+  }
+
+  #settled(clients: readonly ClientMoved[]): void {
+    const outcome: ApiMoveOutcome = {
+      ...this.#hold,
+      clients: clients.map(({ client, mode, channels }) => {
+        return {
+          ...{ client, peer: this.guest?.peerOf(client) ?? "?", mode },
+          channels: channels.map(({ channel, outcome: kept, reason, gapMs }) => {
+            return { channel, outcome: kept, reason, gapMs, sentBytes: 0 };
+          }),
+        };
+      }),
+    };
+    this.record.outcome = outcome;
+    this.#loop.input({ type: "settled", report: writePapers(outcome) });
+  }
+
+  #event(event: TargetMoveEvent): void {
+    const { record } = this;
+    switch (event.name) {
+      case "phase":
+        if (event.phase !== "ended") record.phase = event.phase;
+        if (event.phase === "settled") record.end("target", null);
+        if (event.phase === "orphaned" && this.guest !== null) this.guest.state = "in-doubt";
+        break;
+      case "progress":
+        record.progress = { sent: event.received, total: event.received };
+        break;
+      case "link-lost":
+      case "in-doubt":
+        record.detail = event.detail;
+        break;
+      case "link-back":
+        record.detail = null;
+        break;
+      case "decided":
+        record.owner = event.owner;
+        if (event.owner === "source") record.end("source", event.error);
+        else if (this.guest !== null) this.guest.state = "arriving";
+        break;
+      default:
+        break;
+    }
+    this.#options.onEvent(event, this);
+    if (event.name === "ended") this.#loop.stop();
+  }
+}

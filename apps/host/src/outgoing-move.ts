@@ -1,0 +1,283 @@
+// A guest that leaves: the source's mover between the peer link, the guest's server and the API.
+
+import type { ConnectionKey } from "@caraway/channel";
+import {
+  type MoveOwner,
+  SourceMove,
+  type SourceMoveEvent,
+  type SourceMoveInput,
+  type SourceMoveOutput,
+} from "@caraway/migration";
+import type { ByteStream } from "@caraway/node";
+import type { MoveTarget, ServerEvent } from "@caraway/server";
+import type { ApiNewMigration } from "./api-types.ts";
+import type { HostedGuest } from "./hosted-guest.ts";
+import { MachineLoop } from "./machine-loop.ts";
+import {
+  completeMigration,
+  readOutcome,
+  readTargetPapers,
+  ticketPapers,
+  writePapers,
+} from "./move-papers.ts";
+import { MoveRecord } from "./move-record.ts";
+import { type Dialling, dialPeer, type PeerAddress, peerAddressText } from "./peer-network.ts";
+import type { PeerSecurity } from "./peer-security.ts";
+
+export interface OutgoingMoveOptions {
+  /** 16 random bytes. */
+  readonly id: Uint8Array;
+  readonly guest: HostedGuest;
+  readonly to: PeerAddress;
+  readonly asked: ApiNewMigration;
+  readonly security: PeerSecurity;
+  readonly onEvent: (event: SourceMoveEvent, move: OutgoingMove) => void;
+  /** The guest lives elsewhere: its copy here is of no use. */
+  readonly onDestroy: (move: OutgoingMove) => void;
+}
+
+/** What the source's server gets for clients after the switch; the target holds the guest shorter. */
+const switchWithinMs = 15_000;
+/** The mover's patience for the server, beyond that of the server for clients. */
+const graceMs = 5000;
+
+export class OutgoingMove {
+  readonly record: MoveRecord;
+  readonly guest: HostedGuest;
+  readonly #options: OutgoingMoveOptions;
+  readonly #wishes: ReturnType<typeof completeMigration>;
+  readonly #machine: SourceMove;
+  readonly #loop: MachineLoop<SourceMoveInput, SourceMoveOutput>;
+  readonly #diallings = new Map<ConnectionKey, Dialling>();
+  readonly #streams = new Map<ConnectionKey, ByteStream>();
+  readonly #forget: () => void;
+  #stoppedAt: number | null = null;
+  #wasRunning = true;
+
+  constructor(options: OutgoingMoveOptions) {
+    this.#options = options;
+    this.guest = options.guest;
+    this.#wishes = completeMigration(options.asked);
+    const { mode, policies, deadlineMs, holdMaxMs, lateMaxMs, waitClientsMs } = this.#wishes;
+    const { name, kind, tickets } = options.guest;
+    const id = Buffer.from(options.id).toString("hex");
+    const peer = peerAddressText(options.to);
+    this.record = new MoveRecord({ id, guest: name, direction: "out", peer, mode }, "waiting");
+    this.#machine = new SourceMove({
+      id: options.id,
+      description: writePapers({
+        ...{ guest: name, kind, mode, policies, deadlineMs, holdMaxMs, lateMaxMs },
+        tickets: ticketPapers(tickets, performance.now()),
+      }),
+      timing: {
+        clientsWithinMs: waitClientsMs + graceMs,
+        leaveWithinMs: switchWithinMs + graceMs,
+        settleWithinMs: holdMaxMs + lateMaxMs + graceMs,
+      },
+    });
+    this.#loop = new MachineLoop(this.#machine, (output) => this.#perform(output));
+    this.#forget = this.guest.listen((event) => this.#serverEvent(event));
+  }
+
+  get isOver(): boolean {
+    return this.record.endedAt !== null;
+  }
+
+  start(): void {
+    this.#wasRunning = this.guest.state === "running";
+    this.guest.onPeer = (bytes) => this.#loop.input({ type: "peer", bytes });
+    this.#loop.input({ type: "start" });
+  }
+
+  cancel(reason: string): void {
+    this.#loop.input({ type: "cancel", reason });
+  }
+
+  resolve(owner: MoveOwner): void {
+    this.#loop.input({ type: "resolve", owner });
+  }
+
+  /** Whether it can be called off still. */
+  get isBeforeCommit(): boolean {
+    const early = ["idle", "connecting", "preparing", "linking", "stopping", "sending"];
+    return early.includes(this.#machine.phase);
+  }
+
+  /** The process ends. */
+  close(): void {
+    this.#over();
+    for (const stream of this.#streams.values()) stream.destroy();
+  }
+
+  #over(): void {
+    this.#forget();
+    this.#loop.stop();
+    this.guest.onPeer = () => {};
+    for (const dialling of this.#diallings.values()) dialling.abort();
+  }
+
+  #perform(output: SourceMoveOutput): void {
+    const { guest } = this;
+    switch (output.type) {
+      case "connect":
+        this.#connect(output.connection);
+        break;
+      case "transmit":
+        this.#streams.get(output.connection)?.write(output.bytes);
+        break;
+      case "disconnect":
+        this.#diallings.get(output.connection)?.abort();
+        this.#diallings.delete(output.connection);
+        this.#streams.get(output.connection)?.end();
+        this.#streams.delete(output.connection);
+        break;
+      case "begin-clients":
+        this.#begin(output.address);
+        break;
+      case "switch-clients":
+        guest.command({ name: "migrate-switch" });
+        break;
+      case "cancel-clients":
+        guest.command({ name: "migrate-cancel" });
+        break;
+      case "stop-guest":
+        this.#stop();
+        break;
+      case "run-guest":
+        if (this.#wasRunning) guest.run();
+        else guest.state = "stopped";
+        break;
+      case "destroy-guest":
+        this.#options.onDestroy(this);
+        break;
+      case "peer":
+        guest.peer(output.bytes);
+        break;
+      case "event":
+        this.#event(output.event);
+        break;
+    }
+  }
+
+  #connect(connection: ConnectionKey): void {
+    const { to, security } = this.#options;
+    const dialling = dialPeer(
+      to,
+      security,
+      (stream) => {
+        this.#diallings.delete(connection);
+        this.#streams.set(connection, stream);
+        stream.listen({
+          received: (bytes) => this.#loop.input({ type: "received", connection, bytes }),
+          backlog: () => {},
+          closed: (failure) => {
+            this.#streams.delete(connection);
+            const detail = failure?.detail ?? null;
+            this.#loop.input({ type: "closed", connection, detail });
+          },
+        });
+        this.#loop.input({ type: "connected", connection });
+      },
+      (detail) => {
+        this.#diallings.delete(connection);
+        this.#loop.input({ type: "closed", connection, detail });
+      },
+    );
+    this.#diallings.set(connection, dialling);
+  }
+
+  #begin(address: Uint8Array): void {
+    let target: MoveTarget;
+    try {
+      const papers = readTargetPapers(address);
+      target = { ...papers, host: papers.host ?? this.#options.to.host };
+    } catch (error) {
+      this.#loop.input({ type: "guest-failed", reason: messageOf(error) });
+      return;
+    }
+    const { mode, policies, waitClientsMs } = this.#wishes;
+    const move = {
+      ...{ target, mode, policies, peer: true },
+      answerWithinMs: waitClientsMs,
+      switchWithinMs,
+    };
+    this.guest.command({ name: "migrate-begin", move });
+  }
+
+  #stop(): void {
+    this.#stoppedAt = performance.now();
+    this.guest.stopAndSave().then(
+      (state) => this.#loop.input({ type: "guest-saved", state }),
+      (error: unknown) => this.#loop.input({ type: "guest-failed", reason: messageOf(error) }),
+    );
+  }
+
+  #serverEvent(event: ServerEvent): void {
+    switch (event.name) {
+      case "move-client": {
+        const { client, state, mode, detail } = event;
+        const peer = this.guest.peerOf(client);
+        this.record.clients.set(client, { client, peer, state, mode, detail });
+        break;
+      }
+      case "move-ready":
+        this.#loop.input({ type: "clients-ready" });
+        break;
+      case "move-left":
+        for (const { client, mode } of event.clients) {
+          const before = this.record.clients.get(client);
+          const peer = before?.peer ?? this.guest.peerOf(client);
+          this.record.clients.set(client, { client, peer, state: "left", mode, detail: "" });
+        }
+        this.#loop.input({ type: "clients-left" });
+        break;
+      case "move-cancelled":
+        this.#loop.input({ type: "clients-cancelled" });
+        break;
+      default:
+        break;
+    }
+  }
+
+  #event(event: SourceMoveEvent): void {
+    const { record } = this;
+    switch (event.name) {
+      case "phase":
+        record.phase = event.phase;
+        if (event.phase === "switching" && this.#stoppedAt !== null) {
+          record.stoppedMs = performance.now() - this.#stoppedAt;
+        }
+        if (event.phase === "in-doubt") this.guest.state = "in-doubt";
+        if (event.phase === "switching") this.guest.state = "leaving";
+        break;
+      case "progress":
+        record.progress = { sent: event.sent, total: event.total };
+        break;
+      case "link-lost":
+      case "in-doubt":
+        record.detail = event.detail;
+        break;
+      case "link-back":
+        record.detail = null;
+        break;
+      case "outcome":
+        try {
+          record.outcome = readOutcome(event.report);
+        } catch (error) {
+          record.detail = messageOf(error);
+        }
+        break;
+      case "ended":
+        record.end(event.owner, event.error);
+        break;
+      default:
+        break;
+    }
+    this.#options.onEvent(event, this);
+    if (event.name === "ended") this.#over();
+  }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,147 @@
+// A host as a process: started from flags, and ended by a signal with time for guests on their way.
+
+import { hostname } from "node:os";
+import { pino } from "pino";
+import { ApiServer } from "./api-server.ts";
+import type { ApiEvent } from "./api-types.ts";
+import { type GuestFlags, makeTestcard, testcardOptions } from "./guest-flags.ts";
+import { Host } from "./host.ts";
+import { HostMetrics } from "./host-metrics.ts";
+import { parsePeerAddress, peerAddressText } from "./peer-network.ts";
+import { type PeerFlags, peerSecurity } from "./peer-security.ts";
+import {
+  isLoopback,
+  readText,
+  readTls,
+  type ServerFlags,
+  serverSettings,
+} from "./server-settings.ts";
+import { HostUsageError } from "./usage-error.ts";
+
+export interface HostFlags extends ServerFlags, GuestFlags, PeerFlags {
+  /** For people; the machine's when absent. */
+  readonly name?: string;
+  /** Guests that are there from the beginning. */
+  readonly guest?: readonly string[];
+  /** `[host:]port`. */
+  readonly apiListen?: string;
+  /** `certificate,key`. */
+  readonly apiTls?: string;
+  /** File with the token of the API; else CARAWAY_HOST_TOKEN. */
+  readonly tokenFile?: string;
+  /** `[host:]port` for other hosts. */
+  readonly peerListen?: string;
+  readonly advertise?: string;
+  readonly certSubject?: string;
+  readonly logFile?: string;
+  readonly logLevel?: string;
+  /** Seconds. */
+  readonly drainTimeout?: number;
+}
+
+export interface HostTold {
+  /** `api`: a URL; `peers`: null where guests cannot move. */
+  listening(where: { readonly api: string; readonly peers: string | null }): void;
+  event(event: ApiEvent): void;
+  warning(text: string): void;
+}
+
+export const defaultApiPort = 7700;
+const tokenLengthMin = 16;
+const signals = ["SIGINT", "SIGTERM"] as const;
+
+/** Runs until SIGINT or SIGTERM; a second one hurries. @throws HostUsageError */
+export async function runHost(flags: HostFlags, told: HostTold): Promise<void> {
+  const settings = serverSettings(flags, performance.now(), "spice://127.0.0.1:0");
+  const token = tokenOf(flags);
+  const security = peerSecurity(flags);
+  const apiListen = parseOwn(flags.apiListen ?? `${defaultApiPort}`, "127.0.0.1");
+  const apiTls = flags.apiTls === undefined ? null : readTls(flags.apiTls);
+  const log = pino(
+    { level: flags.logLevel ?? "info", base: null },
+    pino.destination(flags.logFile ?? 2),
+  );
+  const metrics = new HostMetrics();
+  let end: () => void = () => {};
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  for (const signal of signals) process.once(signal, end);
+  const host = await Host.start({
+    name: flags.name ?? hostname(),
+    ...{ settings, security, metrics },
+    peerListen: parseOwn(flags.peerListen ?? "7701", "0.0.0.0"),
+    advertise: flags.advertise ?? null,
+    certSubject: flags.certSubject ?? null,
+    onFault: (error, guest) => log.error({ err: error, guest }, "a guest's server has broken down"),
+  });
+  metrics.watch({
+    get guests() {
+      return host.guests;
+    },
+    get inDoubt() {
+      return host.moves.filter(({ record }) => {
+        return record.phase === "in-doubt" || record.phase === "orphaned";
+      }).length;
+    },
+  });
+  host.events.follow({ since: 0, guest: null, migration: null }, (event) => {
+    told.event(event);
+    const { seq: _, at: _at, event: name, ...about } = event;
+    if (name === "migration-progress") log.debug({ event: name, ...about }, name);
+    else log.info({ event: name, ...about }, name);
+  });
+  let api: ApiServer | null = null;
+  try {
+    for (const name of flags.guest ?? []) {
+      await host.addGuest(name, "testcard", makeTestcard(testcardOptions(flags)));
+    }
+    api = await ApiServer.open({
+      ...{ host, metrics, token, listen: apiListen, tls: apiTls },
+      onError: (error) => log.error({ err: error }, "a request failed"),
+    });
+    if (apiTls === null && !isLoopback(apiListen.host)) {
+      told.warning("the API's token goes over the network in the clear: give --api-tls");
+    }
+    if (security === null) {
+      told.warning("guests cannot move: give --peer-key or --peer-tls");
+    }
+    const scheme = apiTls === null ? "http" : "https";
+    const where = peerAddressText({ host: apiListen.host, port: api.port });
+    told.listening({ api: `${scheme}://${where}`, peers: host.peerAddress });
+    await ended;
+    api.drain();
+  } finally {
+    const withinMs = (flags.drainTimeout ?? 20) * 1000;
+    const hurry = (): void => void host.close(0);
+    for (const signal of signals) process.once(signal, hurry);
+    await host.close(withinMs);
+    await api?.close();
+    for (const signal of signals) {
+      process.off(signal, end);
+      process.off(signal, hurry);
+    }
+    log.flush();
+  }
+}
+
+function tokenOf({ tokenFile }: HostFlags): string {
+  const token =
+    tokenFile === undefined ? process.env["CARAWAY_HOST_TOKEN"] : readText(tokenFile).trim();
+  if (token === undefined) {
+    throw new HostUsageError(
+      "the API needs a token: --token-file or CARAWAY_HOST_TOKEN; openssl rand -hex 32 makes one",
+    );
+  }
+  if (token.length < tokenLengthMin || /\s/.test(token)) {
+    throw new HostUsageError(
+      `the token has ${tokenLengthMin} or more characters, none of them blank`,
+    );
+  }
+  return token;
+}
+
+/** `[host:]port`. */
+function parseOwn(text: string, host: string): { readonly host: string; readonly port: number } {
+  return parsePeerAddress(/^\d+$/.test(text) ? `${host}:${text}` : text);
+}
