@@ -1,5 +1,6 @@
 // One guest of a host with its server: made here, or on its way from another host.
 
+import type { ConnectionKey } from "@caraway/channel";
 import { GuestServer, type ListenAddress } from "@caraway/node";
 import type { SavableGuest, ServerCommand, ServerEvent, Ticket } from "@caraway/server";
 import type { ApiGuestState, ApiSession } from "./api-types.ts";
@@ -34,7 +35,7 @@ export class HostedGuest {
   readonly #options: HostedGuestOptions;
   readonly #sessions = new Map<number, Session>();
   /** By client, whose channels may be there before it is said to have come. */
-  readonly #channels = new Map<number, Set<string>>();
+  readonly #channels = new Map<number, Map<string, ConnectionKey>>();
   readonly #listeners = new Set<(event: ServerEvent) => void>();
   #server: GuestServer | null = null;
   #guest: SavableGuest | null;
@@ -77,13 +78,19 @@ export class HostedGuest {
 
   get sessions(): readonly ApiSession[] {
     return [...this.#sessions.values()].map((session) => {
-      return { ...session, channels: [...(this.#channels.get(session.client) ?? [])] };
+      return { ...session, channels: [...(this.#channels.get(session.client)?.keys() ?? [])] };
     });
   }
 
   /** For people: where the client is. */
   peerOf(client: number): string {
     return this.#sessions.get(client)?.peer ?? "?";
+  }
+
+  /** What has been sent to a client on one of its channels, such as `display 0`. */
+  sentOn(client: number, channel: string): number {
+    const connection = this.#channels.get(client)?.get(channel);
+    return connection === undefined ? 0 : (this.#server?.sentOn(connection) ?? 0);
   }
 
   get traffic(): { readonly sent: number; readonly received: number } {
@@ -180,8 +187,8 @@ export class HostedGuest {
         this.#channels.delete(event.client);
         break;
       case "channel-linked": {
-        const channels = this.#channels.get(event.client) ?? new Set();
-        this.#channels.set(event.client, channels.add(event.channel));
+        const channels = this.#channels.get(event.client) ?? new Map<string, ConnectionKey>();
+        this.#channels.set(event.client, channels.set(event.channel, event.connection));
         break;
       }
       case "channel-lost":

@@ -206,7 +206,8 @@ export class IncomingMove {
         return {
           ...{ client, peer: this.guest?.peerOf(client) ?? "?", mode },
           channels: channels.map(({ channel, outcome: kept, reason, gapMs }) => {
-            return { channel, outcome: kept, reason, gapMs, sentBytes: 0 };
+            const sentBytes = this.guest?.sentOn(client, channel) ?? 0;
+            return { channel, outcome: kept, reason, gapMs, sentBytes };
           }),
         };
       }),

@@ -1,6 +1,6 @@
 // What a server tells whoever embeds it. Events are plain data without secrets.
 
-import type { LinkRefused } from "@caraway/channel";
+import type { ConnectionKey, LinkRefused } from "@caraway/channel";
 import type { CarawayError } from "@caraway/wire";
 import type { ChannelMoved, ClientLeft, ClientMode, ClientMoved, MoveMode } from "./moves.ts";
 
@@ -33,6 +33,8 @@ export type ServerEvent =
   | {
       readonly name: "channel-linked";
       readonly client: ClientKey;
+      /** The driver's name of the connection that carries it. */
+      readonly connection: ConnectionKey;
       /** `display 0`. */
       readonly channel: string;
       readonly tls: boolean;

@@ -397,9 +397,9 @@ export class ServedClient implements ChannelEndOwner {
     return end;
   }
 
-  #tellLinked({ label, arrival, miniHeader }: ChannelEnd): void {
+  #tellLinked({ label: channel, connection, arrival, miniHeader }: ChannelEnd): void {
     const { tls } = arrival;
-    const event = { name: "channel-linked", channel: label, tls, miniHeader } as const;
+    const event = { name: "channel-linked", connection, channel, tls, miniHeader } as const;
     this.#guest.wiring.event({ ...event, client: this.key });
   }
 

@@ -44,6 +44,7 @@ export interface ServeOptions {
 interface OpenConnection {
   readonly stream: ByteStream;
   readonly arrival: Arrival;
+  sent: number;
 }
 
 export interface Traffic {
@@ -107,6 +108,11 @@ export class GuestServer {
     return { sent: this.#sent, received: this.#received };
   }
 
+  /** Bytes that went out on a connection that is still there. */
+  sentOn(connection: ConnectionKey): number {
+    return this.#connections.get(connection)?.sent ?? 0;
+  }
+
   /** Plain data about everything that goes on; no secrets, no pixels. */
   snapshot(): unknown {
     const now = performance.now();
@@ -155,7 +161,7 @@ export class GuestServer {
       return;
     }
     const connection = this.#nextConnection++;
-    const opened = { stream, arrival };
+    const opened = { stream, arrival, sent: 0 };
     this.#connections.set(connection, opened);
     const tell = (input: ServerInput): void => {
       this.#do(() => {
@@ -236,8 +242,7 @@ export class GuestServer {
   #perform(output: ServerOutput): void {
     switch (output.type) {
       case "transmit":
-        this.#sent += output.bytes.length;
-        this.#connections.get(output.connection)?.stream.write(output.bytes);
+        this.#transmit(output.connection, output.bytes);
         break;
       case "pause":
         this.#connections.get(output.connection)?.stream.pause();
@@ -270,6 +275,14 @@ export class GuestServer {
         this.#options.onEvent?.(output.event);
         break;
     }
+  }
+
+  #transmit(connection: ConnectionKey, bytes: Uint8Array): void {
+    const opened = this.#connections.get(connection);
+    if (opened === undefined) return;
+    opened.sent += bytes.length;
+    this.#sent += bytes.length;
+    opened.stream.write(bytes);
   }
 
   #deadline(): Instant | null {
