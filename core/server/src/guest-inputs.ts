@@ -123,6 +123,10 @@ export class GuestInputs {
     if (buttons !== before) this.#wiring.gate.pass({ type: "buttons", buttons });
   }
 
+  isHeld(code: number): boolean {
+    return this.#holders.has(code);
+  }
+
   /** What another server has to know of the client. */
   heldBy(client: ClientKey): HeldInputs {
     const keys = [...this.#holders].filter(([, holders]) => holders.has(client));

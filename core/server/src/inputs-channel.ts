@@ -162,7 +162,10 @@ export class InputsChannel implements ChannelHandler {
 
   #scancode(byte: number): void {
     const change = this.#scancodes.push(byte);
-    if (change !== null) this.#inputs.key(this.#client, change);
+    if (change === null) return;
+    // Clients say releases again behind a move: here it is known which ones were lost.
+    const isKnown = this.#moved !== null && !change.down && !this.#inputs.isHeld(change.code);
+    if (!isKnown) this.#inputs.key(this.#client, change);
   }
 
   #acknowledge(): void {
