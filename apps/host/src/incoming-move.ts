@@ -135,6 +135,7 @@ export class IncomingMove {
         void this.#load(output.state);
         break;
       case "own":
+        if (this.guest !== null) this.guest.state = "arriving";
         this.guest?.command({ name: "migrate-hold" });
         break;
       case "drop":
@@ -237,7 +238,6 @@ export class IncomingMove {
       case "decided":
         record.owner = event.owner;
         if (event.owner === "source") record.end("source", event.error);
-        else if (this.guest !== null) this.guest.state = "arriving";
         break;
       default:
         break;

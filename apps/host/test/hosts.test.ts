@@ -1,0 +1,217 @@
+// Guests that move between two hosts, over real sockets, with our own client connected.
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createTestcard } from "@caraway/testcard";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Certificate, makeCertificate, UTF8 } from "../../../io/node/test/certificate.ts";
+import { bySharedKey, type PeerSecurity, peerSecurity } from "../src/peer-security.ts";
+import { HostConflict, HostUsageError } from "../src/usage-error.ts";
+import { eventsOf, HostPair, move, startHost, until, Viewer } from "./host-pair.ts";
+
+describe("a guest between two hosts", () => {
+  it.each(["seamless", "semi-seamless", "switch-host"] as const)(
+    "takes its client along: %s",
+    async (mode) => {
+      await using pair = await HostPair.start();
+      const { a, b } = pair;
+      using viewer = new Viewer(a.guest("desk").addresses[0]!);
+      await viewer.isReady();
+      const moved = await move(a, b, { mode });
+      expect(moved).toMatchObject({ owner: "target", error: null, phase: "ended", detail: null });
+      expect(moved.clients).toMatchObject([{ client: 1, state: "left", mode }]);
+      // Whoever comes anew is nobody that the target waits for.
+      const expected = mode === "switch-host" ? [] : [{ mode }];
+      expect(moved.outcome?.clients).toMatchObject(expected);
+      const outcomes = moved.outcome?.clients[0]?.channels.map(({ channel, outcome }) => {
+        return [channel.split(" ")[0], outcome];
+      });
+      const wanted = mode === "seamless" ? "kept" : "rebuilt";
+      if (mode !== "switch-host") {
+        const [main, display] = [wanted, wanted];
+        expect(Object.fromEntries(outcomes ?? [])).toMatchObject({ main, display });
+      }
+      await until(() => a.guests.length === 0);
+      await until(() => b.guest("desk").sessions.length === 1);
+      using witness = new Viewer(b.guest("desk").addresses[0]!);
+      await witness.isReady();
+      await viewer.shows(witness);
+      expect(viewer.isEnded).toBe(false);
+      viewer.type([30, 48, 46]);
+      await viewer.shows(witness);
+      expect(b.describe(b.guest("desk"))).toMatchObject({ state: "running", migration: null });
+    },
+  );
+
+  it("comes back, again and again", async () => {
+    await using pair = await HostPair.start();
+    const { a, b } = pair;
+    using viewer = new Viewer(a.guest("desk").addresses[0]!);
+    await viewer.isReady();
+    for (let round = 0; round < 3; round++) {
+      // No pause: the second begins while the first is settled.
+      expect((await move(a, b)).error).toBeNull();
+      expect((await move(b, a)).error).toBeNull();
+    }
+    using witness = new Viewer(a.guest("desk").addresses[0]!);
+    await witness.isReady();
+    await viewer.shows(witness);
+    expect(viewer.isEnded).toBe(false);
+    expect(viewer.moves).toHaveLength(6);
+  });
+
+  it("moves without anybody who looks", async () => {
+    await using pair = await HostPair.start();
+    const moved = await move(pair.a, pair.b);
+    expect(moved).toMatchObject({ owner: "target", outcome: { clients: [] } });
+  });
+
+  it("takes its tickets along, and does not ask those who were in", async () => {
+    await using pair = await HostPair.start();
+    const { a, b } = pair;
+    const expiresAt = performance.now() + 60_000;
+    a.guest("desk").setTickets([{ password: "secret", expiresAt, viewOnly: false }]);
+    using viewer = new Viewer(a.guest("desk").addresses[0]!, "secret");
+    await viewer.isReady();
+    a.guest("desk").setTickets([{ password: "other", expiresAt: null, viewOnly: false }]);
+    expect((await move(a, b)).outcome?.clients).toMatchObject([{ mode: "seamless" }]);
+    using late = new Viewer(b.guest("desk").addresses[0]!, "secret");
+    await until(() => late.isEnded);
+    using allowed = new Viewer(b.guest("desk").addresses[0]!, "other");
+    await allowed.isReady();
+  });
+
+  it("keeps what was stopped by an operator stopped when the move is called off", async () => {
+    await using pair = await HostPair.start();
+    const { a, b } = pair;
+    using viewer = new Viewer(a.guest("desk").addresses[0]!);
+    await viewer.isReady();
+    const { record } = a.migrate("desk", { to: b.peerAddress! });
+    a.cancel(record.id);
+    await until(() => record.endedAt !== null);
+    expect(record).toMatchObject({ owner: "source", error: { code: "MOVE_CANCELLED" } });
+    await until(() => b.guests.length === 0);
+    expect(a.guest("desk").state).toBe("running");
+    expect(() => a.cancel(record.id)).toThrow(HostConflict);
+    viewer.type([30]);
+    using witness = new Viewer(a.guest("desk").addresses[0]!);
+    await witness.isReady();
+    await viewer.shows(witness);
+    expect((await move(a, b)).error).toBeNull();
+    expect(viewer.isEnded).toBe(false);
+  });
+
+  it("stays where it is when there is one of its name", async () => {
+    await using pair = await HostPair.start();
+    await pair.b.addGuest("desk", "testcard", createTestcard({ width: 320, height: 240 }));
+    const refused = await move(pair.a, pair.b);
+    expect(refused.error?.message).toMatch(/there is a guest desk already/);
+    expect(pair.a.guest("desk").state).toBe("running");
+  });
+
+  it("does not move twice at a time, nor where nobody is", async () => {
+    await using pair = await HostPair.start();
+    const { a, b } = pair;
+    a.migrate("desk", { to: b.peerAddress! });
+    expect(() => a.migrate("desk", { to: b.peerAddress! })).toThrow(HostConflict);
+    await until(() => b.guests[0]?.state === "running");
+    expect(() => b.migrate("desk", { to: "not an address" })).toThrow(HostUsageError);
+    await until(() => b.describe(b.guest("desk")).migration === null);
+    const nowhere = await move(b, b, { to: "127.0.0.1:1" });
+    expect(nowhere.error).toMatchObject({ code: "MOVE_LINK" });
+    expect(b.guest("desk").state).toBe("running");
+  });
+
+  it("tells what happens without telling secrets", async () => {
+    await using pair = await HostPair.start();
+    const { a, b } = pair;
+    const [atA, atB] = [eventsOf(a), eventsOf(b)];
+    a.guest("desk").setTickets([{ password: "top secret", expiresAt: null, viewOnly: false }]);
+    using viewer = new Viewer(a.guest("desk").addresses[0]!, "top secret");
+    await viewer.isReady();
+    await move(a, b);
+    const names = (events: typeof atA) => new Set(events.map(({ event }) => event));
+    expect([...names(atA)]).toEqual(
+      expect.arrayContaining(["migration-began", "move-client", "move-left", "migration-ended"]),
+    );
+    expect([...names(atB)]).toEqual(
+      expect.arrayContaining(["migration-began", "hold-began", "hold-ended", "move-settled"]),
+    );
+    expect(JSON.stringify([atA, atB])).not.toContain("top secret");
+  });
+});
+
+describe("hosts that do not know each other", () => {
+  let folder: string;
+  let authority: Certificate;
+  const name = (text: string) => [["2.5.4.3", UTF8, text] as const];
+
+  function certificates(issuer: Certificate, address = "127.0.0.1"): PeerSecurity {
+    const own = makeCertificate({
+      subject: name("host"),
+      issuer,
+      addresses: [address.split(".").map(Number)],
+    });
+    const files = { cert: own.pem, key: own.keyPem, ca: authority.pem };
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(folder, file), text);
+    const peerTls = ["cert", "key", "ca"].map((file) => join(folder, file)).join(",");
+    return peerSecurity({ peerTls })!;
+  }
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "caraway-peers-"));
+    authority = makeCertificate({ subject: name("authority"), authority: true });
+  });
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("move nothing with different keys", async () => {
+    await using pair = await HostPair.start();
+    await using stranger = await disposable(
+      startHost("c", { security: bySharedKey("another key of 32 characters or more") }),
+    );
+    const refused = await move(pair.a, stranger.host);
+    expect(refused.error?.code).toBe("MOVE_LINK");
+    expect(stranger.host.moves).toEqual([]);
+  });
+
+  it("move guests with certificates of a common authority", async () => {
+    await using pair = await HostPair.start({}, { security: certificates(authority) });
+    expect((await move(pair.a, pair.b)).error).toBeNull();
+  });
+
+  it("move nothing with a certificate of another authority, on either side", async () => {
+    const other = makeCertificate({ subject: name("other"), authority: true });
+    await using pair = await HostPair.start({}, { security: certificates(authority) });
+    await using stranger = await disposable(startHost("c", { security: certificates(other) }));
+    expect((await move(pair.a, stranger.host)).error?.code).toBe("MOVE_LINK");
+    await stranger.host.addGuest("desk", "testcard", createTestcard({ width: 320, height: 240 }));
+    expect((await move(stranger.host, pair.b)).error?.code).toBe("MOVE_LINK");
+    expect(pair.b.moves).toEqual([]);
+  });
+
+  it("move nothing to a host whose certificate is for another name", async () => {
+    await using pair = await HostPair.start({}, { security: certificates(authority) });
+    await using wrong = await disposable(
+      startHost("c", { security: certificates(authority, "192.0.2.1") }),
+    );
+    expect((await move(pair.a, wrong.host)).error?.message).toMatch(/cannot be reached/);
+  });
+
+  it("drop whoever speaks no TLS", async () => {
+    await using pair = await HostPair.start();
+    const port = Number(pair.a.peerAddress!.split(":")[1]);
+    const socket = connect(port, "127.0.0.1");
+    socket.on("error", () => {});
+    socket.write("hello there, hello there, hello there\n");
+    await new Promise((resolve) => socket.once("close", resolve));
+    expect(pair.a.moves).toEqual([]);
+  });
+});
+
+async function disposable(starting: ReturnType<typeof startHost>) {
+  const host = await starting;
+  return { host, [Symbol.asyncDispose]: () => host.close(0) };
+}
