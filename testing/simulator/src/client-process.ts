@@ -49,6 +49,8 @@ export class ClientProcess extends Process {
   readonly events: SessionEvent[] = [];
   /** What was typed here, in order. */
   readonly typed: { readonly code: number; readonly down: boolean }[] = [];
+  /** How far the mouse went. */
+  moved = 0;
   /** The guest's stream as it is seen here; byte n of either direction is n modulo 256. */
   readonly stream: ClientStream = { key: null, lives: 0, heard: [], sent: 0 };
   /** Labels of the channels that it has, and of those that it had. */
@@ -103,6 +105,12 @@ export class ClientProcess extends Process {
     const kind = down ? "key-down" : "key-up";
     this.typed.push({ code: scancode, down });
     this.command({ name: "input", input: { kind, scancode } });
+  }
+
+  /** Moves the mouse to the right. */
+  point(dx: number): void {
+    this.moved += dx;
+    this.command({ name: "input", input: { kind: "motion", dx, dy: 0 } });
   }
 
   /** Keys that are down here. */

@@ -1,7 +1,16 @@
 // What must hold in worlds in which a guest moves.
 
+import type { Finding } from "@caraway/channel";
+import type { Connection } from "./network.ts";
+import type { Seat } from "./seat.ts";
 import { Violation } from "./violation.ts";
 import type { Check, World } from "./world.ts";
+
+// Messages that all channels have.
+const serverMigrate = 1;
+const serverMigrateData = 2;
+const clientFlushMark = 4;
+const clientMigrateData = 5;
 
 /**
  * At the end there is one guest, and it runs; where nothing broke, at the target. It may be gone
@@ -48,6 +57,117 @@ export class EndCheck implements Check {
         const detail = `${name} began ${moving.begun} moves, and ended ${moving.ends.length}`;
         throw new Violation("end of moves", detail);
       }
+    }
+  }
+}
+
+/** Whoever has said that a channel goes over says nothing more on the old connection. */
+export class HandOverCheck implements Check {
+  readonly #serverIsOver = new Map<number, "MIGRATE" | "MIGRATE_DATA">();
+  readonly #clientIsOver = new Set<number>();
+  readonly #heard = new Set<number>();
+
+  found(connection: Connection, finding: Finding): void {
+    if (finding.type !== "message") return;
+    if (finding.from === "server") this.#server(connection, finding.frame.id);
+    else this.#client(connection, finding.frame.id);
+  }
+
+  #server(connection: Connection, message: number): void {
+    const { id, label } = connection;
+    const said = this.#serverIsOver.get(id);
+    const isData = message === serverMigrateData && said === "MIGRATE";
+    if (said !== undefined && !isData) {
+      throw new Violation("hand-over", `${label}: the server says ${message} behind ${said}`);
+    }
+    if (message === serverMigrate) this.#serverIsOver.set(id, "MIGRATE");
+    if (isData) this.#serverIsOver.set(id, "MIGRATE_DATA");
+  }
+
+  #client(connection: Connection, message: number): void {
+    const { id, label } = connection;
+    if (this.#clientIsOver.has(id)) {
+      throw new Violation(
+        "hand-over",
+        `${label}: the client says ${message} behind its flush mark`,
+      );
+    }
+    if (message === clientFlushMark) this.#clientIsOver.add(id);
+    // On main the handshake over the mode of the move comes before it.
+    const isFirst = !this.#heard.has(id) || connection.purpose.startsWith("main");
+    this.#heard.add(id);
+    if (message === clientMigrateData && !isFirst) {
+      throw new Violation("hand-over", `${label}: MIGRATE_DATA is not the first message`);
+    }
+  }
+}
+
+/**
+ * The guest at the target stands until the channels that come over have their state back, or the
+ * deadline has passed; and never longer than the hold may last.
+ */
+export class HoldCheck implements Check {
+  readonly #deadlineMs: number;
+  readonly #holdMaxMs: number;
+  readonly #linked = new Map<number, Connection>();
+  readonly #restored = new Set<number>();
+  readonly #running = new Set<Seat>();
+
+  constructor(deadlineMs: number, holdMaxMs: number) {
+    this.#deadlineMs = deadlineMs;
+    this.#holdMaxMs = holdMaxMs;
+  }
+
+  found(connection: Connection, finding: Finding): void {
+    const { id } = connection;
+    if (finding.type === "link-result" && finding.result === 0) this.#linked.set(id, connection);
+    if (finding.type !== "message") return;
+    if (finding.from === "client" && finding.frame.id === clientMigrateData) this.#restored.add(id);
+  }
+
+  stepped(world: World): void {
+    for (const seat of world.seats) {
+      const { guest, heldSince, address } = seat;
+      if (heldSince === null || guest === null) continue;
+      const heldMs = world.now - heldSince;
+      if (guest.isRunning && !this.#running.has(seat)) {
+        this.#running.add(seat);
+        if (heldMs < this.#deadlineMs) this.#mustBeRestored(world, address);
+      } else if (!guest.isRunning && !this.#running.has(seat) && heldMs > this.#holdMaxMs) {
+        throw new Violation("hold", `${address}: the guest stands for ${heldMs} ms`);
+      }
+    }
+  }
+
+  #mustBeRestored(world: World, address: string): void {
+    for (const connection of this.#linked.values()) {
+      const { id, host, caller, purpose, label, isWhole } = connection;
+      const isCarried = /^(main|display|usbredir|port) /.test(purpose);
+      if (host !== address || !isWhole || !isCarried || this.#restored.has(id)) continue;
+      const client = world.clients.find(({ name }) => name === caller);
+      if (client?.isThere !== true || client.address === address) continue;
+      throw new Violation("hold", `the guest runs, and ${label} has no state yet`);
+    }
+  }
+}
+
+/** Where all is over, clients are where the guest is, and nothing is left open. */
+export class PlaceCheck implements Check {
+  rested(world: World): void {
+    const seat = world.seats.find(({ guest }) => guest?.isRunning);
+    for (const client of world.clients) {
+      if (!client.isThere || seat === undefined) continue;
+      if (client.address !== seat.address) {
+        const detail = `${client.name} is at ${client.address}, the guest at ${seat.address}`;
+        throw new Violation("place", detail);
+      }
+    }
+    for (const connection of world.network.connections) {
+      if (!connection.isWhole) {
+        throw new Violation("place", `${connection.label} is open at one end only`);
+      }
+      if (connection.host.endsWith(":peer") || connection.host === seat?.address) continue;
+      throw new Violation("place", `${connection.label} is left open`);
     }
   }
 }

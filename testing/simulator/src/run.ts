@@ -10,7 +10,7 @@ export interface Scenario {
   readonly make: () => World;
   /** A pause of this length counts as rest; timers within it are part of what is explored. */
   readonly horizonMs: number;
-  /** How long the world is left alone before it is looked at. */
+  /** How long the world is left alone before it is looked at, once no move is under way. */
   readonly settleMs: number;
 }
 
@@ -59,14 +59,25 @@ export function run(scenario: Scenario, choices: Choices, options: RunOptions = 
     if (wasCut) return result(null);
     world.heal();
     options.onLine?.("the faults are over");
-    const until = world.now + scenario.settleMs;
-    while (world.now < until && world.step(plain, until - world.now)) count();
+    settle(world, scenario.settleMs, count);
     for (const check of world.checks) check.rested?.(world);
     return result(null);
   } catch (error) {
     if (!(error instanceof Violation)) throw error;
     options.onLine?.(`VIOLATION ${error.message}`);
     return result(error);
+  }
+}
+
+/** Moves give up, or forget, within this. */
+const movesEndMs = 400_000;
+
+function settle(world: World, settleMs: number, count: () => void): void {
+  const end = world.now + movesEndMs;
+  let until = world.now + settleMs;
+  while (world.now < until && world.step(plain, until - world.now)) {
+    count();
+    if (world.isMoving) until = Math.min(end, world.now + settleMs);
   }
 }
 

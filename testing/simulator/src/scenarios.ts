@@ -1,11 +1,11 @@
 // The worlds that are looked at, by name.
 
-import type { MoveMode } from "@caraway/server";
+import { defaultTargetMove, type MoveMode } from "@caraway/server";
 import { allChecks } from "./checks.ts";
 import type { ClientProcess } from "./client-process.ts";
 import { HollowServer } from "./hollow-server.ts";
 import { MiniGuest, type MiniGuestOptions, plainMiniGuest } from "./mini-guest.ts";
-import { EndCheck, OwnerCheck } from "./move-checks.ts";
+import { EndCheck, HandOverCheck, HoldCheck, OwnerCheck, PlaceCheck } from "./move-checks.ts";
 import type { Scenario } from "./run.ts";
 import { type MakeServer, realServer } from "./seat.ts";
 import { type Action, type Faults, plainWorld, World, type WorldOptions } from "./world.ts";
@@ -15,6 +15,8 @@ export interface StayOptions {
   readonly clients: number;
   /** Keys that each client presses and releases. */
   readonly keys: number;
+  /** Motions of each client's mouse. */
+  readonly motions: number;
   /** Bytes that the first client sends on the guest's stream, if it has one. */
   readonly bytes: number;
   readonly guest: Partial<MiniGuestOptions>;
@@ -28,6 +30,7 @@ export interface StayOptions {
 const plainStay: StayOptions = {
   clients: 1,
   keys: 1,
+  motions: 0,
   bytes: 0,
   guest: {},
   faults: {},
@@ -52,6 +55,15 @@ export function keysOf(client: ClientProcess, number: number, count: number): Ac
   }).flat();
 }
 
+/** The mouse goes a step further each time. */
+export function motionsOf(client: ClientProcess, count: number): Action[] {
+  return Array.from({ length: count }, (_, index) => ({
+    label: `moves the mouse by ${index + 1}`,
+    ready: () => !client.isThere || client.has("inputs"),
+    run: () => client.point(index + 1),
+  }));
+}
+
 /** So many bytes, in pieces. */
 export function bytesOf(client: ClientProcess, count: number): Action[] {
   const sizes: number[] = [];
@@ -64,10 +76,11 @@ export function bytesOf(client: ClientProcess, count: number): Action[] {
 }
 
 export function stay(name: string, options: Partial<StayOptions> = {}): Scenario {
-  const { clients, keys, bytes, guest, faults, world, slowPictures, closes, makeServer } = {
-    ...plainStay,
-    ...options,
-  };
+  const { clients, keys, motions, bytes, guest, faults, world, slowPictures, closes, makeServer } =
+    {
+      ...plainStay,
+      ...options,
+    };
   const make = (): World => {
     const made = new World({ ...plainWorld, ...world, faults });
     const seat = made.addHost("source", { makeServer: makeServer ?? realServer }).newSeat();
@@ -80,6 +93,7 @@ export function stay(name: string, options: Partial<StayOptions> = {}): Scenario
       made.addActor(client.name, [
         { label: "opens", run: () => client.command({ name: "open" }) },
         ...keysOf(client, number, keys),
+        ...motionsOf(client, motions),
         ...(number === 0 ? bytesOf(client, bytes) : []),
         ...(closes && number === 0
           ? [{ label: "closes", run: () => client.command({ name: "close" }) }]
@@ -103,7 +117,7 @@ const plainMove: MoveOptions = { ...plainStay, mode: "seamless", moves: 1, horiz
 
 export function move(name: string, options: Partial<MoveOptions> = {}): Scenario {
   const chosen = { ...plainMove, ...options };
-  const { clients, keys, bytes, guest, faults, world, slowPictures, makeServer } = chosen;
+  const { clients, keys, motions, bytes, guest, faults, world, slowPictures, makeServer } = chosen;
   const make = (): World => {
     const made = new World({ ...plainWorld, ...world, faults });
     const choices = { makeServer: makeServer ?? realServer };
@@ -112,20 +126,29 @@ export function move(name: string, options: Partial<MoveOptions> = {}): Scenario
     seat.adopt(new MiniGuest({ ...plainMiniGuest, ...guest }));
     seat.tellGuest({ type: "run" });
     const last = hosts[chosen.moves % 2]!.name;
-    made.checks.push(...allChecks(), new OwnerCheck(last), new EndCheck());
+    made.checks.push(
+      ...allChecks(),
+      new OwnerCheck(last),
+      new EndCheck(),
+      new HandOverCheck(),
+      new PlaceCheck(),
+    );
+    const { deadlineMs, holdMaxMs } = defaultTargetMove;
+    if (chosen.mode === "seamless") made.checks.push(new HoldCheck(deadlineMs, holdMaxMs));
     for (let number = 0; number < clients; number++) {
       const channels = ["main", "display", "inputs", "cursor", "usbredir"] as const;
       const client = made.addClient(`c${number + 1}`, seat.address, { channels, slowPictures });
       made.addActor(client.name, [
         { label: "opens", run: () => client.command({ name: "open" }) },
         ...keysOf(client, number, keys),
+        ...motionsOf(client, motions),
         ...(number === 0 ? bytesOf(client, bytes) : []),
       ]);
     }
     made.addActor("manager", movesOf(made, chosen));
     return made;
   };
-  return { name, make, horizonMs: chosen.horizonMs, settleMs: 300_000 };
+  return { name, make, horizonMs: chosen.horizonMs, settleMs: 40_000 };
 }
 
 function movesOf(world: World, { moves, mode }: MoveOptions): Action[] {
@@ -134,7 +157,8 @@ function movesOf(world: World, { moves, mode }: MoveOptions): Action[] {
     const [source, target] = [world.hosts[from]!, world.hosts[to]!];
     return {
       label: `moves the guest to ${target.name}`,
-      ready: () => !source.isAlive || source.runningSeat !== null,
+      // Whoever comes later than that may find nobody at the old place.
+      ready: () => !source.isAlive || (source.runningSeat !== null && areThere(world)),
       run: () => {
         const seat = source.runningSeat;
         if (seat === null) return;
@@ -143,6 +167,29 @@ function movesOf(world: World, { moves, mode }: MoveOptions): Action[] {
     };
   });
 }
+
+function areThere({ clients }: World): boolean {
+  return clients.every((client) => {
+    return !client.isThere || (client.has("display") && client.has("inputs"));
+  });
+}
+
+const small: Partial<MoveOptions> = {
+  motions: 1,
+  bytes: 14,
+  guest: { frames: 3, streamBytes: 12 },
+};
+
+const largeMove: Partial<MoveOptions> = {
+  clients: 3,
+  keys: 12,
+  motions: 20,
+  bytes: 200,
+  moves: 3,
+  slowPictures: true,
+  guest: { frames: 60, streamBytes: 500 },
+  world: { cuts: true, capacityBytes: 2000 },
+};
 
 const moversOnly: Partial<MoveOptions> = { clients: 0, makeServer: () => new HollowServer() };
 
@@ -164,12 +211,32 @@ const scenarios: Readonly<Record<string, (name: string) => Scenario>> = {
     return move(name, { ...moversOnly, faults: { kills: ["source", "target"] } });
   },
   "movers with a cancel": (name) => move(name, { ...moversOnly, faults: { cancels: 1 } }),
-  move: (name) => move(name, { keys: 2 }),
+  move: (name) => move(name, small),
+  "move with a reset": (name) => move(name, { ...small, faults: { resets: 1 } }),
+  "move with a stall": (name) => move(name, { ...small, faults: { stalls: 1, stallMs: 1500 } }),
+  "move with a long stall": (name) => {
+    const faults = { stalls: 1, stallMs: 20_000 };
+    return move(name, { ...small, faults, horizonMs: 12_000 });
+  },
+  "move with a cancel": (name) => move(name, { ...small, faults: { cancels: 1 } }),
+  "move with a death": (name) => {
+    return move(name, { ...small, faults: { kills: ["source", "target", "c1"] } });
+  },
+  "move, semi-seamless": (name) => move(name, { ...small, mode: "semi-seamless" }),
+  "move, switch-host": (name) => move(name, { ...small, mode: "switch-host" }),
+  "move there and back": (name) => move(name, { ...small, moves: 2 }),
+  "move of two": (name) => move(name, { ...small, clients: 2 }),
+  "large move": (name) => move(name, largeMove),
+  "large move with faults": (name) => {
+    const faults = { resets: 1, stalls: 2, kills: ["c2"], cancels: 1 };
+    return move(name, { ...largeMove, faults });
+  },
   large: (name) =>
     stay(name, {
       clients: 3,
       keys: 12,
       slowPictures: true,
+      motions: 20,
       bytes: 70,
       guest: { frames: 20, streamBytes: 200 },
       faults: { resets: 1, stalls: 2, kills: ["c2"] },

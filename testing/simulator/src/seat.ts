@@ -42,6 +42,8 @@ export class Seat {
   readonly server: AnyServer;
   readonly events: ServerEvent[] = [];
   guest: MiniGuest | null = null;
+  /** When a move gave the guest to it. */
+  heldSince: Instant | null = null;
   readonly #owner: SeatOwner;
   readonly #connections = new Map<ConnectionKey, Connection>();
   readonly #tasks = new Map<ConnectionKey, Set<Task>>();
@@ -64,6 +66,7 @@ export class Seat {
   }
 
   command(command: ServerCommand): void {
+    if (command.name === "migrate-hold") this.heldSince = this.#owner.now;
     this.#owner.do(() => this.#turn({ type: "command", command }));
   }
 

@@ -138,6 +138,11 @@ export class World implements NetworkOwner, Surroundings {
     return this.hosts.flatMap(({ isAlive, seats }) => (isAlive ? seats : []));
   }
 
+  /** Whether a mover waits for something. */
+  get isMoving(): boolean {
+    return this.hosts.some(({ isAlive, moving }) => isAlive && moving.deadline() !== null);
+  }
+
   get processes(): readonly Process[] {
     return [...this.hosts, ...this.clients];
   }
