@@ -102,21 +102,22 @@ export class PlayoutBuffer {
     while (this.#readyMs > readyMaxMs) this.#dropFirst();
   }
 
-  /** Fills `output` (interleaved) with what is to be heard next. */
-  pull(output: Float32Array): void {
+  /** Fills `output` (interleaved) with what is to be heard next; returns its frames of sound. */
+  pull(output: Float32Array): number {
     const { channels, frequency } = this.#options;
     const frames = output.length / channels;
     this.#control((frames / frequency) * 1000);
     if (this.#state === "filling") {
       output.fill(0);
-      return;
+      return 0;
     }
     const played = this.#play(output);
-    if (played === frames) return;
+    if (played === frames) return frames;
     output.fill(0, played * channels);
     this.#state = "filling";
     this.#rate = 1;
     if (this.#isFed) this.#underruns += 1;
+    return played;
   }
 
   get #readyMs(): number {

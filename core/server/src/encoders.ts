@@ -20,6 +20,8 @@ export interface Encoders {
   readonly deflate: ((bytes: Uint8Array) => Uint8Array) | null;
   /** Whether the driver does `jpeg` tasks. */
   readonly jpeg: boolean;
+  /** Whether the driver does `opus-encode` and `opus-decode` tasks. */
+  readonly opus: boolean;
 }
 
 /** In plain TypeScript. */
@@ -29,4 +31,5 @@ export const plainEncoders: Encoders = {
   lz4: encodeLz4Image,
   deflate: null,
   jpeg: false,
+  opus: false,
 };

@@ -8,6 +8,7 @@ import type { GuestDevice, StreamName } from "./guest-device.ts";
 import { GuestStream } from "./guest-stream.ts";
 import { ServedCursor } from "./served-cursor.ts";
 import { ServedDisplay } from "./served-display.ts";
+import type { ServedSound } from "./served-sound.ts";
 import type { Wiring } from "./wiring.ts";
 
 /** What the server does when the guest changes. */
@@ -30,6 +31,7 @@ export interface MirrorOwner {
 
 export class GuestMirror {
   readonly #wiring: Wiring;
+  readonly #sound: ServedSound;
   readonly #owner: MirrorOwner;
   readonly #displays = new Map<number, ServedDisplay>();
   readonly #cursors = new Map<number, ServedCursor>();
@@ -40,7 +42,8 @@ export class GuestMirror {
   #isReady = false;
   #isRunning = false;
 
-  constructor(wiring: Wiring, owner: MirrorOwner) {
+  constructor(wiring: Wiring, sound: ServedSound, owner: MirrorOwner) {
+    this.#sound = sound;
     this.#wiring = wiring;
     this.#owner = owner;
   }
@@ -99,7 +102,7 @@ export class GuestMirror {
     for (const { name } of this.#streams.values()) {
       if (name.use !== "agent") channels.push({ name: name.use, id: name.id });
     }
-    return channels;
+    return [...channels, ...this.#sound.channels()];
   }
 
   /**
@@ -133,6 +136,7 @@ export class GuestMirror {
       displays: [...this.#displays.values()].map((display) => display.snapshot()),
       cursors: [...this.#cursors.values()].map((cursor) => cursor.snapshot()),
       streams: [...this.#streams.values()].map((stream) => stream.snapshot()),
+      sound: this.#sound.snapshot(),
     };
   }
 
@@ -183,7 +187,7 @@ export class GuestMirror {
         this.#owner.ended(output.error);
         break;
       default:
-        // Sound has no channel here.
+        this.#sound.handle(output);
         break;
     }
   }
@@ -229,6 +233,11 @@ export class GuestMirror {
         this.#owner.streamAttached(stream);
         break;
       }
+      case "playback":
+      case "record":
+        this.#sound.attach(device);
+        this.#owner.channelsChanged();
+        break;
       default:
         this.#kinds.add(device.kind);
         this.#owner.inputsChanged();
@@ -251,6 +260,11 @@ export class GuestMirror {
         this.#owner.streamDetached(stream);
         break;
       }
+      case "playback":
+      case "record":
+        this.#sound.detach(device);
+        this.#owner.channelsChanged();
+        break;
       default:
         this.#kinds.delete(device.kind);
         this.#owner.inputsChanged();

@@ -38,3 +38,4 @@ export type {
   ServerTaskResult,
   Ticket,
 } from "./server-border.ts";
+export type { SoundTask, SoundTaskResult } from "./sound-task.ts";

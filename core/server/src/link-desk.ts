@@ -19,6 +19,8 @@ import {
   InputsCapability,
   LinkError,
   MainCapability,
+  PlaybackCapability,
+  RecordCapability,
   SpicevmcCapability,
 } from "@caraway/protocol";
 import type { Access, Admittance, KnownClient } from "./access.ts";
@@ -180,7 +182,10 @@ class Link implements ConnectionOwner, TaskOwner, LinkServerHost {
     if (name !== "main" && !isComing && !owner.hasChannel(channel)) {
       return { kind: "close", detail: `there is no channel ${channelLabel(channel)}` };
     }
-    return { kind: "admit", channelCapabilities: capabilitiesOf(name) };
+    return {
+      kind: "admit",
+      channelCapabilities: capabilitiesOf(name, this.#around.options.encoders.opus),
+    };
   }
 
   judge(request: LinkRequest, proof: LinkProof): LinkVerdict {
@@ -287,7 +292,7 @@ function refuse(error: LinkError, detail: string): LinkVerdict {
 }
 
 /** What this server does, by channel. */
-function capabilitiesOf(name: ChannelTypeName): number[] {
+function capabilitiesOf(name: ChannelTypeName, opus: boolean): number[] {
   switch (name) {
     case "main":
       return capabilityWords([
@@ -307,6 +312,16 @@ function capabilitiesOf(name: ChannelTypeName): number[] {
     case "port":
     case "webdav":
       return capabilityWords([SpicevmcCapability.SPICE_SPICEVMC_CAP_DATA_COMPRESS_LZ4]);
+    case "playback":
+      return capabilityWords([
+        PlaybackCapability.SPICE_PLAYBACK_CAP_VOLUME,
+        ...(opus ? [PlaybackCapability.SPICE_PLAYBACK_CAP_OPUS] : []),
+      ]);
+    case "record":
+      return capabilityWords([
+        RecordCapability.SPICE_RECORD_CAP_VOLUME,
+        ...(opus ? [RecordCapability.SPICE_RECORD_CAP_OPUS] : []),
+      ]);
     default:
       return [];
   }

@@ -26,6 +26,7 @@ import type { GuestMirror } from "./guest-mirror.ts";
 import type { MouseMode } from "./mouse-mode.ts";
 import type { MoveTarget } from "./moves.ts";
 import { type NetworkFigures, NetworkTest } from "./network-test.ts";
+import type { ServedSound } from "./served-sound.ts";
 import type { Wiring } from "./wiring.ts";
 
 export interface MainOwner {
@@ -50,12 +51,9 @@ export interface MainView {
   readonly mirror: GuestMirror;
   readonly mouseMode: MouseMode;
   readonly agent: AgentRelay;
+  readonly sound: ServedSound;
 }
 
-/** The client's clock begins so far behind, which leaves room for late frames. */
-const mediaDelayMs = 400;
-/** So that the clock does not begin below zero. */
-const mediaEpochMs = 1 << 20;
 /** From this a client concludes how large a GLZ window to offer. */
 const ramHint = 32 << 20;
 const pingPeriodMs = 15_000;
@@ -308,7 +306,7 @@ export class MainChannel implements ChannelHandler, AgentPeer {
   }
 
   get #multiMediaTime(): number {
-    return (Math.floor(this.#wiring.now) + mediaEpochMs - mediaDelayMs) >>> 0;
+    return this.#view.sound.time.forClients(this.#wiring.now);
   }
 
   #answered(answer: MoveAnswer, name: string): void {

@@ -17,6 +17,8 @@ import { MainChannel, type MainOwner, type MainView, type MoveAnswer } from "./m
 import { isSlow, type NetworkFigures } from "./network-test.ts";
 import type { ServerOptions } from "./options.ts";
 import type { SharedEncodings } from "./picture-encoder.ts";
+import { PlaybackChannel } from "./playback-channel.ts";
+import { RecordChannel } from "./record-channel.ts";
 import type { Arrival } from "./server-border.ts";
 import { StreamChannel } from "./stream-channel.ts";
 import type { StreamDesk } from "./stream-desk.ts";
@@ -294,7 +296,8 @@ export class ServedClient implements ChannelEndOwner {
 
   /** What the channel does; null when the guest does not have it. */
   #newHandler(end: ChannelEnd): ChannelHandler | null {
-    const { wiring, mirror, options, encodings, mouseMode, inputs } = this.#guest;
+    const { wiring, mirror, options, encodings, mouseMode, inputs, sound } = this.#guest;
+    const hasOpus = options.encoders.opus;
     const { name, id } = end.channel;
     switch (name) {
       case "display": {
@@ -311,6 +314,15 @@ export class ServedClient implements ChannelEndOwner {
       case "inputs":
         this.#inputs = new InputsChannel(end, inputs, this.key, this.viewOnly);
         return this.#inputs;
+      case "playback": {
+        const playback = sound.playback(id);
+        return playback === null ? null : new PlaybackChannel(end, playback, hasOpus);
+      }
+      case "record": {
+        const record = sound.record(id);
+        if (record === null) return null;
+        return new RecordChannel(end, wiring, record, hasOpus, this.viewOnly);
+      }
       case "usbredir":
       case "port":
       case "webdav":

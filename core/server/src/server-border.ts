@@ -12,6 +12,7 @@ import type { ServerEvent } from "./events.ts";
 import type { GuestInput, GuestOutput } from "./guest.ts";
 import type { JpegTask, JpegTaskResult } from "./jpeg-task.ts";
 import type { SourceMove, TargetMove } from "./moves.ts";
+import type { SoundTask, SoundTaskResult } from "./sound-task.ts";
 
 /** How a client reached the server. */
 export interface Arrival {
@@ -50,8 +51,8 @@ export type ServerOutput =
   | { readonly type: "peer"; readonly bytes: Uint8Array }
   | { readonly type: "event"; readonly event: ServerEvent };
 
-export type ServerTask = LinkServerTask | JpegTask;
-export type ServerTaskResult = LinkServerTaskResult | JpegTaskResult;
+export type ServerTask = LinkServerTask | JpegTask | SoundTask;
+export type ServerTaskResult = LinkServerTaskResult | JpegTaskResult | SoundTaskResult;
 
 export type ServerCommand =
   /** Replaces all tickets; those who are in stay. */

@@ -13,11 +13,13 @@ import { GuestMirror, type MirrorOwner } from "./guest-mirror.ts";
 import type { GuestStream } from "./guest-stream.ts";
 import { LinkDesk, type LinkDeskOwner } from "./link-desk.ts";
 import type { MoveAnswer } from "./main-channel.ts";
+import { MediaTime } from "./media-time.ts";
 import { MouseMode } from "./mouse-mode.ts";
 import { type ChannelTypeName, defaultServerOptions, type ServerOptions } from "./options.ts";
 import { PeerLink } from "./peer-link.ts";
 import type { SharedEncodings } from "./picture-encoder.ts";
 import { type ClientOwner, type NewLink, ServedClient, type ServedGuest } from "./served-client.ts";
+import { ServedSound } from "./served-sound.ts";
 import type { ServerCommand, ServerInput, ServerOutput } from "./server-border.ts";
 import { SourceMove } from "./source-move.ts";
 import { StreamDesk } from "./stream-desk.ts";
@@ -48,7 +50,8 @@ export class SpiceServer
     this.#access = new Access(this.#options);
     this.#desk = new LinkDesk(this.#wiring, this.#options, this.#access, this);
     const wiring = this.#wiring;
-    const mirror = new GuestMirror(wiring, this);
+    const sound = new ServedSound(wiring, new MediaTime());
+    const mirror = new GuestMirror(wiring, sound, this);
     const mouseMode = new MouseMode(() => {
       for (const client of this.#clients.values()) client.main.mouseModeChanged();
     });
@@ -60,7 +63,7 @@ export class SpiceServer
     const inputs = new GuestInputs(wiring, mirror, mouseMode, agent);
     const encodings: SharedEncodings = new WeakMap();
     const streams = new StreamDesk(wiring, () => this.#tellChannels());
-    const shared = { wiring, options: this.#options, mirror, mouseMode, agent };
+    const shared = { wiring, options: this.#options, mirror, mouseMode, agent, sound };
     this.#guest = { ...shared, inputs, streams, encodings };
     this.#peer = new PeerLink(wiring);
     const moving = { wiring, peer: this.#peer, mouseMode };

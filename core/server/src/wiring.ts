@@ -28,7 +28,7 @@ export class Wiring {
   readonly #outputs: ServerOutput[] = [];
   #taken = 0;
   readonly #owners = new Map<ConnectionKey, ConnectionOwner>();
-  readonly #tasks = new Map<TaskKey, { owner: TaskOwner; connection: ConnectionKey }>();
+  readonly #tasks = new Map<TaskKey, { owner: TaskOwner; connection: ConnectionKey | null }>();
   #nextTask: TaskKey = 1;
   #detour: (input: GateInput) => boolean = () => false;
   /** The way to the guest for what clients do: keys, pointer, wishes. */
@@ -82,8 +82,8 @@ export class Wiring {
     this.#outputs.push({ type: "disconnect", connection });
   }
 
-  /** The answer is of no use when `connection` has ended. */
-  task(owner: TaskOwner, connection: ConnectionKey, work: ServerTask): void {
+  /** The answer is of no use when `connection`, if any, has ended. */
+  task(owner: TaskOwner, connection: ConnectionKey | null, work: ServerTask): void {
     const task = this.#nextTask++;
     this.#tasks.set(task, { owner, connection });
     this.#outputs.push({ type: "task", task, work });

@@ -31,7 +31,11 @@ import {
   inputsCodec,
   MainCapability,
   mainCodec,
+  PlaybackCapability,
+  playbackCodec,
   portCodec,
+  RecordCapability,
+  recordCodec,
   SpicevmcCapability,
   smartcardCodec,
   usbredirCodec,
@@ -49,6 +53,8 @@ export interface RawClientOptions {
   readonly password?: string;
   readonly displayCapabilities?: readonly number[];
   readonly mainCapabilities?: readonly number[];
+  /** Takes and codes Opus; default true. */
+  readonly opus?: boolean;
   /** Takes LZ4 on usbredir. */
   readonly compresses?: boolean;
   /** Acks what it handles; default true. */
@@ -77,6 +83,8 @@ const types = {
   port: ChannelType.PORT,
   webdav: ChannelType.WEBDAV,
   smartcard: ChannelType.SMARTCARD,
+  playback: ChannelType.PLAYBACK,
+  record: ChannelType.RECORD,
 } as const;
 
 const codecs = {
@@ -88,6 +96,8 @@ const codecs = {
   port: portCodec,
   webdav: webdavCodec,
   smartcard: smartcardCodec,
+  playback: playbackCodec,
+  record: recordCodec,
 } as const;
 
 export type RawChannelName = keyof typeof types;
@@ -349,6 +359,12 @@ function capabilitiesOf(name: RawChannelName, options: RawClientOptions): readon
   if (name === "usbredir" && options.compresses === true) {
     return [SpicevmcCapability.SPICE_SPICEVMC_CAP_DATA_COMPRESS_LZ4];
   }
+  const opus = options.opus !== false;
+  if (name === "playback") {
+    const { SPICE_PLAYBACK_CAP_VOLUME: volume, SPICE_PLAYBACK_CAP_OPUS: bit } = PlaybackCapability;
+    return opus ? [volume, bit] : [volume];
+  }
+  if (name === "record") return opus ? [RecordCapability.SPICE_RECORD_CAP_OPUS] : [];
   if (name !== "main") return [];
   return (
     options.mainCapabilities ?? [

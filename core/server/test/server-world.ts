@@ -54,6 +54,15 @@ export class ServerWorld {
     this.#feed({ type: "peer", bytes });
   }
 
+  /** Each connection has sent some of what was under way. */
+  trickle(): void {
+    for (const connection of [...this.#connections.keys()]) {
+      this.#feed({ type: "backlog", connection, bytes: 2000 });
+      this.#feed({ type: "backlog", connection, bytes: 1000 });
+    }
+    this.settle();
+  }
+
   /** A deadline has passed. */
   timeout(): void {
     this.#feed({ type: "timeout" });
@@ -247,6 +256,18 @@ function resultOf(work: Extract<ServerOutput, { type: "task" }>["work"]): Server
       return { kind: "decrypt", plain: work.ticket };
     case "jpeg":
       return { kind: "jpeg", data: fakeJpeg(work.image) };
+    // Stands for Opus: the first bytes of the samples, and the other way round.
+    case "opus-encode":
+      return { kind: "opus-encode", packet: work.samples.slice(0, 4) };
+    case "opus-decode":
+      return {
+        kind: "opus-decode",
+        samples: Uint8Array.from(
+          Array(480)
+            .fill([...work.packet])
+            .flat(),
+        ),
+      };
     case "sasl-mechanisms":
       return { kind: "sasl-mechanisms", mechanisms: "PLAIN" };
     case "sasl-start": {

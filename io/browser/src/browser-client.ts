@@ -19,13 +19,16 @@ import {
   type TargetAddress,
   type ToClient,
 } from "./client-message.ts";
+import { canDecodeOpus } from "./packet-decoder.ts";
 import { RelayEnd } from "./relayed-channel.ts";
+import { SoundOutput, type SoundState } from "./sound-output.ts";
 import type { ConnectionRequest, Connector } from "./transport.ts";
 
 /** Where a session runs. */
 export type Placement = "worker" | "page";
 
-export interface BrowserClientOptions extends Partial<Omit<ClientOptions, "asksForServer">> {
+export interface BrowserClientOptions
+  extends Partial<Omit<ClientOptions, "asksForServer" | "opus">> {
   /**
    * Asked for the connections to migration targets, and with `url` null for all: a URL, a ready
    * channel, or null to refuse. Absent: the named host and port, by WebSocket.
@@ -37,6 +40,9 @@ export interface BrowserClientOptions extends Partial<Omit<ClientOptions, "asksF
   readonly onEvent?: (event: ClientEvent, at: SharedTime) => void;
   /** A device of the guest is there for this client, on one of the session's channels. */
   readonly onStream?: (stream: ClientStream) => void;
+  /** Open the guest's sound, which is heard when the user has touched the page. */
+  readonly sound?: boolean;
+  readonly onSoundState?: (state: SoundState) => void;
   /** The session is attached to another host, where a new one would have to begin. */
   readonly onMoved?: (target: TargetAddress) => void;
   readonly onScreens?: (screens: readonly ScreenInfo[]) => void;
@@ -61,6 +67,8 @@ interface Host {
 }
 
 export class BrowserClient {
+  /** Null without `sound`. */
+  readonly sound: SoundOutput | null;
   readonly #options: BrowserClientOptions;
   readonly #clientOptions: ClientOptions;
   readonly #connector: Connector;
@@ -79,11 +87,14 @@ export class BrowserClient {
     const { url = null, onStream } = options;
     const command = (what: SessionCommand) => this.command(what);
     this.#streams = onStream === undefined ? null : new ClientStreams(command, onStream);
+    this.sound = makeSound(options, command);
+    const channels = options.channels ?? defaultClientOptions.channels;
     this.#clientOptions = {
       url,
       target: options.target ?? null,
       credentials: options.credentials ?? defaultClientOptions.credentials,
-      channels: options.channels ?? defaultClientOptions.channels,
+      channels: this.sound === null ? channels : [...channels, "playback"],
+      opus: this.sound !== null && canDecodeOpus(),
       migration: options.migration ?? defaultClientOptions.migration,
       mouseMode: options.mouseMode ?? defaultClientOptions.mouseMode,
       connectTimeoutMs: options.connectTimeoutMs ?? defaultClientOptions.connectTimeoutMs,
@@ -99,6 +110,14 @@ export class BrowserClient {
 
   command(command: SessionCommand): void {
     this.#post({ type: "command", command });
+  }
+
+  /**
+   * Sends a file to the guest, piece by piece as its agent takes them. Events `file` tell how it
+   * goes under this key, which is the caller's; the command `file-cancel` calls it off.
+   */
+  sendFile(transfer: number, file: File): void {
+    this.#post({ type: "send-file", transfer, file });
   }
 
   /** Shows a screen on a canvas, which is given away for good where the session runs in a worker. */
@@ -135,6 +154,7 @@ export class BrowserClient {
     this.#closed = true;
     for (const relay of this.#relays.values()) relay.close();
     for (const resolve of this.#captures.values()) resolve(null);
+    this.sound?.close();
     this.#host.close();
   }
 
@@ -207,6 +227,7 @@ export class BrowserClient {
         break;
       case "event":
         this.#options.onEvent?.(message.event, message.at);
+        this.sound?.handle(message.event);
         this.#streams?.handle(message.event);
         break;
       case "moved":
@@ -265,6 +286,14 @@ export class BrowserClient {
   #answer(request: number, answer: Extract<ToClient, { type: "connect-to" }>["answer"]): void {
     this.#post({ type: "connect-to", request, answer });
   }
+}
+
+function makeSound(
+  { sound = false, onSoundState }: BrowserClientOptions,
+  command: (command: SessionCommand) => void,
+): SoundOutput | null {
+  if (!sound || typeof AudioContext === "undefined") return null;
+  return new SoundOutput({ command, ...(onSoundState !== undefined && { onState: onSoundState }) });
 }
 
 /** A worker that paints needs canvases that can be given away. */

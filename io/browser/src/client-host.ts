@@ -11,6 +11,7 @@ import {
   type TransportListener,
 } from "@caraway/driver";
 import type { CarawayError } from "@caraway/wire";
+import { blobSource } from "./blob-source.ts";
 import {
   type ClientEvent,
   type ClientOptions,
@@ -71,6 +72,7 @@ export class ClientHost {
         ...defaultSessionOptions,
         endpoint: serverEndpoint(options),
         channels: options.channels,
+        opus: options.opus,
         migration: options.migration,
         mouseMode: options.mouseMode,
         mapTarget: (target) => preferredTarget(target, options.url),
@@ -94,6 +96,9 @@ export class ClientHost {
     switch (message.type) {
       case "command":
         this.#client.command(message.command);
+        break;
+      case "send-file":
+        this.#client.sendFile(message.transfer, blobSource(message.file));
         break;
       case "attach":
         this.#painters.attach(message.key, message.canvas);
@@ -274,6 +279,9 @@ function plainEvent(event: SessionEvent): ClientEvent | null {
       throw error;
     }
   }
+  // A view would be cloned with all that lies around it.
+  if (event.name === "playback-data") return { ...event, data: event.data.slice() };
+  if (event.name === "stream-data") return { ...event, bytes: event.bytes.slice() };
   if (!("error" in event)) return event as ClientEvent;
   const { error, ...rest } = event;
   return { ...rest, error: error === null ? null : plainError(error) } as ClientEvent;

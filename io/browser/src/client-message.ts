@@ -14,6 +14,8 @@ export interface ClientOptions {
   readonly target: TargetAddress | null;
   readonly credentials: Credentials;
   readonly channels: readonly ChannelName[];
+  /** The page decodes Opus. */
+  readonly opus: boolean;
   /** The best mode of migration to announce. */
   readonly migration: MigrationMode;
   readonly mouseMode: "client" | "server";
@@ -33,6 +35,7 @@ export const defaultClientOptions: Omit<ClientOptions, "url"> = {
   target: null,
   credentials: { password: "" },
   channels: ["main", "display", "inputs", "cursor"],
+  opus: false,
   migration: "seamless",
   mouseMode: "client",
   connectTimeoutMs: 10_000,
@@ -120,6 +123,8 @@ export interface Statistics {
 export type ToClient =
   | { readonly type: "start"; readonly options: ClientOptions }
   | { readonly type: "command"; readonly command: SessionCommand }
+  /** Send the file to the guest, under this key. */
+  | { readonly type: "send-file"; readonly transfer: number; readonly file: File }
   /** Paint the screen here from now on. */
   | {
       readonly type: "attach";

@@ -21,4 +21,5 @@ export {
   sharedTime,
   type TargetAddress,
 } from "./client-message.ts";
+export { type SoundFigures, SoundOutput, type SoundState } from "./sound-output.ts";
 export type { ConnectionAnswer, ConnectionRequest, Connector } from "./transport.ts";

@@ -24,10 +24,25 @@ export interface PacketEncoder {
   close(): void;
 }
 
-export async function openOpusDecoder(channels: number): Promise<PacketDecoder> {
-  if (channels > 2) throw new SoundError(`Opus of ${channels} channels is not known here`);
+/** Opus has these rates only. */
+type OpusFrequency = 8000 | 12_000 | 16_000 | 24_000 | 48_000;
+
+const frequencies: readonly number[] = [8000, 12_000, 16_000, 24_000, 48_000];
+
+function isOpusFrequency(frequency: number): frequency is OpusFrequency {
+  return frequencies.includes(frequency);
+}
+
+function checkFormat(channels: number, frequency: number): OpusFrequency {
+  if (channels <= 2 && isOpusFrequency(frequency)) return frequency;
+  throw new SoundError(`Opus of ${channels} channels at ${frequency} Hz is not known here`);
+}
+
+/** @throws SoundError, as a rejection, for a format that Opus has not. */
+export async function openOpusDecoder(channels: number, frequency: number): Promise<PacketDecoder> {
+  const sampleRate = checkFormat(channels, frequency);
   const { OpusDecoder } = await import("opus-decoder");
-  const decoder = new OpusDecoder({ channels });
+  const decoder = new OpusDecoder({ channels, sampleRate });
   await decoder.ready;
   return {
     decode(packet) {
@@ -40,12 +55,11 @@ export async function openOpusDecoder(channels: number): Promise<PacketDecoder> 
   };
 }
 
-export async function openOpusEncoder(
-  channels: number,
-  frequency: 8000 | 12_000 | 16_000 | 24_000 | 48_000,
-): Promise<PacketEncoder> {
+/** @throws SoundError, as a rejection, for a format that Opus has not. */
+export async function openOpusEncoder(channels: number, frequency: number): Promise<PacketEncoder> {
+  const sampleRate = checkFormat(channels, frequency);
   const { default: OpusScript } = await import("opusscript");
-  const encoder = new OpusScript(frequency, channels, OpusScript.Application.AUDIO);
+  const encoder = new OpusScript(sampleRate, channels, OpusScript.Application.AUDIO);
   return {
     encode(samples, frames) {
       const bytes = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);

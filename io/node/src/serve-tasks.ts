@@ -1,4 +1,4 @@
-// Answers the tasks of a server: keys, tickets, SASL and JPEG. Passwords of SASL users never leave
+// Answers the tasks of a server: keys, tickets, SASL, JPEG and Opus. Passwords of SASL users never leave
 // this tier.
 
 import type { ConnectionKey } from "@caraway/channel";
@@ -7,15 +7,22 @@ import { encodeJpeg } from "./jpeg-encode.ts";
 import { decryptTicket, type LinkKey, LinkKeys } from "./serve-keys.ts";
 import { SaslServer } from "./serve-sasl.ts";
 import type { SaslPasswords } from "./serve-scram.ts";
+import { SoundTasks } from "./serve-sound.ts";
 
 export class ServerTasks {
   readonly #passwords: SaslPasswords;
   readonly #ready = new LinkKeys();
   readonly #keys = new Map<ConnectionKey, LinkKey>();
   readonly #exchanges = new Map<ConnectionKey, SaslServer>();
+  readonly #sound = new SoundTasks();
 
   constructor(passwords: SaslPasswords) {
     this.#passwords = passwords;
+  }
+
+  /** Nothing is asked for any more. */
+  close(): void {
+    this.#sound.close();
   }
 
   /** Never rejects: what goes wrong is an answer, too. */
@@ -59,6 +66,10 @@ export class ServerTasks {
         return await this.#exchange(task.connection).step(task.data);
       case "jpeg":
         return { kind: "jpeg", data: await encodeJpeg(task.image, task.quality) };
+      case "opus-encode":
+        return { kind: "opus-encode", packet: await this.#sound.encode(task) };
+      case "opus-decode":
+        return { kind: "opus-decode", samples: await this.#sound.decode(task) };
     }
   }
 

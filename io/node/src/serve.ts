@@ -79,6 +79,7 @@ export class GuestServer {
       ...plainEncoders,
       deflate: (bytes: Uint8Array) => new Uint8Array(deflateSync(bytes, { level: 3 })),
       jpeg: true,
+      opus: true,
     };
     this.#server = new SpiceServer({ encoders, ...options.server });
     this.#tasks = new ServerTasks(options.saslPasswords ?? (() => null));
@@ -152,6 +153,7 @@ export class GuestServer {
     this.command({ name: "close" });
     this.#isClosed = true;
     this.#setTimer(null);
+    this.#tasks.close();
     await this.#listener?.close();
   }
 

@@ -118,7 +118,7 @@ class Device {
 
   #load(): void {
     this.#waiting = [];
-    openOpusDecoder(this.#format.channels).then(
+    openOpusDecoder(this.#format.channels, this.#format.frequency).then(
       (decoder) => this.#loaded(decoder),
       (error: unknown) => {
         this.#loaded(null);

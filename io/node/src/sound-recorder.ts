@@ -85,7 +85,7 @@ class Recording {
 
   #load(): void {
     const { channels, frequency } = this.#format;
-    void openOpusEncoder(channels, frequency as 48_000).then((encoder) => {
+    void openOpusEncoder(channels, frequency).then((encoder) => {
       if (this.#isStopped) encoder.close();
       else this.#encoder = encoder;
     });

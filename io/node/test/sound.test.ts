@@ -62,7 +62,7 @@ async function until(condition: () => boolean): Promise<void> {
 describe("Opus", () => {
   it("keeps a tone a tone", async () => {
     const encoder = await openOpusEncoder(2, frequency);
-    const decoder = await openOpusDecoder(2);
+    const decoder = await openOpusDecoder(2, frequency);
     const heard: number[] = [];
     for (let packet = 0; packet < 50; packet++) {
       const samples = Int16Array.from(sine(480, packet * 480), (value) => value * 32_767);
@@ -75,7 +75,7 @@ describe("Opus", () => {
   });
 
   it("says of noise that it is no packet", async () => {
-    const decoder = await openOpusDecoder(2);
+    const decoder = await openOpusDecoder(2, frequency);
     expect(() => decoder.decode(Uint8Array.of(0xff, 0xff, 0xff))).toThrow(SoundError);
     decoder.close();
   });
@@ -131,7 +131,7 @@ describe("a recorder of sound", () => {
       expect(sent).toHaveLength(count);
       if (coding === "raw") expect(sent.every(({ length }) => length === 480 * 4)).toBe(true);
       else {
-        const decoder = await openOpusDecoder(2);
+        const decoder = await openOpusDecoder(2, frequency);
         const heard = sent.flatMap((packet) => [...decoder.decode(packet)]);
         decoder.close();
         expect(purity(Float32Array.from(heard.slice(5 * 960)))).toBeGreaterThan(0.98);

@@ -1,0 +1,128 @@
+// A client's playback channel: what the guest plays, as it plays it. A client that does not take it
+// in time misses what would be late.
+
+import {
+  AudioDataMode,
+  AudioFormat,
+  hasCapability,
+  type Playback,
+  PlaybackCapability,
+  playbackCodec,
+  type ServerMessage,
+} from "@caraway/protocol";
+import type { ChannelEnd, ChannelHandler } from "./channel-end.ts";
+import type { PlaybackView, ServedPlayback } from "./served-playback.ts";
+import { isForOpus } from "./sound-task.ts";
+
+const startedBit = 1;
+const opusBit = 2;
+
+export class PlaybackChannel implements ChannelHandler, PlaybackView {
+  readonly #end: ChannelEnd;
+  readonly #playback: ServedPlayback;
+  readonly #mayOpus: boolean;
+  /** As it was told to the client; null before the first MODE. */
+  #isOpus: boolean | null = null;
+  #isStarted = false;
+  #dropped = 0;
+
+  /** `hasOpus`: there is an encoder. */
+  constructor(end: ChannelEnd, playback: ServedPlayback, hasOpus: boolean) {
+    this.#end = end;
+    this.#playback = playback;
+    const opus = PlaybackCapability.SPICE_PLAYBACK_CAP_OPUS;
+    this.#mayOpus = hasOpus && hasCapability(end.capabilities, opus);
+  }
+
+  get wantsOpus(): boolean {
+    return this.#mayOpus;
+  }
+
+  opened(): void {
+    this.#playback.addView(this);
+    this.#sendMode();
+    this.volumeChanged();
+    if (this.#playback.format !== null) this.started();
+  }
+
+  closed(): void {
+    this.#playback.removeView(this);
+  }
+
+  /** One byte: what the client knows of what plays. */
+  finalState(): Uint8Array {
+    return Uint8Array.of((this.#isStarted ? startedBit : 0) | (this.#isOpus ? opusBit : 0));
+  }
+
+  restoreState(_early: readonly Uint8Array[], final: Uint8Array): void {
+    const [bits = 0] = final;
+    this.#isStarted = (bits & startedBit) !== 0;
+    this.#isOpus = (bits & opusBit) !== 0;
+  }
+
+  /** What plays on is not started again, so that the client plays on what it has. */
+  moved(): void {
+    this.#playback.addView(this);
+    this.#sendMode();
+    const isPlaying = this.#playback.format !== null;
+    if (isPlaying && !this.#isStarted) this.started();
+    else if (!isPlaying) this.stopped();
+  }
+
+  writable(): void {}
+
+  deadline(): number | null {
+    return null;
+  }
+
+  timeout(): void {}
+
+  message(id: number): void {
+    throw this.#end.unknown(id);
+  }
+
+  snapshot(): unknown {
+    return { isOpus: this.#isOpus, isStarted: this.#isStarted, dropped: this.#dropped };
+  }
+
+  started(): void {
+    const { format, now } = this.#playback;
+    if (format === null) return;
+    this.#sendMode();
+    this.#isStarted = true;
+    this.#send({ name: "START", body: { ...format, format: AudioFormat.S16, time: now } });
+  }
+
+  packet(time: number, data: Uint8Array): void {
+    if (!this.#isStarted) return;
+    if (this.#end.canSend) this.#send({ name: "DATA", body: { time: Math.floor(time), data } });
+    else this.#dropped += 1;
+  }
+
+  stopped(): void {
+    if (this.#isStarted) this.#send({ name: "STOP", body: {} });
+    this.#isStarted = false;
+  }
+
+  volumeChanged(): void {
+    const volumeCapability = PlaybackCapability.SPICE_PLAYBACK_CAP_VOLUME;
+    const { volume, isMuted } = this.#playback;
+    if (volume.length === 0 || !hasCapability(this.#end.capabilities, volumeCapability)) return;
+    this.#send({ name: "VOLUME", body: { volume } });
+    this.#send({ name: "MUTE", body: { mute: isMuted ? 1 : 0 } });
+  }
+
+  /** Said again only when it changes. */
+  #sendMode(): void {
+    const { format, now } = this.#playback;
+    const isOpus = this.#mayOpus && (format === null || isForOpus(format));
+    if (isOpus === this.#isOpus) return;
+    this.#isOpus = isOpus;
+    const mode = isOpus ? AudioDataMode.OPUS : AudioDataMode.RAW;
+    this.#send({ name: "MODE", body: { time: now, mode, data: new Uint8Array(0) } });
+  }
+
+  #send(message: ServerMessage<typeof Playback>): void {
+    this.#end.send(playbackCodec.server.encode(message));
+  }
+}

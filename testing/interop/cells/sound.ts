@@ -1,0 +1,216 @@
+// Sound of a real guest, both ways: a tone that it plays is measured in what arrives, and a tone
+// from the client's microphone in what the guest records.
+
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  type Cell,
+  type CellResult,
+  connectCaraway,
+  startMigrationTarget,
+  startSavedVm,
+  type Vm,
+} from "@caraway/interop";
+import { defaultPlayout, PlayoutBuffer } from "@caraway/media";
+import type { PlaybackSink, RecordSource } from "@caraway/node";
+
+const frequency = 48_000;
+const playedHz = 600;
+const recordedHz = 700;
+
+interface Heard {
+  readonly samples: Float32Array;
+  readonly time: number;
+  readonly at: number;
+}
+
+/** Keeps what is played, with the time of its arrival. */
+class Ear implements PlaybackSink {
+  readonly heard: Heard[] = [];
+  readonly problems: string[] = [];
+  starts = 0;
+
+  start(_device: number, format: { channels: number; frequency: number }): void {
+    this.starts += 1;
+    if (format.channels !== 2 || format.frequency !== frequency) {
+      this.problems.push(`the guest plays ${JSON.stringify(format)}`);
+    }
+  }
+
+  play(_device: number, samples: Float32Array, time: number): void {
+    this.heard.push({ samples, time, at: performance.now() });
+  }
+
+  stop(): void {}
+
+  failed(_device: number, error: Error): void {
+    this.problems.push(error.message);
+  }
+
+  /** The left channel of all. */
+  samples(): Float32Array {
+    const frames = this.heard.reduce((sum, { samples }) => sum + samples.length / 2, 0);
+    const left = new Float32Array(frames);
+    let at = 0;
+    for (const { samples } of this.heard) {
+      for (let index = 0; index < samples.length; index += 2) left[at++] = samples[index]!;
+    }
+    return left;
+  }
+
+  /** What a loudspeaker's buffer would have missed, fed with what came when it came. */
+  underruns(): number {
+    const buffer = new PlayoutBuffer({ channels: 2, frequency, ...defaultPlayout });
+    buffer.fed(true);
+    const output = new Float32Array(960);
+    const [first] = this.heard;
+    const last = this.heard[this.heard.length - 1];
+    let next = 0;
+    for (let now = first?.at ?? 0; now < (last?.at ?? 0); now += 10) {
+      for (; next < this.heard.length && this.heard[next]!.at <= now; next++) {
+        const { time, samples, at } = this.heard[next]!;
+        buffer.push(time, samples, at);
+      }
+      buffer.pull(output);
+    }
+    return buffer.figures.underruns;
+  }
+}
+
+/** Part of the power of a window that lies at a frequency. */
+function shareAt(hz: number, samples: Float32Array): number {
+  let cosine = 0;
+  let sine = 0;
+  let power = 0;
+  for (const [frame, value] of samples.entries()) {
+    const phase = (2 * Math.PI * hz * frame) / frequency;
+    cosine += value * Math.cos(phase);
+    sine += value * Math.sin(phase);
+    power += value * value;
+  }
+  return power === 0 ? 0 : (2 * (cosine ** 2 + sine ** 2)) / (samples.length * power);
+}
+
+/** Writes a tone of so many seconds into the guest: one period, repeated. */
+async function writeTone(vm: Vm, seconds: number): Promise<void> {
+  const bytes = seconds * frequency * 4;
+  const period = frequency / playedHz;
+  const script =
+    `binmode STDOUT; print pack("A4VA4A4VvvVVvvA4V","RIFF",36+${bytes},"WAVE","fmt ",16,1,2,` +
+    `${frequency},${frequency * 4},4,16,"data",${bytes}); my $p=""; for my $i(0..${period - 1}) ` +
+    `{ my $v=int(12000*sin(6.283185307179586*$i/${period})); $p.=pack("ss",$v,$v) } ` +
+    `print $p x ${(seconds * frequency) / period};`;
+  await vm.shell.run(`perl -e '${script}' > /tmp/tone.wav`);
+}
+
+/** Windows of 100 ms in which there is a tone, and those of them that are not it. */
+function windowsOf(samples: Float32Array): { loud: number; wrong: number } {
+  const size = frequency / 10;
+  let loud = 0;
+  let wrong = 0;
+  for (let at = 0; at + size <= samples.length; at += size) {
+    const window = samples.subarray(at, at + size);
+    if (window.every((value) => Math.abs(value) < 0.01)) continue;
+    loud += 1;
+    if (shareAt(playedHz, window) < 0.95) wrong += 1;
+  }
+  return { loud, wrong };
+}
+
+async function hears(seconds: number): Promise<CellResult> {
+  await using vm = await startSavedVm("virtio-vga");
+  const ear = new Ear();
+  await using client = connectCaraway(vm, { playback: ear });
+  await client.settle();
+  await writeTone(vm, seconds);
+  await vm.shell.run("amixer -q sset Master 100% unmute; aplay -q /tmp/tone.wav &");
+  await delay(seconds * 1000);
+  await vm.shell.run("while pidof aplay > /dev/null; do sleep 0.2; done");
+  const { loud, wrong } = windowsOf(ear.samples());
+  const underruns = ear.underruns();
+  const stamps = ear.heard.map(({ time }) => time);
+  const backward = stamps.filter((time, index) => index > 0 && time < stamps[index - 1]!).length;
+  // The server stamps sound when the guest gives it: a gap in the stamps is the guest's own.
+  const stalls = stamps.filter((time, index) => index > 0 && time - stamps[index - 1]! > 20).length;
+  const detail =
+    `${loud / 10} s of tone heard, ${wrong} of ${loud} windows impure, ` +
+    `${underruns} underruns, ${stalls} stalls of the guest`;
+  const isGood =
+    ear.problems.length === 0 &&
+    loud >= seconds * 10 * 0.95 &&
+    wrong <= loud * 0.02 + 4 &&
+    underruns <= stalls &&
+    backward === 0;
+  return {
+    outcome: isGood ? "passed" : "failed",
+    detail: [detail, ...ear.problems].join("; "),
+    facts: { seconds, loud, wrong, underruns, stalls, backward },
+  };
+}
+
+async function records(): Promise<CellResult> {
+  await using vm = await startSavedVm("virtio-vga");
+  await using client = connectCaraway(vm, { record: toneSource() });
+  await client.settle();
+  await vm.shell.run(
+    `amixer -q sset Capture 100% cap; arecord -q -d 4 -f S16_LE -r ${frequency} -c 2 /tmp/r.wav`,
+  );
+  // The middle two seconds: how often the left channel goes up through zero.
+  const script =
+    `binmode STDIN; local $/; my $d=<STDIN>; my @s=unpack("s<*",substr($d,44+${frequency}*4,` +
+    `${frequency}*8)); my ($n,$p,$m)=(0,0,0); for (my $i=0;$i<@s;$i+=2) ` +
+    "{ $n++ if $p<0 && $s[$i]>=0; $p=$s[$i]; $m=abs($p) if abs($p)>$m } print $n/2, q( ), $m";
+  const [hz, loudest] = (await vm.shell.run(`perl -e '${script}' < /tmp/r.wav`)).trim().split(" ");
+  const detail = `the guest hears ${hz} Hz, as loud as ${loudest}`;
+  const isGood = Math.abs(Number(hz) - recordedHz) <= 15 && Number(loudest) > 3000;
+  return { outcome: isGood ? "passed" : "failed", detail };
+}
+
+function toneSource(): RecordSource {
+  let frame = 0;
+  return {
+    read(format, frames) {
+      const samples = new Float32Array(frames * format.channels);
+      for (let index = 0; index < samples.length; index++) {
+        const at = frame + Math.floor(index / format.channels);
+        samples[index] = 0.4 * Math.sin((2 * Math.PI * recordedHz * at) / format.frequency);
+      }
+      frame += frames;
+      return samples;
+    },
+  };
+}
+
+async function hearsThroughMove(): Promise<CellResult> {
+  await using vm = await startSavedVm("virtio-vga");
+  const ear = new Ear();
+  await using client = connectCaraway(vm, { playback: ear });
+  await client.settle();
+  await writeTone(vm, 60);
+  await vm.shell.run("amixer -q sset Master 100% unmute; aplay -q /tmp/tone.wav &");
+  await delay(3000);
+  await using target = await startMigrationTarget(vm);
+  await vm.migrateTo(target);
+  await delay(4000);
+  const done = client.events.some((event) => event.name === "migration" && event.phase === "done");
+  const gaps = ear.heard.slice(1).map(({ at }, index) => at - ear.heard[index]!.at);
+  const gapMs = Math.round(Math.max(...gaps));
+  const moved = ear.heard.slice(gaps.indexOf(Math.max(...gaps)) + 1);
+  const after = moved.reduce((sum, { samples }) => sum + samples.length / 2, 0) / frequency;
+  const tail = ear.samples().subarray(-frequency);
+  const share = shareAt(playedHz, tail);
+  const isGood = done && after > 2 && share > 0.9;
+  const detail =
+    `longest gap ${gapMs} ms, then ${after.toFixed(1)} s of sound, ` +
+    `${(share * 100).toFixed(0)} % of the last second is the tone; ${ear.starts} times started`;
+  return {
+    outcome: isGood ? "passed" : "failed",
+    detail: [detail, ...ear.problems].join("; "),
+    facts: { gapMs },
+  };
+}
+
+export const cells: readonly Cell[] = [
+  { name: "a tone of a minute that the guest plays is heard, whole", run: () => hears(60) },
+  { name: "the guest hears the microphone", run: records },
+  { name: "a tone goes on behind a seamless move", run: hearsThroughMove },
+];
