@@ -140,6 +140,11 @@ export class Truth {
     return readColors(found, box(0, 0, width, height), true);
   }
 
+  /** Rows as they lie in memory, bytes that no colour has included. */
+  bytes(surfaceId = 0): Uint8Array {
+    return new Uint8Array(this.#renderer.surface(0, surfaceId)!.pixmap.pixels.slice().buffer);
+  }
+
   #apply(message: DisplayMessage): void {
     this.#renderer.handle({ type: "apply", display: 0, message });
     for (let output = this.#renderer.poll(); output !== null; output = this.#renderer.poll()) {

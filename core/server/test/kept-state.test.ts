@@ -46,7 +46,7 @@ function icon(key: bigint | null, seed = Number(key ?? 0)) {
 
 /** Pictures of eight bits with the same palette. */
 function indexed(seed: number) {
-  const colors = Uint32Array.from({ length: 256 }, (_, at) => (at * 0x010305) & 0xffffff);
+  const colors = Array.from({ length: 256 }, (_, at) => (at * 0x010305) & 0xffffff);
   const pixels = noise(seed);
   const data = Uint8Array.from({ length: 400 }, (_, at) => pixels(at, 0));
   return picture(20, 20, () => 0, {
