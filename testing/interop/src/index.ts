@@ -13,6 +13,7 @@ export {
   type ServerCertificate,
   type ServerCertificateOptions,
 } from "./certificates.ts";
+export { ClipboardUser } from "./clipboard-user.ts";
 export {
   DrawServer,
   type DrawServerOptions,
@@ -30,6 +31,7 @@ export { type DrawingSample, drawingSamples, sampleSize, withSample } from "./dr
 export { type GatewayTestOptions, type LogLine, TestGateway } from "./gateway.ts";
 export { GtkClient, type GtkClientOptions, startGtkClient } from "./gtk-client.ts";
 export { ensureGuest, type Guest } from "./guest.ts";
+export { HostProcess, type HostProcessOptions } from "./host-process.ts";
 export { JsonProgram, type ProgramEvent } from "./json-program.ts";
 export {
   announceTarget,
@@ -77,3 +79,5 @@ export {
   waitForDesktop,
   waitUntilLoaded,
 } from "./vm.ts";
+export { startXClient, type XClientName, type XClientOptions, xClientNames } from "./x-clients.ts";
+export { findPicture, type XProgram, XScreen, type XScreenOptions } from "./x-screen.ts";
