@@ -13,6 +13,7 @@ export type {
 } from "@caraway/browser";
 export type { MigrationMode, MouseModeName } from "@caraway/client";
 export type { Credentials } from "@caraway/driver";
+export type { FileTransfer } from "./files/file-sending.ts";
 export type { LockKeys } from "./input/keyboard.ts";
 export type { TouchMode } from "./input/pointer-input.ts";
 export type { UnicodeEntry } from "./input/text-typing.ts";

@@ -4,6 +4,8 @@
 import type { Capture, ClientEvent, Connector, ScreenInfo, Statistics } from "@caraway/browser";
 import type { MigrationMode, MouseModeName } from "@caraway/client";
 import type { Credentials } from "@caraway/driver";
+import type { ClipboardSync } from "./clipboard/clipboard-sync.ts";
+import type { FileTransfer } from "./files/file-sending.ts";
 import { ViewerInput } from "./input/viewer-input.ts";
 import { english, type Words } from "./locales/english.ts";
 import { wordsFor } from "./locales/words.ts";
@@ -12,6 +14,7 @@ import type { MigrationRecord } from "./session/timeline.ts";
 import { type SessionListener, ViewerSession } from "./session/viewer-session.ts";
 import type { ViewerState } from "./session/viewer-state.ts";
 import type { Controls } from "./ui/controls.ts";
+import { Sharing } from "./sharing.ts";
 import { StatusView } from "./ui/status-view.ts";
 import { adoptStyle, viewerStyle } from "./ui/style.ts";
 import { ViewerAttributes } from "./viewer-attributes.ts";
@@ -48,6 +51,7 @@ export class SpiceViewer extends ViewerAttributes {
   #credentials: Credentials | null = null;
   #desktopName = "";
   #hasAgent = false;
+  readonly #sharing: Sharing;
   /** Whether the present session has painted; an earlier one's picture may still be seen. */
   #hasPainted = false;
   #connectsSoon = false;
@@ -84,6 +88,14 @@ export class SpiceViewer extends ViewerAttributes {
     const ring = document.createElement("div");
     ring.className = "ring";
     root.append(main.element, keys.element, ring, this.#status.line, this.#status.card);
+    this.#sharing = new Sharing(this, root, {
+      command: (command) => this.#session.command(command),
+      copied: ({ text }) => {
+        if (text !== null) this.#tell("clipboard", { text });
+      },
+      filesChanged: (transfers) => this.#tell("filetransfer", { transfers }),
+      changed: () => this.#controls?.update(),
+    });
   }
 
   // The element's life.
@@ -130,6 +142,7 @@ export class SpiceViewer extends ViewerAttributes {
     }
     this.#controls?.update();
   }
+        this.#sharing.viewOnly = this.viewOnly;
 
   // Sessions.
 
@@ -285,6 +298,32 @@ export class SpiceViewer extends ViewerAttributes {
   /** Shows a screen in a window of its own. False when the browser opens none. */
   openScreen(screen: ScreenInfo): boolean {
     const number = this.screens.findIndex(({ key }) => key === screen.key) + 1;
+  // Clipboard and files.
+
+  /** Lets the guest paste this text; what the guest copies comes as events `clipboard`. */
+  clipboardPasteFrom(text: string): void {
+    this.#sharing.clipboard.give(text);
+  }
+
+  /** Which ways the clipboards follow each other; both at first. */
+  get clipboard(): Pick<ClipboardSync, "toGuest" | "fromGuest"> {
+    return this.#sharing.clipboard;
+  }
+
+  /** Sends files to the guest's user; events `filetransfer` tell how it goes. */
+  sendFiles(files: Iterable<File>): void {
+    this.#sharing.send(files);
+  }
+
+  /** Files on their way, and those that lately were, oldest first. */
+  get fileTransfers(): readonly FileTransfer[] {
+    return this.#sharing.files.transfers;
+  }
+
+  cancelFile(key: number): void {
+    this.#sharing.files.cancel(key);
+  }
+
     return this.#screens.openWindow(screen.key, `${this.#desktopName} ${number}`.trim());
   }
 
@@ -320,7 +359,6 @@ export class SpiceViewer extends ViewerAttributes {
       this.#hasPainted = false;
       this.#screens.begin(client);
     },
-    event: (event) => this.#event(event),
     screens: (screens) => {
       this.#screens.show(screens);
       this.#tell("screenschange", { screens });
@@ -338,6 +376,11 @@ export class SpiceViewer extends ViewerAttributes {
     timelineChanged: () => {
       const record = this.migrations.at(-1);
       if (record !== undefined) this.#tell("migration", { record });
+      this.#sharing.begin(client);
+    },
+    event: (event) => {
+      this.#sharing.event(event);
+      this.#event(event);
       this.#controls?.update();
     },
     reconnects: () => this.reconnect,
@@ -365,6 +408,7 @@ export class SpiceViewer extends ViewerAttributes {
 
   #event(event: ClientEvent): void {
     switch (event.name) {
+    this.#sharing.stateIs(state);
       case "session":
         this.#sayQuality();
         this.#tell("connect", {});
@@ -462,6 +506,7 @@ export class SpiceViewer extends ViewerAttributes {
     if (document.fullscreenElement === this) {
       void keyboard?.lock?.().catch(() => {});
       this.focus();
+    this.#sharing.words = words;
     } else keyboard?.unlock?.();
     this.#controls?.update();
   };
@@ -474,6 +519,7 @@ export class SpiceViewer extends ViewerAttributes {
     }
     const { Controls } = await import("./ui/controls.ts");
     if (!this.controls || this.#controls !== null || this.shadowRoot === null) return;
-    this.#controls = new Controls(this, this.shadowRoot, this.#words, this.#input);
+    const sharing = this.#sharing.clipboard;
+    this.#controls = new Controls(this, this.shadowRoot, this.#words, this.#input, sharing);
   }
 }

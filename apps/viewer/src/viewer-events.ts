@@ -1,6 +1,7 @@
 // The events of a viewer and what they carry in `detail`.
 
 import type { PlainError, ScreenInfo, Statistics } from "@caraway/browser";
+import type { FileTransfer } from "./files/file-sending.ts";
 import type { LockKeys } from "./input/keyboard.ts";
 import type { MigrationRecord } from "./session/timeline.ts";
 import type { CredentialName, ViewerState } from "./session/viewer-state.ts";
@@ -19,6 +20,10 @@ export interface SpiceViewerEvents {
   capabilities: { readonly agent: boolean };
   screenschange: { readonly screens: readonly ScreenInfo[] };
   /** Anything about a move between hosts is new. */
+  /** Text was copied in the guest. */
+  clipboard: { readonly text: string };
+  /** Anything about the files on their way to the guest is new. */
+  filetransfer: { readonly transfers: readonly FileTransfer[] };
   migration: { readonly record: MigrationRecord };
   statistics: { readonly statistics: Statistics };
   ledschange: LockKeys;

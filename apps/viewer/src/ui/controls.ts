@@ -1,6 +1,7 @@
 // The tool bar over the desktop: keys that browsers keep for themselves, the view, full screen,
 // details, the way out. It steps back to a handle while nobody uses it.
 
+import type { ClipboardSync } from "../clipboard/clipboard-sync.ts";
 import type { StickyCode } from "../input/sticky-modifiers.ts";
 import { stickyCodes } from "../input/sticky-modifiers.ts";
 import type { ViewerInput } from "../input/viewer-input.ts";
@@ -10,6 +11,7 @@ import { controlsStyle } from "./controls-style.ts";
 import { icon, make } from "./elements.ts";
 import type { Inspector } from "./inspector.ts";
 import { Menu, stepOf } from "./menu.ts";
+import { ShareMenu } from "./share-menu.ts";
 import { adoptStyle } from "./style.ts";
 import { ViewMenu } from "./view-menu.ts";
 
@@ -17,6 +19,7 @@ const icons = {
   keys: "M3 7h18v10H3zM7 11h.01M11 11h.01M15 11h.01M17 14h.01M7 14h.01M10 14h4",
   view: "M3 5h18v11H3zM9 20h6M12 16v4",
   onScreenKeyboard: "M3 4h18v10H3zM7 8h.01M11 8h.01M15 8h.01M9 11h6M12 17v4M9 19l3 2 3-2",
+  share: "M12 3v11M8 7l4-4 4 4M5 12v8h14v-8",
   fullScreen: "M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5",
   inspector: "M4 20V10M10 20V4M16 20v-7M22 20H2",
   disconnect: "M12 3v9M6.3 6.5a8 8 0 1 0 11.4 0",
@@ -42,19 +45,28 @@ export class Controls {
   readonly #viewer: SpiceViewer;
   readonly #root: ShadowRoot;
   readonly #input: ViewerInput;
+  readonly #clipboard: ClipboardSync;
   readonly #element: HTMLElement;
   #words: Words;
   #menus: Menu[] = [];
   #viewMenu: ViewMenu | null = null;
+  #shareMenu: ShareMenu | null = null;
   #chips = new Map<StickyCode, HTMLElement>();
   #tools: Partial<Record<keyof typeof icons, HTMLButtonElement>> = {};
   #inspector: Inspector | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
-  constructor(viewer: SpiceViewer, root: ShadowRoot, words: Words, input: ViewerInput) {
+  constructor(
+    viewer: SpiceViewer,
+    root: ShadowRoot,
+    words: Words,
+    input: ViewerInput,
+    clipboard: ClipboardSync,
+  ) {
     this.#viewer = viewer;
     this.#root = root;
     this.#input = input;
+    this.#clipboard = clipboard;
     this.#words = words;
     adoptStyle(root, controlsStyle);
     this.#element = make("div", { className: "controls", part: "controls" });
@@ -93,7 +105,7 @@ export class Controls {
   /** Shows what has changed. */
   update(): void {
     const connected = this.#viewer.state.kind === "connected";
-    for (const name of ["keys", "onScreenKeyboard", "disconnect"] as const) {
+    for (const name of ["keys", "share", "onScreenKeyboard", "disconnect"] as const) {
       this.#tools[name]?.toggleAttribute("disabled", !connected);
     }
     const { fullScreen, onScreenKeyboard } = this.#tools;
@@ -107,6 +119,7 @@ export class Controls {
     }
     this.#tools.inspector?.setAttribute("aria-pressed", String(this.#inspector !== null));
     this.#viewMenu?.update();
+    this.#shareMenu?.update();
     this.#inspector?.update();
   }
 
@@ -128,6 +141,7 @@ export class Controls {
     this.#chips.clear();
     const keys = this.#tool(bar, "keys", words.keys, () => keysMenu.toggle());
     const view = this.#tool(bar, "view", words.view, () => viewMenu.toggle());
+    const share = this.#tool(bar, "share", words.share.title, () => shareMenu.toggle());
     const isTouch = globalThis.matchMedia("(any-pointer: coarse)").matches;
     if (isTouch) {
       this.#tool(bar, "onScreenKeyboard", words.onScreenKeyboard, () => {
@@ -147,8 +161,10 @@ export class Controls {
     this.#fillKeys(keysMenu);
     const viewMenu = new Menu(view, words.view, () => this.#menuChanged(viewMenu));
     this.#viewMenu = new ViewMenu(viewMenu, this.#viewer, words);
-    this.#menus = [keysMenu, viewMenu];
-    this.#element.replaceChildren(handle, bar, keysMenu.element, viewMenu.element);
+    const shareMenu = new Menu(share, words.share.title, () => this.#menuChanged(shareMenu));
+    this.#shareMenu = new ShareMenu(shareMenu, this.#viewer, this.#clipboard, words);
+    this.#menus = [keysMenu, viewMenu, shareMenu];
+    this.#element.replaceChildren(handle, bar, ...this.#menus.map(({ element }) => element));
     this.update();
   }
 
