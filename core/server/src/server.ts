@@ -331,6 +331,7 @@ export class SpiceServer
     const { mirror, streams } = this.#guest;
     return mirror.channels().filter((channel) => {
       if (streams.stream(channel) === null) return true;
+      if (this.#target.isBroughtByOther(client.sessionId, channel)) return false;
       return !client.viewOnly && streams.isFreeFor(client.key, channel);
     });
   }

@@ -71,10 +71,15 @@ export class StreamDesk {
 
   /** A guest that goes on, here, learns which of its streams have nobody at this end. */
   running(): void {
+    let isAnyFree = false;
     for (const { stream, holder } of [...this.#seats.values()]) {
       if (holder?.isGone) this.release(stream, holder);
-      if (holder === null || holder.isGone) stream.setOpen(false);
+      if (holder !== null && !holder.isGone) continue;
+      stream.setOpen(false);
+      isAnyFree = true;
     }
+    // Nobody was offered what somebody else might have brought along.
+    if (isAnyFree) this.#changed();
   }
 
   opened(stream: GuestStream, open: boolean): void {

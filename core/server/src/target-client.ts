@@ -222,6 +222,12 @@ export class TargetClient implements ArrivingOwner {
     return this.#expected.every((label) => this.#outcomes.has(label));
   }
 
+  /** Whether it may still come with this channel, and with the device behind it. */
+  brings(label: string): boolean {
+    if (this.#isGone || this.#outcomes.has(label)) return false;
+    return this.#isExpected(label) && this.#expected.includes(label);
+  }
+
   /** Whether its main channel may still bring the agent. */
   get mayOwnAgent(): boolean {
     return !this.isBack && !this.#outcomes.has("main 0");

@@ -45,6 +45,8 @@ const sessionsMax = 256;
 export class TargetMove {
   readonly #owner: TargetOwner;
   #arrival: Arrival | null = null;
+  /** Whether the source of the last move still speaks: what it held may come behind its clients. */
+  #hears = false;
 
   constructor(owner: TargetOwner) {
     this.#owner = owner;
@@ -65,6 +67,7 @@ export class TargetMove {
     if (move.peer) this.#owner.peer.begin();
     this.#owner.wiring.gate.close();
     this.#arrival = { move, clients: new Map(), hold: null };
+    this.#hears = move.peer;
   }
 
   hold(): void {
@@ -85,6 +88,7 @@ export class TargetMove {
     if (arrival.hold !== null) return;
     for (const client of arrival.clients.values()) client.drop();
     this.#arrival = null;
+    this.#hears = false;
     this.#owner.wiring.gate.open();
   }
 
@@ -109,6 +113,12 @@ export class TargetMove {
   /** Whether the session is on its way: its channels may link before the guest has them. */
   isComing(session: number): boolean {
     return this.#isComing(session);
+  }
+
+  /** Whether a device belongs to another session, which is on its way with it. */
+  isBroughtByOther(session: number, channel: ChannelId): boolean {
+    const label = channelLabel(channel);
+    return this.#some((client) => client.session !== session && client.brings(label));
   }
 
   mainLinked(session: number, link: NewLink, who: Admittance & { readonly kind: "in" }): void {
@@ -137,6 +147,11 @@ export class TargetMove {
   // From the source.
 
   received(message: PeerMessage): void {
+    if (!this.#hears) return;
+    if (message.name === "HELD_INPUT" || message.name === "HELD_MONITORS") {
+      this.#owner.wiring.gate.pass(inputOf(message));
+      return;
+    }
     const arrival = this.#arrival;
     if (arrival === null) return;
     switch (message.name) {
@@ -157,10 +172,6 @@ export class TargetMove {
       }
       case "SWITCH":
         this.#left(arrival, message.body);
-        break;
-      case "HELD_INPUT":
-      case "HELD_MONITORS":
-        this.#owner.wiring.gate.pass(inputOf(message));
         break;
       case "CHANNEL_STATE": {
         const { session, channel, state } = message.body;

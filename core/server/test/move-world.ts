@@ -26,6 +26,9 @@ import { ServerWorld } from "./server-world.ts";
 
 export type Place = "source" | "target";
 
+/** Where servers are found: `host-0` is the first one. */
+const hostPrefix = "host-";
+
 export interface MoveWorldOptions {
   readonly source?: Partial<ServerOptions>;
   readonly target?: Partial<ServerOptions>;
@@ -39,33 +42,53 @@ function endpointAt(host: string) {
 }
 
 export class MoveWorld {
-  readonly source: ServerWorld;
-  readonly target: ServerWorld;
+  readonly hosts: ServerWorld[] = [];
+  /** Where the guest is, in `hosts`; it goes to the one behind. */
+  at = 0;
   readonly truth = new Truth();
   readonly clients: MovingClient[] = [];
   /** Peer bytes are lost: the link between the servers is cut. */
   isPeerCut = false;
   /** Connections to the target fail. */
   isTargetAway = false;
+  readonly #options: MoveWorldOptions;
+  readonly #actions: (() => void)[] = [];
   readonly #hasAgent: boolean;
   #round = 0;
 
   constructor(options: MoveWorldOptions = {}) {
-    const actions: (() => void)[] = [];
+    this.#options = options;
     this.#hasAgent = options.hasAgent === true;
-    this.source = new ServerWorld(options.source, actions);
-    this.target = new ServerWorld(options.target, actions);
-    this.#pipe(this.source, this.target);
-    this.#pipe(this.target, this.source);
+    this.#addHost(options.source);
+    this.#addHost(options.target);
     this.truth.create(0, size.width, size.height, SurfaceFormat["32_xRGB"]);
     this.describe(this.source);
     this.source.guest({ type: "running", running: true });
   }
 
-  #pipe(from: ServerWorld, to: ServerWorld): void {
-    from.onPeer = (bytes) => {
-      if (!this.isPeerCut) from.later(() => to.peer(bytes));
+  get source(): ServerWorld {
+    return this.hosts[this.at]!;
+  }
+
+  get target(): ServerWorld {
+    return this.hosts[this.at + 1]!;
+  }
+
+  /** The target becomes the source of the next move, to a server that is new. */
+  turn(): void {
+    this.at += 1;
+    this.#addHost(this.#options.target);
+  }
+
+  #addHost(options: Partial<ServerOptions> | undefined): void {
+    const host = new ServerWorld(options, this.#actions);
+    host.now = this.hosts[0]?.now ?? host.now;
+    host.onPeer = (bytes) => {
+      if (this.isPeerCut) return;
+      const other = this.source === host ? this.target : this.source;
+      host.later(() => other.peer(bytes));
     };
+    this.hosts.push(host);
   }
 
   world(place: Place): ServerWorld {
@@ -73,7 +96,7 @@ export class MoveWorld {
   }
 
   get now(): number {
-    return this.source.now;
+    return this.hosts[0]!.now;
   }
 
   /** The guest says all that it has. */
@@ -139,7 +162,8 @@ export class MoveWorld {
   }
 
   sourceMove(move: Partial<SourceMove> = {}): SourceMove {
-    const target = { host: "target", port: 5900, tlsPort: null, certSubject: null };
+    const host = `${hostPrefix}${this.at + 1}`;
+    const target = { host, port: 5900, tlsPort: null, certSubject: null };
     return { ...defaultSourceMove, target, peer: true, ...move };
   }
 
@@ -170,16 +194,16 @@ export class MoveWorld {
   }
 
   /** The guest runs if it was told to. */
-  runWhenTold(): void {
-    if (this.target.guestInputs("run").length === 0) return;
-    this.target.guest({ type: "running", running: true });
+  runWhenTold(place: Place = "target"): void {
+    const world = this.world(place);
+    if (world.guestInputs("run").length === 0) return;
+    world.guest({ type: "running", running: true });
     this.settle();
   }
 
   settle(): void {
     for (let turns = 0; turns < 100; turns++) {
-      this.source.settle();
-      this.target.settle();
+      for (const host of this.hosts) host.settle();
       const due = this.clients.filter((client) => (client.deadline() ?? Infinity) <= this.now);
       if (due.length === 0) return;
       for (const client of due) client.feed({ type: "timeout" });
@@ -190,15 +214,14 @@ export class MoveWorld {
     const until = this.now + ms;
     for (let turns = 0; turns < 100_000; turns++) {
       const deadlines = [
-        this.source.server.deadline(),
-        this.target.server.deadline(),
+        ...this.hosts.map(({ server }) => server.deadline()),
         ...this.clients.map((client) => client.deadline()),
       ].filter((deadline) => deadline !== null);
       const next = Math.min(...deadlines, until);
-      this.source.now = Math.max(this.now, next);
-      this.target.now = this.source.now;
-      for (const world of [this.source, this.target]) {
-        if ((world.server.deadline() ?? Infinity) <= this.now) world.timeout();
+      const now = Math.max(this.now, next);
+      for (const host of this.hosts) host.now = now;
+      for (const host of this.hosts) {
+        if ((host.server.deadline() ?? Infinity) <= now) host.timeout();
       }
       this.settle();
       if (next >= until) return;
@@ -215,17 +238,26 @@ export class MovingClient {
   readonly #password: string;
   /** The servers' names of the session's connections. */
   readonly #connections = new Map<number, { world: ServerWorld; there: number }>();
-  /** Bytes from a server do not arrive. */
+  /** What servers say is lost to it. */
   isDeaf = false;
+  readonly #waiting: (() => void)[] = [];
+  #isSlow = false;
   /** The session is gone. */
   isDead = false;
 
   constructor(world: MoveWorld, options: Partial<SessionOptions>, password: string) {
     this.#world = world;
     this.#password = password;
-    const endpoint = endpointAt("source");
+    const endpoint = endpointAt(`${hostPrefix}${world.at}`);
     this.session = new ClientSession({ ...defaultSessionOptions, endpoint, ...options });
     this.feed({ type: "command", command: { name: "open" } });
+  }
+
+  /** What servers say arrives only when it is not slow any more. */
+  set isSlow(isSlow: boolean) {
+    this.#isSlow = isSlow;
+    if (isSlow) return;
+    for (const arrive of this.#waiting.splice(0)) this.#later(arrive);
   }
 
   deadline(): number | null {
@@ -304,21 +336,35 @@ export class MovingClient {
   }
 
   #connect(connection: number, host: string): void {
-    if (host === "target" && this.#world.isTargetAway) {
+    const found = this.#world.hosts[Number(host.slice(hostPrefix.length))];
+    const isAway = found === this.#world.target && this.#world.isTargetAway;
+    if (found === undefined || isAway) {
       const failure = { kind: "refused", detail: "nobody is there" } as const;
       this.#later(() => this.feed({ type: "closed", connection, failure }));
       return;
     }
-    const world = this.#world.world(host === "target" ? "target" : "source");
+    const world = found;
     const arrival = { tls: false, local: true, peer: "ours" };
     const there = world.accept(arrival, {
-      received: (bytes) => {
-        if (!this.isDeaf) this.feed({ type: "received", connection, bytes });
-      },
-      closed: () => this.feed({ type: "closed", connection, failure: null }),
+      received: (bytes) => this.#arrive({ type: "received", connection, bytes }),
+      closed: () => this.#arrive({ type: "closed", connection, failure: null }),
     });
     this.#connections.set(connection, { world, there });
     this.#later(() => this.feed({ type: "connected", connection }));
+  }
+
+  /** Servers that it is connected to. */
+  get hosts(): number[] {
+    const open = [...this.#connections.values()].map(({ world }) => {
+      return this.#world.hosts.indexOf(world);
+    });
+    return [...new Set(open)].sort();
+  }
+
+  #arrive(input: SessionInput): void {
+    if (this.isDeaf) return;
+    if (this.#isSlow) this.#waiting.push(() => this.feed(input));
+    else this.feed(input);
   }
 
   #render(command: Parameters<Renderer["handle"]>[0]): void {

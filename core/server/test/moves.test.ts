@@ -4,10 +4,20 @@
 import { describe, expect, it } from "vitest";
 import { MoveWorld } from "./move-world.ts";
 
-function outcomes(world: MoveWorld): [string, string, string][] {
+function outcomes(world: MoveWorld): string[] {
   return world.target
     .eventsOf("move-channel")
-    .map(({ channel, outcome, reason }) => [channel, outcome, reason]);
+    .map(({ client, channel, outcome }) => `${client} ${channel} ${outcome}`)
+    .sort();
+}
+
+const allKept = ["cursor 0", "display 0", "inputs 0", "main 0"].map((label) => `1 ${label} kept`);
+
+function keysOf(world: MoveWorld, place: "source" | "target"): [number, boolean][] {
+  return world
+    .world(place)
+    .guestInputs("key")
+    .map(({ code, down }) => [code, down]);
 }
 
 describe("a seamless move", () => {
@@ -19,12 +29,7 @@ describe("a seamless move", () => {
     expect(world.source.eventsOf("move-ready")).toEqual([
       { name: "move-ready", clients: [{ client: 1, mode: "seamless" }] },
     ]);
-    expect(outcomes(world).sort()).toEqual([
-      ["cursor 0", "kept", ""],
-      ["display 0", "kept", ""],
-      ["inputs 0", "kept", ""],
-      ["main 0", "kept", ""],
-    ]);
+    expect(outcomes(world)).toEqual(allKept);
     expect(world.target.eventsOf("hold-ended")).toMatchObject([{ reason: "restored" }]);
     expect(world.source.eventsOf("move-left")).toMatchObject([
       { clients: [{ client: 1, mode: "seamless" }] },
@@ -34,6 +39,189 @@ describe("a seamless move", () => {
     world.paint("target");
     world.advance(1000);
     expect(client.shows()).toEqual(world.truth.colors());
+    expect(client.hosts).toEqual([1]);
     expect(world.source.server.snapshot(world.now)).toMatchObject({ clients: [] });
+  });
+
+  it.each([
+    ["large headers at the source", { source: { miniHeader: false } }],
+    ["large headers at the target", { target: { miniHeader: false } }],
+  ])("works with %s", (_name, options) => {
+    const world = new MoveWorld(options);
+    const client = world.join();
+    world.paint("source");
+    world.move();
+    world.paint("target");
+    world.advance(1000);
+    expect(outcomes(world)).toEqual(allKept);
+    expect(client.shows()).toEqual(world.truth.colors());
+  });
+
+  it("takes every client along, each with all that it had", () => {
+    const world = new MoveWorld();
+    const clients = [world.join(), world.join(), world.join()];
+    world.paint("source");
+    world.move();
+    world.paint("target");
+    world.advance(1000);
+    const modes = world.source.eventsOf("move-ready")[0]!.clients.map(({ mode }) => mode);
+    expect(modes).toEqual(["seamless", "seamless", "seamless"]);
+    expect(outcomes(world).filter((one) => one.endsWith("kept"))).toHaveLength(12);
+    for (const client of clients) {
+      expect(client.phases.at(-1)).toBe("done seamless");
+      expect(client.shows()).toEqual(world.truth.colors());
+    }
+  });
+
+  it("works with nothing but what goes through the client", () => {
+    const world = new MoveWorld();
+    const client = world.join();
+    world.paint("source");
+    world.move({ peer: false });
+    world.paint("target");
+    world.advance(1000);
+    expect(outcomes(world)).toEqual(allKept);
+    expect(client.phases.at(-1)).toBe("done seamless");
+    expect(client.shows()).toEqual(world.truth.colors());
+  });
+
+  it("may be followed by others, ten in a row", () => {
+    const world = new MoveWorld();
+    const client = world.join();
+    for (let round = 0; round < 10; round++) {
+      world.paint("source");
+      world.move();
+      expect(client.phases.at(-1)).toBe("done seamless");
+      world.paint("target");
+      world.advance(300);
+      expect(client.shows()).toEqual(world.truth.colors());
+      world.turn();
+    }
+  });
+
+  it("begins the next one while a client is still on its way, and asks it when it is here", () => {
+    const world = new MoveWorld();
+    const client = world.join();
+    world.begin();
+    world.stop();
+    world.hand();
+    client.isSlow = true;
+    world.switch();
+    world.turn();
+    world.begin();
+    expect(world.source.eventsOf("move-ready")).toEqual([]);
+    client.isSlow = false;
+    world.settle();
+    world.runWhenTold("source");
+    expect(world.source.eventsOf("move-ready")).toMatchObject([
+      { clients: [{ mode: "seamless" }] },
+    ]);
+    world.stop();
+    world.hand();
+    world.switch();
+    world.runWhenTold();
+    world.paint("target");
+    world.advance(1000);
+    expect(client.phases.at(-1)).toBe("done seamless");
+    expect(client.shows()).toEqual(world.truth.colors());
+  });
+});
+
+describe("a semi-seamless move", () => {
+  it.each([[true], [false]])("begins anew over the links that are there, peer link %s", (peer) => {
+    const world = new MoveWorld();
+    const client = world.join();
+    world.paint("source");
+    world.move({ mode: "semi-seamless", peer });
+    world.paint("target");
+    world.advance(1000);
+    expect(world.source.eventsOf("move-ready")).toMatchObject([
+      { clients: [{ mode: "semi-seamless" }] },
+    ]);
+    expect(outcomes(world)).toEqual(allKept.map((one) => one.replace("kept", "rebuilt")));
+    expect(client.phases.at(-1)).toBe("done semi-seamless");
+    expect(client.shows()).toEqual(world.truth.colors());
+    expect(client.hosts).toEqual([1]);
+  });
+});
+
+describe("a move by switch-host", () => {
+  it("sends clients to the target as new ones", () => {
+    const world = new MoveWorld();
+    const client = world.join();
+    world.paint("source");
+    world.move({ mode: "switch-host" });
+    world.paint("target");
+    world.advance(1000);
+    expect(world.target.eventsOf("hold-ended")).toMatchObject([{ reason: "nobody", ms: 0 }]);
+    expect(client.shows()).toEqual(world.truth.colors());
+    expect(client.hosts).toEqual([1]);
+  });
+});
+
+describe("keys", () => {
+  it("typed while the guest stands still reach it at the target, in order, once", () => {
+    const world = new MoveWorld();
+    const client = world.join();
+    world.begin();
+    client.key(0x1e, true);
+    world.stop();
+    client.key(0x1e, false);
+    client.key(0x30, true);
+    world.hand();
+    client.key(0x30, false);
+    client.isSlow = true;
+    world.source.command({ name: "migrate-switch" });
+    client.key(0x2e, true);
+    client.isSlow = false;
+    world.settle();
+    client.key(0x2e, false);
+    world.runWhenTold();
+    // The client leaves time between keys.
+    world.advance(1000);
+    expect(keysOf(world, "source")).toEqual([[0x1e, true]]);
+    expect(keysOf(world, "target")).toEqual([
+      [0x1e, false],
+      [0x30, true],
+      [0x30, false],
+      [0x2e, true],
+      [0x2e, false],
+    ]);
+    const run = world.target.toGuest.findIndex(({ type }) => type === "run");
+    const firstKey = world.target.toGuest.findIndex(({ type }) => type === "key");
+    expect(run).toBeLessThan(firstKey);
+  });
+
+  it("held when the guest moves are let go at the target when their client dies there", () => {
+    const world = new MoveWorld();
+    const client = world.join();
+    client.key(0x1e, true);
+    world.move();
+    expect(keysOf(world, "target")).toEqual([]);
+    client.die();
+    expect(keysOf(world, "source")).toEqual([[0x1e, true]]);
+    expect(keysOf(world, "target")).toEqual([[0x1e, false]]);
+  });
+
+  it("held by a client that begins anew are let go, at the target", () => {
+    const world = new MoveWorld();
+    const client = world.join();
+    client.key(0x1e, true);
+    world.move({ mode: "semi-seamless" });
+    expect(keysOf(world, "source")).toEqual([[0x1e, true]]);
+    expect(keysOf(world, "target").filter(([, down]) => !down).length).toBeGreaterThan(0);
+    expect(keysOf(world, "target").at(-1)).toEqual([0x1e, false]);
+  });
+
+  it("typed while the guest stood still reach it here when the move is called off", () => {
+    const world = new MoveWorld();
+    const client = world.join();
+    world.begin();
+    world.stop();
+    client.key(0x1e, true);
+    expect(keysOf(world, "source")).toEqual([]);
+    world.source.command({ name: "migrate-cancel" });
+    world.source.guest({ type: "running", running: true });
+    expect(keysOf(world, "source")).toEqual([[0x1e, true]]);
   });
 });
