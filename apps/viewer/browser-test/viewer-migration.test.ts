@@ -1,10 +1,10 @@
-// A desktop in a real Chromium while its VM moves between two real QEMUs, in each mode: nothing
-// blinks, the keyboard goes on, and the picture is exact afterwards.
+// A desktop in a real Chromium, through our gateway, while its VM moves between two real QEMUs, in
+// each mode: nothing blinks, the keyboard goes on, and the picture is exact afterwards.
 
-import { startMigrationTarget, startSavedVm, type Vm } from "@caraway/interop";
+import { startMigrationTarget, startSavedVm, TestGateway, type Vm } from "@caraway/interop";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pictureGapMs } from "../src/session/timeline.ts";
-import { urlOf, type ViewerPage, ViewerWorld } from "./viewer-page.ts";
+import { type ViewerPage, ViewerWorld } from "./viewer-page.ts";
 
 const setUpMs = 900_000;
 const password = "secret";
@@ -21,12 +21,15 @@ declare const watch: Watch;
 
 describe("a viewer whose VM moves (smoke)", () => {
   let world: ViewerWorld;
+  let gateway: TestGateway;
 
   beforeAll(async () => {
     world = await ViewerWorld.start();
+    gateway = await TestGateway.start({ web: world.directory });
   }, setUpMs);
 
   afterAll(async () => {
+    await gateway?.close();
     await world?.[Symbol.asyncDispose]();
   });
 
@@ -62,7 +65,10 @@ describe("a viewer whose VM moves (smoke)", () => {
     });
   }
 
-  async function moves(mode: "seamless" | "semi-seamless" | "switch-host"): Promise<void> {
+  async function moves(
+    mode: "seamless" | "semi-seamless" | "switch-host",
+    after?: (viewer: ViewerPage, target: Vm) => Promise<void>,
+  ): Promise<void> {
     const source = await startSavedVm("qxl-vga", { spice: { password } });
     let target: Vm | null = null;
     let viewer: ViewerPage | null = null;
@@ -70,17 +76,15 @@ describe("a viewer whose VM moves (smoke)", () => {
       target = await startMigrationTarget(source);
       await source.shell.run("setsid xevents >/dev/null 2>&1 &");
       await source.events.waitFor(/READY/);
-      viewer = await world.open("?autoconnect=0");
-      await viewer.run(
-        (element, [url, best, secret]) => {
-          document.body.dataset["connected"] = "true";
-          document.querySelector("form")!.hidden = true;
-          element.controls = false;
-          element.scaling = "none";
-          element.connect(url, { migration: best, credentials: { password: secret } });
-        },
-        [urlOf(source), mode, password] as const,
-      );
+      gateway.addToken(mode, source, "once");
+      viewer = await world.openAt(`${gateway.origin}/?autoconnect=0`);
+      await viewer.run((element, best) => {
+        document.body.dataset["connected"] = "true";
+        document.querySelector("form")!.hidden = true;
+        element.controls = false;
+        element.scaling = "none";
+        element.connect("", { token: best, migration: best });
+      }, mode);
       await viewer.untilShown();
       await source.shell.run("busy start scroll");
       await startWatching(viewer);
@@ -122,6 +126,7 @@ describe("a viewer whose VM moves (smoke)", () => {
         `  ${mode}: picture stood ${gap?.toFixed(0)} ms, guest ${report.downtimeMs} ms, ${seen.samples} frames seen\n`,
       );
       expect(viewer.errors).toEqual([]);
+      await after?.(viewer, target);
     } finally {
       await viewer?.[Symbol.asyncDispose]();
       await target?.close();
@@ -129,8 +134,31 @@ describe("a viewer whose VM moves (smoke)", () => {
     }
   }
 
-  it("goes over seamlessly", async () => {
-    await moves("seamless");
+  it("goes over seamlessly, and finds its desktop again when the gateway was restarted", async () => {
+    await moves("seamless", async (viewer, target) => {
+      await gateway.restart();
+      await viewer.until((element) => element.state.kind !== "connected");
+      await viewer.untilShown();
+      const states = (await viewer.page.evaluate(() => watch)).states.map((state) => {
+        return state.split(" ")[0];
+      });
+      expect(states).toContain("waiting");
+      // By what its session has become, since its token was good only once.
+      await viewer.run((element) => element.focus());
+      await viewer.page.keyboard.press("KeyC");
+      await target.events.waitFor(/KEY up .* c$/);
+      await target.withStillPicture(async (wanted) => {
+        expect(await viewer.difference(wanted)).toBe(0);
+      });
+    });
+  });
+
+  it("says so when its token was used before", async () => {
+    await using viewer = await world.openAt(`${gateway.origin}/?token=seamless`);
+    await viewer.page
+      .locator("spice-viewer .cover")
+      .getByText("This link was used already")
+      .waitFor();
   });
 
   it("goes over semi-seamlessly", async () => {

@@ -24,6 +24,8 @@ export class ViewerWorld implements AsyncDisposable {
   readonly server: PageServer;
   /** The same with the headers of a careful operator. */
   readonly strictServer: PageServer;
+  /** Where the page was built. */
+  readonly directory: string;
   readonly #built: BuiltPage;
 
   private constructor(
@@ -36,6 +38,7 @@ export class ViewerWorld implements AsyncDisposable {
     this.server = server;
     this.strictServer = strictServer;
     this.#built = built;
+    this.directory = built.directory;
   }
 
   static async start(): Promise<ViewerWorld> {
@@ -52,12 +55,17 @@ export class ViewerWorld implements AsyncDisposable {
     policy: "none" | "strict" = "none",
   ): Promise<ViewerPage> {
     const { origin } = policy === "strict" ? this.strictServer : this.server;
+    return await this.openAt(`${origin}/${query}`, context);
+  }
+
+  /** The page as somebody else serves it. */
+  async openAt(address: string, context: BrowserContextOptions = {}): Promise<ViewerPage> {
     const opened = await this.browser.newContext({
       viewport: { width: 1024, height: 768 },
       ...context,
     });
     const page = await opened.newPage();
-    await page.goto(`${origin}/${query}`);
+    await page.goto(address);
     await page.waitForFunction(() => customElements.get("spice-viewer") !== undefined);
     return new ViewerPage(page);
   }

@@ -82,8 +82,32 @@ form.addEventListener("submit", (event) => {
   connect(url, text("username"), text("password"));
 });
 
-const { url } = options;
-if (url !== null && options.autoconnect) {
+/** In this tab alone: a token may be good only once, and a page may be loaded again. */
+const sessionMemory = `caraway-session ${options.token ?? ""}`;
+
+function rememberedSession(): string | null {
+  try {
+    return sessionStorage.getItem(sessionMemory);
+  } catch {
+    return null;
+  }
+}
+
+viewer.addEventListener("gatewaysession", ({ detail }) => {
+  try {
+    sessionStorage.setItem(sessionMemory, detail.session);
+  } catch {
+    // Then a token that is good once is good until the page is left.
+  }
+});
+
+const { url, token } = options;
+if (token !== null && options.autoconnect) {
+  showForm(false);
+  const gatewaySession = rememberedSession();
+  viewer.connect("", { token, ...(gatewaySession !== null && { gatewaySession }) });
+  viewer.focus();
+} else if (url !== null && options.autoconnect) {
   connect(url, options.username ?? "", options.password ?? "");
 } else {
   const input = form.elements.namedItem("url") as HTMLInputElement;

@@ -5,6 +5,8 @@ import type { Scaling } from "../src/index.ts";
 export interface PageOptions {
   /** Null when the address names no server. */
   readonly url: string | null;
+  /** For the gateway that the page came from. */
+  readonly token: string | null;
   readonly username: string | null;
   readonly password: string | null;
   readonly autoconnect: boolean;
@@ -34,12 +36,14 @@ export function readPageOptions(page: URL): PageOptions {
     return value === null ? otherwise : !["0", "false", "off", "no"].includes(value.toLowerCase());
   };
   const url = serverUrl(parameters, page);
+  const token = url === null ? parameters.get("token") : null;
   const quality = Number(parameters.get("quality") ?? Number.NaN);
   return {
     url,
+    token,
     username: parameters.get("username"),
     password: parameters.get("password"),
-    autoconnect: is("autoconnect", url !== null),
+    autoconnect: is("autoconnect", url !== null || token !== null),
     scaling: scalingsByName[parameters.get("resize") ?? ""] ?? null,
     viewOnly: is("view_only", false),
     reconnect: is("reconnect", true),
@@ -54,7 +58,7 @@ function serverUrl(parameters: URLSearchParams, page: URL): string | null {
   const [host, port, path, token] = ["host", "port", "path", "token"].map((key) => {
     return parameters.get(key);
   });
-  if (host === null && port === null && path === null && token === null) return null;
+  if (host === null && port === null && path === null) return null;
   const url = new URL(page.origin);
   const isSecure = page.protocol === "https:";
   url.protocol = isSecure ? "wss:" : "ws:";

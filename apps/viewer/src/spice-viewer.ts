@@ -10,11 +10,12 @@ import { ViewerInput } from "./input/viewer-input.ts";
 import { english, type Words } from "./locales/english.ts";
 import { wordsFor } from "./locales/words.ts";
 import { compressionForQuality } from "./quality-level.ts";
+import { GatewayAccess } from "./session/gateway-access.ts";
 import type { MigrationRecord } from "./session/timeline.ts";
 import { type SessionListener, ViewerSession } from "./session/viewer-session.ts";
 import type { ViewerState } from "./session/viewer-state.ts";
-import type { Controls } from "./ui/controls.ts";
 import { Sharing } from "./sharing.ts";
+import type { Controls } from "./ui/controls.ts";
 import { StatusView } from "./ui/status-view.ts";
 import { adoptStyle, viewerStyle } from "./ui/style.ts";
 import { ViewerAttributes } from "./viewer-attributes.ts";
@@ -32,13 +33,17 @@ export interface ConnectOptions {
   readonly placement?: "worker" | "page";
   /** How the targets of migrations are reached; where the server says when absent. */
   readonly connector?: Connector;
+  /** For a gateway; the URL then is the gateway's, `http:` or `https:`. */
+  readonly token?: string;
+  /** What an earlier page has redeemed the token for: see the event `gatewaysession`. */
+  readonly gatewaySession?: string;
 }
 
 const mouseHintDelayMs = 2500;
 
 export class SpiceViewer extends ViewerAttributes {
   static readonly observedAttributes = [
-    ...["url", "autoconnect", "view-only", "scaling", "high-dpi", "controls", "lang"],
+    ...["url", "token", "autoconnect", "view-only", "scaling", "high-dpi", "controls", "lang"],
     ...["touch-mode", "unicode-entry", "drag-viewport"],
   ];
 
@@ -46,12 +51,12 @@ export class SpiceViewer extends ViewerAttributes {
   readonly #screens: ViewerScreens;
   readonly #input: ViewerInput;
   readonly #status: StatusView;
+  readonly #sharing: Sharing;
   #controls: Controls | null = null;
   #words: Words = english;
   #credentials: Credentials | null = null;
   #desktopName = "";
   #hasAgent = false;
-  readonly #sharing: Sharing;
   /** Whether the present session has painted; an earlier one's picture may still be seen. */
   #hasPainted = false;
   #connectsSoon = false;
@@ -83,11 +88,6 @@ export class SpiceViewer extends ViewerAttributes {
       command: (command) => this.#session.command(command),
       windowsChanged: () => this.#controls?.update(),
     });
-    const { main } = this.#screens;
-    const keys = this.#input.add(main, english.keyboardLabel);
-    const ring = document.createElement("div");
-    ring.className = "ring";
-    root.append(main.element, keys.element, ring, this.#status.line, this.#status.card);
     this.#sharing = new Sharing(this, root, {
       command: (command) => this.#session.command(command),
       copied: ({ text }) => {
@@ -96,6 +96,11 @@ export class SpiceViewer extends ViewerAttributes {
       filesChanged: (transfers) => this.#tell("filetransfer", { transfers }),
       changed: () => this.#controls?.update(),
     });
+    const { main } = this.#screens;
+    const keys = this.#input.add(main, english.keyboardLabel);
+    const ring = document.createElement("div");
+    ring.className = "ring";
+    root.append(main.element, keys.element, ring, this.#status.line, this.#status.card);
   }
 
   // The element's life.
@@ -121,6 +126,7 @@ export class SpiceViewer extends ViewerAttributes {
   attributeChangedCallback(name: string): void {
     switch (name) {
       case "url":
+      case "token":
       case "autoconnect":
         this.#connectByItself();
         break;
@@ -136,13 +142,13 @@ export class SpiceViewer extends ViewerAttributes {
         break;
       default:
         this.#input.viewOnly = this.viewOnly;
+        this.#sharing.viewOnly = this.viewOnly;
         this.#input.touchMode = this.touchMode;
         this.#input.unicodeEntry = this.unicodeEntry;
         this.#input.pans = this.dragViewport;
     }
     this.#controls?.update();
   }
-        this.#sharing.viewOnly = this.viewOnly;
 
   // Sessions.
 
@@ -150,16 +156,29 @@ export class SpiceViewer extends ViewerAttributes {
   connector: Connector | null = null;
 
   /**
-   * Begins a session: at a WebSocket's URL, by default the attribute's; or over channels that a
-   * connector brings, one for each channel of SPICE.
+   * Begins a session: at a WebSocket's URL, by default the attribute's; through a gateway, if there
+   * is a token; or over channels that a connector brings, one for each channel of SPICE.
    */
   connect(target: string | Connector = this.url, options: ConnectOptions = {}): void {
     const { credentials, migration, mouseMode, placement } = options;
     if (credentials !== undefined) this.#credentials = credentials;
+    const token = options.token ?? this.token;
     const isUrl = typeof target === "string";
+    const gateway =
+      isUrl && token !== null
+        ? new GatewayAccess({
+            base: new URL(target || ".", location.href),
+            token,
+            session: options.gatewaySession ?? null,
+            onSession: (session) => this.#tell("gatewaysession", { session }),
+          })
+        : null;
+    const url = isUrl && gateway === null ? new URL(target, location.href).href : null;
+    const connector = isUrl ? (options.connector ?? this.connector) : target;
     this.#session.connect({
-      url: isUrl ? new URL(target, location.href).href : null,
-      connector: isUrl ? (options.connector ?? this.connector) : target,
+      url,
+      connector: gateway?.connector ?? connector,
+      gateway,
       credentials: this.#credentials,
       client: {
         ...(migration !== undefined && { migration }),
@@ -279,25 +298,6 @@ export class SpiceViewer extends ViewerAttributes {
     this.#controls?.update();
   }
 
-  // The view.
-
-  /** Whether the picture is larger than its space. */
-  get clippingViewport(): boolean {
-    return this.#screens.main.canPan;
-  }
-
-  get displayCount(): number {
-    return this.#screens.displayCount;
-  }
-
-  /** How many displays the guest shall have; it needs its agent for that. */
-  set displayCount(count: number) {
-    this.#screens.displayCount = count;
-  }
-
-  /** Shows a screen in a window of its own. False when the browser opens none. */
-  openScreen(screen: ScreenInfo): boolean {
-    const number = this.screens.findIndex(({ key }) => key === screen.key) + 1;
   // Clipboard and files.
 
   /** Lets the guest paste this text; what the guest copies comes as events `clipboard`. */
@@ -324,6 +324,25 @@ export class SpiceViewer extends ViewerAttributes {
     this.#sharing.files.cancel(key);
   }
 
+  // The view.
+
+  /** Whether the picture is larger than its space. */
+  get clippingViewport(): boolean {
+    return this.#screens.main.canPan;
+  }
+
+  get displayCount(): number {
+    return this.#screens.displayCount;
+  }
+
+  /** How many displays the guest shall have; it needs its agent for that. */
+  set displayCount(count: number) {
+    this.#screens.displayCount = count;
+  }
+
+  /** Shows a screen in a window of its own. False when the browser opens none. */
+  openScreen(screen: ScreenInfo): boolean {
+    const number = this.screens.findIndex(({ key }) => key === screen.key) + 1;
     return this.#screens.openWindow(screen.key, `${this.#desktopName} ${number}`.trim());
   }
 
@@ -358,6 +377,11 @@ export class SpiceViewer extends ViewerAttributes {
     clientBegins: (client) => {
       this.#hasPainted = false;
       this.#screens.begin(client);
+      this.#sharing.begin(client);
+    },
+    event: (event) => {
+      this.#sharing.event(event);
+      this.#event(event);
     },
     screens: (screens) => {
       this.#screens.show(screens);
@@ -376,11 +400,6 @@ export class SpiceViewer extends ViewerAttributes {
     timelineChanged: () => {
       const record = this.migrations.at(-1);
       if (record !== undefined) this.#tell("migration", { record });
-      this.#sharing.begin(client);
-    },
-    event: (event) => {
-      this.#sharing.event(event);
-      this.#event(event);
       this.#controls?.update();
     },
     reconnects: () => this.reconnect,
@@ -389,6 +408,7 @@ export class SpiceViewer extends ViewerAttributes {
   #stateIs(state: ViewerState): void {
     if (state.kind !== "connected") this.#input.releaseAll();
     this.#showStatus(state);
+    this.#sharing.stateIs(state);
     this.#tell("statechange", { state });
     if (state.kind === "ended") {
       this.#tell("disconnect", { clean: state.error === null, error: state.error });
@@ -408,7 +428,6 @@ export class SpiceViewer extends ViewerAttributes {
 
   #event(event: ClientEvent): void {
     switch (event.name) {
-    this.#sharing.stateIs(state);
       case "session":
         this.#sayQuality();
         this.#tell("connect", {});
@@ -474,7 +493,8 @@ export class SpiceViewer extends ViewerAttributes {
     this.#connectsSoon = true;
     queueMicrotask(() => {
       this.#connectsSoon = false;
-      if (this.isConnected && this.autoconnect && this.url !== "") this.connect();
+      const hasPlace = this.url !== "" || this.token !== null;
+      if (this.isConnected && this.autoconnect && hasPlace) this.connect();
     });
   }
 
@@ -486,6 +506,7 @@ export class SpiceViewer extends ViewerAttributes {
     this.#words = words;
     this.#status.words = words;
     this.#nameDesktop();
+    this.#sharing.words = words;
     if (this.#controls !== null) this.#controls.words = words;
   }
 
@@ -506,7 +527,6 @@ export class SpiceViewer extends ViewerAttributes {
     if (document.fullscreenElement === this) {
       void keyboard?.lock?.().catch(() => {});
       this.focus();
-    this.#sharing.words = words;
     } else keyboard?.unlock?.();
     this.#controls?.update();
   };

@@ -42,7 +42,17 @@ export class ViewerAttributes extends Base {
     this.setAttribute("url", url);
   }
 
-  /** Connect as soon as there is a URL. */
+  /** For a gateway, whose address `url` then is: by default the page's own folder. */
+  get token(): string | null {
+    return this.getAttribute("token");
+  }
+
+  set token(token: string | null) {
+    if (token === null) this.removeAttribute("token");
+    else this.setAttribute("token", token);
+  }
+
+  /** Connect as soon as there is a URL or a token. */
   get autoconnect(): boolean {
     return this.hasAttribute("autoconnect");
   }

@@ -15,15 +15,17 @@ export interface SpiceViewerEvents {
   credentialsrequired: { readonly types: readonly CredentialName[]; readonly refused: boolean };
   /** Every change of what the viewer is doing. */
   statechange: { readonly state: ViewerState };
+  /** What a gateway's token was redeemed for, and again after a move: keep it for a reload. */
+  gatewaysession: { readonly session: string };
   desktopname: { readonly name: string };
   /** The guest's agent came or went: only with it the guest can be resized. */
   capabilities: { readonly agent: boolean };
-  screenschange: { readonly screens: readonly ScreenInfo[] };
-  /** Anything about a move between hosts is new. */
   /** Text was copied in the guest. */
   clipboard: { readonly text: string };
   /** Anything about the files on their way to the guest is new. */
   filetransfer: { readonly transfers: readonly FileTransfer[] };
+  screenschange: { readonly screens: readonly ScreenInfo[] };
+  /** Anything about a move between hosts is new. */
   migration: { readonly record: MigrationRecord };
   statistics: { readonly statistics: Statistics };
   ledschange: LockKeys;

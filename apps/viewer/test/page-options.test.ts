@@ -13,11 +13,19 @@ describe("the page's address", () => {
     );
   });
 
-  it("names a gateway by its path and token, with the token in the query", () => {
+  it("names the gateway that it came from by a token, which its fragment may hold", () => {
+    expect(read("https://gw.example/?token=a%26b")).toMatchObject({
+      url: null,
+      token: "a&b",
+      autoconnect: true,
+    });
+    expect(read("https://gw.example/#token=abc").token).toBe("abc");
+  });
+
+  it("names another relay by its path and token, with the token in the query", () => {
     expect(read("https://gw.example/?path=websockify%3Fa%3D1&token=abc").url).toBe(
       "wss://gw.example/websockify?a=1&token=abc",
     );
-    expect(read("https://gw.example/?token=a%26b").url).toBe("wss://gw.example/?token=a%26b");
   });
 
   it("takes a whole URL as it is", () => {

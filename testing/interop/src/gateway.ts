@@ -10,6 +10,8 @@ import type { Vm } from "./vm.ts";
 export interface GatewayTestOptions {
   /** CA of the machines' servers. */
   readonly targetCaFile?: string;
+  /** Folder of a page to serve. */
+  readonly web?: string;
 }
 
 export interface LogLine {
@@ -38,6 +40,11 @@ export class TestGateway implements AsyncDisposable {
 
   get port(): number {
     return this.#port;
+  }
+
+  /** Of the page. */
+  get origin(): string {
+    return `http://127.0.0.1:${this.#port}`;
   }
 
   /** Without query. */

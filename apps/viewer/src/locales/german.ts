@@ -180,6 +180,11 @@ export const german: Words = {
     MIGRATION_TARGET_REFUSED:
       "Der Desktop ist zu einem Host umgezogen, der hier nicht erlaubt ist.",
     MIGRATION_NO_ADDRESS: "Der Desktop ist umgezogen, und der Server sagte nicht, wohin.",
+    TOKEN_REFUSED:
+      "Dieser Link wurde schon benutzt oder ist abgelaufen. Lassen Sie sich einen neuen geben.",
+    GATEWAY_BUSY:
+      "Das Gateway nimmt gerade niemanden mehr auf. Versuchen Sie es später noch einmal.",
+    GATEWAY_NONE: "Dort antwortet kein Gateway für Desktops. Prüfen Sie die Adresse.",
     FAULT: "In dieser Seite ging etwas schief. Bitte melden Sie es mit den Einzelheiten.",
   },
   errorOther: "Die Sitzung endete mit einem Fehler.",

@@ -16,6 +16,7 @@ import {
 } from "@caraway/browser";
 import type { SessionCommand } from "@caraway/client";
 import type { Credentials } from "@caraway/driver";
+import type { GatewayAccess } from "./gateway-access.ts";
 import { Timeline } from "./timeline.ts";
 import {
   afterEvent,
@@ -33,6 +34,8 @@ export interface ConnectParameters {
   /** WebSocket of the server; null where the connector makes every connection. */
   readonly url: string | null;
   readonly connector: Connector | null;
+  /** What the connector goes through, if it is a gateway. */
+  readonly gateway: GatewayAccess | null;
   readonly credentials: Credentials | null;
   readonly client: Pick<BrowserClientOptions, "migration" | "mouseMode" | "placement" | "channels">;
 }
@@ -157,7 +160,7 @@ export class ViewerSession {
       ...(connector !== null && { connector }),
       ...(credentials !== null && { credentials }),
       onEvent: (event, at) => {
-        if (isCurrent()) this.#event(event, at);
+        if (isCurrent()) this.#event(parameters.gateway?.shown(event) ?? event, at);
       },
       onScreens: (screens) => {
         if (isCurrent()) this.#listener.screens(screens);
@@ -171,7 +174,11 @@ export class ViewerSession {
         this.#listener.timelineChanged();
       },
       onMoved: (moved) => {
-        if (isCurrent()) this.#movedTo = moved;
+        if (!isCurrent()) return;
+        const { gateway } = parameters;
+        // There it is the session that says where the server is.
+        if (gateway === null) this.#movedTo = moved;
+        else gateway.movedTo(moved.host);
       },
       onStatistics: (statistics) => {
         if (isCurrent()) this.#measured(statistics);
@@ -213,7 +220,9 @@ export class ViewerSession {
     this.#listener.statistics(statistics);
   }
 
-  #ended(error: PlainError | null): void {
+  #ended(fault: PlainError | null): void {
+    const { gateway = null } = this.#parameters ?? {};
+    const error = fault === null ? null : (gateway?.explain(fault) ?? fault);
     this.timeline.sessionEnded(sharedTime());
     this.#listener.timelineChanged();
     this.#stopTimers();

@@ -107,6 +107,7 @@ const passing: ReadonlySet<string> = new Set([
   "LINK_UNREACHABLE",
   "LINK_TIMEOUT",
   "LINK_CLOSED",
+  "GATEWAY_BUSY",
   "MIGRATION_TIMEOUT",
   "MIGRATION_TARGET_LOST",
   "MIGRATION_SOURCE_LOST",
