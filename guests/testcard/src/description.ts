@@ -5,6 +5,7 @@ import { agentPort, agentStream } from "./agent-program.ts";
 import { hash } from "./arithmetic.ts";
 import { describeCounter } from "./counter-stream.ts";
 import { cursorShape } from "./cursor-shapes.ts";
+import { describeSound } from "./melody.ts";
 import { displaysOf, monitorsOutput } from "./monitors.ts";
 import { boxAt } from "./region.ts";
 import { surfacePixels } from "./screen.ts";
@@ -37,6 +38,7 @@ export function describe(state: TestcardState, agent: readonly GuestOutput[]): G
   }
   for (const display of displays) outputs.push(monitorsOutput(monitors, display));
   outputs.push(...describePointer(state), ...state.counters.flatMap(describeCounter));
+  if (settings.sound) outputs.push(...describeSound(isSetUp));
   outputs.push({ type: "leds", modifiers: desktop.keyboard.leds }, ...agent, { type: "ready" });
   return outputs;
 }

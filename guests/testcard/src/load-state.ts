@@ -10,6 +10,7 @@ import { editorTextMax } from "./editor-text.ts";
 import { TestcardError } from "./errors.ts";
 import { hasLetter } from "./font.ts";
 import { keysHeldMax } from "./keyboard.ts";
+import { lateMaxMs } from "./melody.ts";
 import { displaysOf, primarySize } from "./monitors.ts";
 import { frameBy } from "./motion-window.ts";
 import { tipRadii } from "./paint-window.ts";
@@ -62,6 +63,7 @@ export function loadState(bytes: Uint8Array): TestcardState {
     layout: flag(saved.isHeads) ? "heads" : "displays",
     output: flag(saved.isFramebuffer) ? "framebuffer" : "drawing",
     agent: flag(saved.hasAgent),
+    sound: flag(saved.hasSound),
     speedPercent: saved.speedPercent,
     freezeAtMs: saved.freezeAtMs === never ? null : saved.freezeAtMs,
     seed: saved.seed,
@@ -79,6 +81,7 @@ export function loadState(bytes: Uint8Array): TestcardState {
   check(saved.wishes.length <= saved.monitors.length, "there are more wishes than monitors");
   state.wishes = saved.wishes;
   state.counters = loadCounters(state.desktop, saved);
+  loadSound(state, saved);
   loadSurfaces(state, saved);
   check(saved.agent.length === 0 || settings.agent, "it has no agent");
   state.agent = saved.agent.length === 0 ? null : loadAgent(saved.agent);
@@ -242,6 +245,16 @@ function loadCounters(desktop: Desktop, { counterDevices }: SavedValue): Counter
       dueMs: desktop.runtimeMs + saved.dueMs,
     };
   });
+}
+
+function loadSound({ desktop, sound }: TestcardState, saved: SavedValue): void {
+  const { soundPlayedMs, soundHeardBytes, soundLoudest } = saved;
+  check(soundPlayedMs <= 0 && soundPlayedMs >= -lateMaxMs, "its sound is out of time");
+  check(soundHeardBytes <= Number.MAX_SAFE_INTEGER, "it has heard too much");
+  check(soundLoudest <= 0x8000, "it has heard too loud a sound");
+  sound.playedMs = desktop.runtimeMs + soundPlayedMs;
+  sound.heardBytes = Number(soundHeardBytes);
+  sound.loudest = soundLoudest;
 }
 
 /** Where a pointer can be, or a window. */

@@ -4,6 +4,7 @@ import { encodeFields } from "@caraway/wire";
 import { counterTickMs, counterUses } from "./counter-stream.ts";
 import { cursorNames } from "./cursor-shapes.ts";
 import { windowNames } from "./desktop.ts";
+import { lateMaxMs } from "./melody.ts";
 import { packPixels } from "./pixel-packing.ts";
 import { saveAgent } from "./saved-agent.ts";
 import {
@@ -25,6 +26,7 @@ export function saveState(state: TestcardState): Uint8Array {
     isHeads: settings.layout === "heads" ? 1 : 0,
     isFramebuffer: settings.output === "framebuffer" ? 1 : 0,
     hasAgent: settings.agent ? 1 : 0,
+    hasSound: settings.sound ? 1 : 0,
     speedPercent: settings.speedPercent,
     freezeAtMs: settings.freezeAtMs ?? never,
     seed: settings.seed,
@@ -79,6 +81,9 @@ export function saveState(state: TestcardState): Uint8Array {
       breaks: counter.breaks,
       dueMs: Math.max(counter.dueMs - desktop.runtimeMs, -counterTickMs),
     })),
+    soundPlayedMs: Math.max(state.sound.playedMs - desktop.runtimeMs, -lateMaxMs),
+    soundHeardBytes: BigInt(state.sound.heardBytes),
+    soundLoudest: state.sound.loudest,
     surfaces: surfacesOf(desktop).map(([display, { id }]) => {
       return { display, id, packed: packPixels(state.screen.surface(display, id)!.pixmap) };
     }),

@@ -19,7 +19,7 @@ import {
 
 /** "CTST" in the order of the bytes. */
 export const savedMagic = 0x54535443;
-export const savedVersion = 2;
+export const savedVersion = 3;
 /** Stands for no time. */
 export const never = 0xffffffff;
 
@@ -63,6 +63,7 @@ export const SavedTestcard = struct("SavedTestcard", {
   isHeads: u8,
   isFramebuffer: u8,
   hasAgent: u8,
+  hasSound: u8,
   speedPercent: u16,
   freezeAtMs: u32,
   seed: u32,
@@ -115,6 +116,10 @@ export const SavedTestcard = struct("SavedTestcard", {
   wishes: list(SavedWish, { count: "wishCount" }),
   counterDeviceCount: count(u8, "counterDevices"),
   counterDevices: list(SavedCounter, { count: "counterDeviceCount" }),
+  /** From the time that the guest has run. */
+  soundPlayedMs: i32,
+  soundHeardBytes: u64,
+  soundLoudest: u16,
   surfaceCount: count(u8, "surfaces"),
   surfaces: list(SavedSurface, { count: "surfaceCount" }),
   /** A `SavedAgent`; nothing before an agent has run. */

@@ -18,6 +18,8 @@ export interface TestcardOptions {
   readonly output?: "drawing" | "framebuffer";
   /** Whether an agent runs in it, for clipboards, files and monitors: yes if nothing is said. */
   readonly agent?: boolean;
+  /** Whether it plays a tune and listens: no if nothing is said. */
+  readonly sound?: boolean;
   /** How fast the desktop's clock goes: 1 as real time, 0 for a desktop that stands still. */
   readonly speed?: number;
   /** Milliseconds of the desktop's clock after which it stands still; input is still heard. */
@@ -35,6 +37,7 @@ export interface Settings {
   readonly layout: "displays" | "heads";
   readonly output: "drawing" | "framebuffer";
   readonly agent: boolean;
+  readonly sound: boolean;
   readonly speedPercent: number;
   readonly freezeAtMs: number | null;
   readonly seed: number;
@@ -69,6 +72,7 @@ export function readOptions(options: TestcardOptions): {
     layout: options.layout ?? "displays",
     output: options.output ?? "drawing",
     agent: options.agent ?? true,
+    sound: options.sound ?? false,
     speedPercent: Math.round((options.speed ?? 1) * 100),
     freezeAtMs: options.freezeAtMs ?? null,
     seed: options.seed ?? 1,

@@ -6,6 +6,7 @@ import { type CounterState, type CounterUse, firstCounter } from "./counter-stre
 import { firstCursor } from "./cursor-shapes.ts";
 import type { Desktop } from "./desktop.ts";
 import { firstEditor } from "./editor-window.ts";
+import { firstSound, type SoundState } from "./melody.ts";
 import { displaysOf, layMonitors, primaryFormat, primarySize } from "./monitors.ts";
 import type { Region } from "./region.ts";
 import { Screen } from "./screen.ts";
@@ -39,6 +40,7 @@ export interface TestcardState {
   waiting: readonly DeviceInput[];
   wishes: readonly MonitorWish[];
   counters: readonly CounterState[];
+  readonly sound: SoundState;
   /** Null before an agent has run. */
   agent: AgentProgramState | null;
 }
@@ -76,7 +78,13 @@ export function firstState(
     screen.create(display, shape.id, shape.width, shape.height, shape.format);
   }
   const nothing = { isSetUp: false, painting: null, waiting: [], wishes: [], agent: null };
-  return { desktop, screen, ...nothing, counters: counters.map(firstCounter) };
+  return {
+    desktop,
+    screen,
+    ...nothing,
+    sound: { ...firstSound },
+    counters: counters.map(firstCounter),
+  };
 }
 
 /** All surfaces with their displays: the primary ones, and those of windows. */

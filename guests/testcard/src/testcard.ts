@@ -19,6 +19,14 @@ import { clockMs, runtimeAt } from "./desktop.ts";
 import { nextChange, setUpDesktop, tickDesktop, typeKey } from "./desktop-changes.ts";
 import { editText } from "./editor-window.ts";
 import { hasLetter } from "./font.ts";
+import {
+  hearSound,
+  type SoundState,
+  soundDevice,
+  soundDue,
+  startSound,
+  tickSound,
+} from "./melody.ts";
 import { displaysOf, primarySize } from "./monitors.ts";
 import { pngPicture } from "./png-picture.ts";
 import { cursorOutputs, handlePointer } from "./pointer.ts";
@@ -96,6 +104,9 @@ export class Testcard implements SavableGuest {
       case "stream-break":
         this.#hearStream(input);
         break;
+      case "record-samples":
+        if (input.device === soundDevice) hearSound(this.#state.sound, input.samples);
+        break;
       default:
         // It has no such device.
         break;
@@ -110,14 +121,15 @@ export class Testcard implements SavableGuest {
   deadline(): Instant | null {
     if (this.#clock.kind === "stopped") return null;
     const { desktop, painting, counters } = this.#state;
-    const due = [painting?.dueMs ?? this.#nextChange(), ...counters.map(counterDue)]
+    const soundAt = desktop.settings.sound ? soundDue(this.#state.sound) : null;
+    const due = [painting?.dueMs ?? this.#nextChange(), soundAt, ...counters.map(counterDue)]
       .filter((at) => at !== null)
       .reduce<number | null>((first, at) => Math.min(first ?? at, at), null);
     return due === null ? null : this.#clock.since + Math.max(0, due - desktop.runtimeMs);
   }
 
   snapshot(now: Instant): unknown {
-    const { desktop, painting, waiting, wishes, isSetUp, counters } = this.#state;
+    const { desktop, painting, waiting, wishes, isSetUp, counters, sound } = this.#state;
     const { runtimeMs, ...rest } = desktop;
     const deadline = this.deadline();
     return {
@@ -137,6 +149,7 @@ export class Testcard implements SavableGuest {
       waiting,
       wishes,
       counterDevices: counters.map((counter) => ({ ...counter, dueMs: counter.dueMs - runtimeMs })),
+      sound: desktop.settings.sound ? { ...sound, playedMs: sound.playedMs - runtimeMs } : null,
       agent: this.#agent?.state() ?? null,
     };
   }
@@ -144,6 +157,11 @@ export class Testcard implements SavableGuest {
   /** Its devices that count, as they are at this moment. */
   get counters(): readonly Readonly<CounterState>[] {
     return this.#state.counters;
+  }
+
+  /** What it has played and heard. */
+  get sound(): Readonly<SoundState> {
+    return this.#state.sound;
   }
 
   /** What it shows at this moment, and what it draws from; read it before the next input. */
@@ -175,6 +193,7 @@ export class Testcard implements SavableGuest {
     const state = this.#state;
     if (!state.isSetUp) {
       state.isSetUp = true;
+      if (state.desktop.settings.sound) this.#outputs.push(...startSound());
       this.#act(() => setUpDesktop(state.desktop, this.#stage));
       this.#agent?.start(this.#outputs);
     } else this.#agent?.resume(this.#outputs);
@@ -278,6 +297,9 @@ export class Testcard implements SavableGuest {
   /** All that happens by itself: paint on, and when nothing is to be painted, move on. */
   #live(): void {
     const state = this.#state;
+    if (state.desktop.settings.sound) {
+      tickSound(state.sound, state.desktop.runtimeMs, (output) => this.#outputs.push(output));
+    }
     for (const counter of state.counters) {
       tickCounter(counter, state.desktop.runtimeMs, (output) => this.#outputs.push(output));
     }

@@ -1,0 +1,290 @@
+// A testcard that moves between two servers while a client of ours looks on, in memory and in
+// virtual time where nothing else takes any: how many bytes the servers send on the display
+// channel, and whether the client shows what the guest shows.
+
+import { plainDecoders, Renderer, readColors, runDecodeJob } from "@caraway/canvas";
+import {
+  ClientSession,
+  defaultSessionOptions,
+  type SessionInput,
+  type SessionOutput,
+} from "@caraway/client";
+import { CodecError } from "@caraway/codecs";
+import {
+  defaultSourceMove,
+  defaultTargetMove,
+  type GuestInput,
+  type ServerCommand,
+  type ServerInput,
+  type ServerOptions,
+  type ServerOutput,
+  SpiceServer,
+} from "@caraway/server";
+import {
+  createTestcard,
+  loadTestcard,
+  type Testcard,
+  type TestcardOptions,
+} from "@caraway/testcard";
+import { Viewer } from "./viewer.ts";
+
+/** A server with its guest, and what it has sent on display channels. */
+class Host {
+  readonly server: SpiceServer;
+  guest: Testcard | null = null;
+  displayBytes = 0;
+  readonly #displays = new Set<number>();
+
+  constructor(options: Partial<ServerOptions>) {
+    this.server = new SpiceServer(options);
+  }
+
+  note(output: ServerOutput): void {
+    if (output.type === "event" && output.event.name === "channel-linked") {
+      const { channel, connection } = output.event;
+      if (channel.startsWith("display")) this.#displays.add(connection);
+    } else if (output.type === "transmit" && this.#displays.has(output.connection)) {
+      this.displayBytes += output.bytes.length;
+    }
+  }
+}
+
+const endpoint = {
+  ...{ host: "0", port: 1, tlsPort: null, unixPath: null, url: null, identity: null },
+};
+
+export class MovedDesktop {
+  readonly #options: Partial<ServerOptions>;
+  readonly #hosts: Host[] = [];
+  readonly #session = new ClientSession({ ...defaultSessionOptions, endpoint });
+  readonly #renderer = new Renderer();
+  /** What the guest shows, without any server. */
+  #viewer = new Viewer();
+  /** Where the session's connections lead. */
+  readonly #connections = new Map<number, Host>();
+  readonly #actions: (() => void)[] = [];
+  #now = 1000;
+  /** Where the guest is, in `#hosts`. */
+  #at = 0;
+
+  constructor(guest: TestcardOptions, options: Partial<ServerOptions> = {}) {
+    this.#options = options;
+    const host = this.#addHost();
+    this.#adopt(host, createTestcard({ agent: false, ...guest }));
+    this.#tellGuest(host, { type: "run" });
+    this.#feed({ type: "command", command: { name: "open" } });
+    this.#settle();
+  }
+
+  get isExact(): boolean {
+    const shown = this.#renderer.primary(0)!;
+    const { width, height } = shown;
+    const colors = readColors(shown, { left: 0, top: 0, right: width, bottom: height });
+    const wanted = this.#viewer.colors(0);
+    return colors.length === wanted.length && colors.every((color, at) => color === wanted[at]);
+  }
+
+  /** Bytes that the guest's server sends on its displays in so many milliseconds. */
+  listen(ms: number): number {
+    const host = this.#hosts[this.#at]!;
+    const before = host.displayBytes;
+    this.advance(ms);
+    return host.displayBytes - before;
+  }
+
+  /** Moves guest and client; so long passes between the announcement and the stop. */
+  move(preparationMs: number, peer: boolean): void {
+    const source = this.#hosts[this.#at]!;
+    const target = this.#addHost();
+    const strangers = peer ? "refuse" : "accept";
+    const expected = { ...defaultTargetMove, peer, strangers } as const;
+    this.#command(target, { name: "migrate-expect", move: expected });
+    const port = { port: 1, tlsPort: null, certSubject: null };
+    const move = { ...defaultSourceMove, peer, target: { host: `${this.#at + 1}`, ...port } };
+    this.#command(source, { name: "migrate-begin", move });
+    this.advance(preparationMs);
+    this.#tellGuest(source, { type: "stop" });
+    const state = source.guest!.save(this.#now);
+    source.guest = null;
+    this.#at += 1;
+    this.#viewer = new Viewer();
+    this.#adopt(target, loadTestcard(state, this.#now));
+    this.#command(target, { name: "migrate-hold" });
+    this.#command(source, { name: "migrate-switch" });
+  }
+
+  advance(ms: number): void {
+    const until = this.#now + ms;
+    for (;;) {
+      const guests = this.#hosts.map(({ guest }) => guest?.deadline() ?? null);
+      const servers = this.#hosts.map(({ server }) => server.deadline());
+      const deadlines = [...guests, ...servers, this.#session.deadline()];
+      const next = Math.min(until, ...deadlines.filter((deadline) => deadline !== null));
+      this.#now = Math.max(this.#now, next);
+      for (const host of this.#hosts) {
+        const due = host.guest?.deadline() ?? null;
+        if (due !== null && due <= this.#now) this.#tellGuest(host, { type: "timeout" });
+        const serverDue = host.server.deadline();
+        if (serverDue !== null && serverDue <= this.#now) this.#serve(host, { type: "timeout" });
+      }
+      const sessionDue = this.#session.deadline();
+      if (sessionDue !== null && sessionDue <= this.#now) this.#feed({ type: "timeout" });
+      this.#settle();
+      if (next >= until) return;
+    }
+  }
+
+  #settle(): void {
+    for (let action = this.#actions.shift(); action; action = this.#actions.shift()) action();
+  }
+
+  #addHost(): Host {
+    const host = new Host(this.#options);
+    this.#hosts.push(host);
+    return host;
+  }
+
+  #command(host: Host, command: ServerCommand): void {
+    this.#serve(host, { type: "command", command });
+    this.#settle();
+  }
+
+  #adopt(host: Host, guest: Testcard): void {
+    host.guest = guest;
+    this.#drainGuest(host);
+    this.#settle();
+  }
+
+  #tellGuest(host: Host, input: GuestInput): void {
+    host.guest?.handle(input, this.#now);
+    this.#drainGuest(host);
+    this.#settle();
+  }
+
+  #drainGuest(host: Host): void {
+    for (let output = host.guest?.poll(); output; output = host.guest?.poll()) {
+      this.#viewer.take(output);
+      this.#serve(host, { type: "guest", output });
+    }
+  }
+
+  #serve(host: Host, input: ServerInput): void {
+    host.server.handle(input, this.#now);
+    for (let output = host.server.poll(); output !== null; output = host.server.poll()) {
+      host.note(output);
+      this.#perform(host, output);
+    }
+  }
+
+  #perform(host: Host, output: ServerOutput): void {
+    switch (output.type) {
+      case "transmit": {
+        const { connection, bytes } = output;
+        this.#actions.push(() => this.#feed({ type: "received", connection, bytes }));
+        break;
+      }
+      case "disconnect": {
+        const { connection } = output;
+        this.#actions.push(() => this.#feed({ type: "closed", connection, failure: null }));
+        break;
+      }
+      case "guest": {
+        const { input } = output;
+        this.#actions.push(() => this.#tellGuest(host, input));
+        break;
+      }
+      case "peer": {
+        // A move is between the last two.
+        const to = this.#hosts.at(-1) === host ? this.#hosts.at(-2)! : this.#hosts.at(-1)!;
+        const { bytes } = output;
+        this.#actions.push(() => this.#serve(to, { type: "peer", bytes }));
+        break;
+      }
+      case "task": {
+        const { task, work } = output;
+        const result =
+          work.kind === "key"
+            ? ({ kind: "key", publicKey: new Uint8Array(162).fill(1) } as const)
+            : ({ kind: "decrypt", plain: new Uint8Array(1) } as const);
+        this.#actions.push(() => this.#serve(host, { type: "done", task, result }));
+        break;
+      }
+      default:
+        break;
+    }
+  }
+
+  #feed(input: SessionInput): void {
+    this.#session.handle(input, this.#now);
+    for (let output = this.#session.poll(); output !== null; output = this.#session.poll()) {
+      this.#performForClient(output);
+    }
+  }
+
+  #performForClient(output: SessionOutput): void {
+    switch (output.type) {
+      case "connect": {
+        const { connection, address } = output;
+        const host = this.#hosts[Number(address.kind === "tcp" ? address.host : 0)]!;
+        this.#connections.set(connection, host);
+        const arrival = { tls: false, local: true, peer: "ours" };
+        const random = 0x1000 + connection;
+        this.#actions.push(() => {
+          this.#serve(host, { type: "accepted", connection, arrival, random });
+          this.#feed({ type: "connected", connection });
+        });
+        break;
+      }
+      case "transmit": {
+        const { connection, bytes } = output;
+        const host = this.#connections.get(connection);
+        if (host === undefined) break;
+        this.#actions.push(() => this.#serve(host, { type: "received", connection, bytes }));
+        break;
+      }
+      case "disconnect": {
+        const { connection } = output;
+        const host = this.#connections.get(connection);
+        if (host === undefined) break;
+        this.#actions.push(() => this.#serve(host, { type: "closed", connection, failure: null }));
+        break;
+      }
+      case "task": {
+        const { task } = output;
+        const result = { kind: "ticket", ticket: new Uint8Array(128) } as const;
+        this.#actions.push(() => this.#feed({ type: "done", task, result }));
+        break;
+      }
+      case "render":
+        this.#render(output.command as Parameters<Renderer["handle"]>[0]);
+        break;
+      default:
+        break;
+    }
+  }
+
+  #render(command: Parameters<Renderer["handle"]>[0]): void {
+    const inputs = [command];
+    for (let next = inputs.shift(); next !== undefined; next = inputs.shift()) {
+      this.#renderer.handle(next);
+      for (let output = this.#renderer.poll(); output !== null; output = this.#renderer.poll()) {
+        if (output.type === "failed") throw output.error;
+        if (output.type === "applied") {
+          const { display } = output;
+          this.#actions.push(() => this.#feed({ type: "rendered", display }));
+        } else if (output.type === "decode") {
+          const { task, job } = output;
+          runDecodeJob(job, decoders, (outcome) => inputs.push({ type: "decoded", task, outcome }));
+        }
+      }
+    }
+  }
+}
+
+const decoders = {
+  ...plainDecoders,
+  inflate: () => new Uint8Array(),
+  jpeg: (_data: Uint8Array, done: (error: CodecError) => void) => {
+    done(new CodecError("JPEG", 0, "no JPEG here"));
+  },
+};
