@@ -4,9 +4,11 @@ import { codecTargets } from "./codec-targets.ts";
 import type { FuzzTarget } from "./fuzz-target.ts";
 import { protocolTargets } from "./protocol-targets.ts";
 import { sessionTargets } from "./session-targets.ts";
+import { usbredirTargets } from "./usbredir-packets.ts";
 
 export const fuzzTargets: readonly FuzzTarget[] = [
   ...protocolTargets,
   ...codecTargets,
   ...sessionTargets,
+  ...usbredirTargets,
 ];

@@ -10,3 +10,4 @@ export * from "./guest-drawings.ts";
 export * from "./mutation.ts";
 export * from "./protocol-oracle.ts";
 export { Random } from "./random.ts";
+export * from "./usbredir-packets.ts";
