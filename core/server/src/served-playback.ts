@@ -15,8 +15,8 @@ const bytesPerSample = 2;
 const packetsPerSecond = 100;
 const channelsMax = 8;
 const frequencyMax = 192_000;
-/** Packets that wait to be coded; older ones would be heard too late. */
-const uncodedMax = 20;
+/** Packets that wait to be coded, a second of them; older ones would be heard too late. */
+const uncodedMax = 100;
 
 /** A client's channel, as the device sees it. */
 export interface PlaybackView {
