@@ -93,11 +93,11 @@ function fits(wanted: number | null, there: number): boolean {
 }
 
 function parseNumber(token: string, rule: string): number {
-  const number = /^\s*[+-]?(0x[0-9a-f]+|\d+)$/i.exec(token);
+  // As in C, a leading zero makes it octal.
+  const number = /^\s*[+-]?(0x[0-9a-f]+|0[0-7]*|[1-9]\d*)$/i.exec(token);
   if (number === null) throw bad(`"${token}" in "${rule}" is no number`);
   const isNegative = token.includes("-");
   const digits = number[1]!;
-  // A leading zero is octal, as in C.
   const value = /^0[0-7]+$/.test(digits) ? Number.parseInt(digits, 8) : Number(digits);
   return isNegative ? -value : value;
 }

@@ -31,6 +31,7 @@ describe("a filter", () => {
     "256,-1,-1,-1,1",
     "-2,-1,-1,-1,1",
     "0x,1,1,1,1",
+    "08,1,1,1,1",
   ])("such as %s is refused", (text) => {
     expect(() => parseFilter(text)).toThrow(UsbredirError);
   });

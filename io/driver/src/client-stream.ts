@@ -36,6 +36,8 @@ export class ClientStream {
   readonly #key: number;
   readonly #command: (command: StreamCommand) => void;
   #user: StreamUser = {};
+  /** What came before somebody used it; bounded, as nothing of it was taken. */
+  #early: StreamEvent[] | null = [];
   #isGuestOpen: boolean;
   #isClosed = false;
   #waiting = 0;
@@ -53,9 +55,12 @@ export class ClientStream {
     this.#command = command;
   }
 
-  /** Says who uses it: at once when the stream is told of, or data is lost. */
+  /** Says who uses it, who then hears all that has come. */
   use(user: StreamUser): void {
     this.#user = user;
+    const early = this.#early ?? [];
+    this.#early = null;
+    for (const event of early) this.handle(event);
   }
 
   /** Whether somebody in the guest has a port open. */
@@ -97,6 +102,10 @@ export class ClientStream {
 
   /** For `ClientStreams` alone. */
   handle(event: StreamEvent): void {
+    if (this.#early !== null) {
+      this.#early.push(event);
+      return;
+    }
     switch (event.name) {
       case "stream-data":
         this.#user.data?.(event.bytes);

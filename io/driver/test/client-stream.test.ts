@@ -43,6 +43,15 @@ describe("a stream of a session", () => {
     expect(stream).toMatchObject({ channel: "usbredir", id: 1, portName: null, isClosed: true });
   });
 
+  it("keeps what comes before somebody uses it", () => {
+    const { streams, stream } = setUp();
+    streams.handle({ name: "stream-data", stream: 5, bytes: Uint8Array.of(1) });
+    streams.handle({ name: "stream-closed", stream: 5 });
+    const heard: unknown[] = [];
+    stream.use({ data: (bytes) => heard.push([...bytes]), closed: () => heard.push("over") });
+    expect(heard).toEqual([[1], "over"]);
+  });
+
   it("says when enough waits, and when there is room again", () => {
     const { streams, stream, commands } = setUp();
     let drained = 0;
