@@ -9,7 +9,7 @@ import {
   type SessionEvent,
 } from "@caraway/client";
 import { typing } from "@caraway/driver";
-import type { PictureEvent, SpiceClient } from "@caraway/node";
+import { type PictureEvent, readWav, type SpiceClient, WavWriter, wavSource } from "@caraway/node";
 import { type Command, Option } from "commander";
 import { parseCount, parseSize } from "./argument-values.ts";
 import {
@@ -28,6 +28,8 @@ interface ConnectFlags extends ConnectionFlags {
   readonly duration?: number;
   readonly type?: string;
   readonly screenshot?: string;
+  readonly play?: string;
+  readonly record?: string;
   readonly migration: MigrationMode;
   readonly resize?: { readonly width: number; readonly height: number };
 }
@@ -54,6 +56,8 @@ export function addConnectCommand(program: Command): void {
     .option("--type <text>", "type this text, as on a US keyboard")
     .option("--resize <WxH>", "ask the guest's agent for this size", parseSize)
     .option("--screenshot <file>", "write the picture at the end to a PNG file")
+    .option("--play <file>", "write what the guest plays to a WAV file")
+    .option("--record <file>", "let the guest hear a WAV file of 16 bits")
     .addOption(
       new Option("--migration <mode>", "best way to announce of going along when the VM moves")
         .choices(migrationModes)
@@ -67,8 +71,11 @@ async function connect(target: string, flags: ConnectFlags): Promise<void> {
   const keys = typing(flags.type ?? "");
   const linked = new Set<ChannelName>();
   const tell = flags.json ? tellJson : tellPerson;
+  const writer = flags.play === undefined ? null : new WavWriter(flags.play);
+  const heard = flags.record === undefined ? null : wavSource(readWav(flags.record));
   const watcher = {
     session: { migration: flags.migration, channels: defaultSessionOptions.channels },
+    sound: { ...(writer && { playback: writer }), ...(heard && { record: heard }) },
     onEvent(event: SessionEvent): void {
       if (event.name === "channel-linked") linked.add(event.channel);
       tell(eventData(event), eventText(event));
@@ -77,18 +84,22 @@ async function connect(target: string, flags: ConnectFlags): Promise<void> {
       tell(pictureData(event), pictureText(event));
     },
   };
-  await runSession(connection, watcher, async (client, interrupted) => {
-    const started = performance.now();
-    if (flags.resize !== undefined) {
-      const monitors = [{ ...flags.resize, x: 0, y: 0 }];
-      client.command({ name: "monitors", monitors });
-    }
-    if (keys.length > 0) await typeKeys(client, keys, () => linked.has("inputs"), interrupted);
-    const left =
-      (flags.duration ?? Number.POSITIVE_INFINITY) * 1000 - (performance.now() - started);
-    await rest(left, interrupted);
-    if (flags.screenshot !== undefined) await takeScreenshot(client, flags.screenshot);
-  });
+  try {
+    await runSession(connection, watcher, async (client, interrupted) => {
+      const started = performance.now();
+      if (flags.resize !== undefined) {
+        const monitors = [{ ...flags.resize, x: 0, y: 0 }];
+        client.command({ name: "monitors", monitors });
+      }
+      if (keys.length > 0) await typeKeys(client, keys, () => linked.has("inputs"), interrupted);
+      const left =
+        (flags.duration ?? Number.POSITIVE_INFINITY) * 1000 - (performance.now() - started);
+      await rest(left, interrupted);
+      if (flags.screenshot !== undefined) await takeScreenshot(client, flags.screenshot);
+    });
+  } finally {
+    writer?.close();
+  }
 }
 
 async function typeKeys(

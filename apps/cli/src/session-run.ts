@@ -9,6 +9,8 @@ import type { Connection } from "./connection-arguments.ts";
 export interface SessionWatcher {
   readonly session?: Partial<SessionOptions>;
   readonly onBytes?: SpiceClientOptions["onBytes"];
+  /** Where sound goes and comes from; their channels are opened then. */
+  readonly sound?: Pick<SpiceClientOptions, "playback" | "record">;
   onEvent?(event: SessionEvent, client: SpiceClient): void;
   onPicture?(event: PictureEvent, client: SpiceClient): void;
 }
@@ -59,6 +61,7 @@ async function attempt<T>(
         session: { ...connection.session, ...watcher.session },
         credentials: connection.passwords.credentials,
         transport: connection.transport,
+        ...watcher.sound,
         ...(watcher.onBytes && { onBytes: watcher.onBytes }),
         onEvent: (event) => {
           watcher.onEvent?.(event, opened);

@@ -57,6 +57,7 @@ export interface ApiNewGuest {
   readonly height?: number;
   readonly monitors?: number;
   readonly framebuffer?: boolean;
+  readonly sound?: boolean;
   readonly seed?: number;
   readonly freezeAtMs?: number;
 }

@@ -14,6 +14,7 @@ export interface GuestFlags {
   /** Milliseconds of the desktop's clock. */
   readonly freezeAt?: number;
   readonly framebuffer?: boolean;
+  readonly sound?: boolean;
   readonly seed?: number;
   readonly speed?: number;
 }
@@ -26,6 +27,7 @@ export function testcardOptions(flags: GuestFlags): TestcardOptions {
     ...(monitors !== undefined && { monitors }),
     ...(freezeAt !== undefined && { freezeAtMs: freezeAt }),
     ...(flags.framebuffer === true && { output: "framebuffer" }),
+    ...(flags.sound === true && { sound: true }),
     ...(seed !== undefined && { seed }),
     ...(speed !== undefined && { speed }),
   };
@@ -33,12 +35,13 @@ export function testcardOptions(flags: GuestFlags): TestcardOptions {
 
 /** The same, as the API has it. */
 export function guestOptions(asked: ApiNewGuest): TestcardOptions {
-  const { width, height, monitors, framebuffer, seed, freezeAtMs } = asked;
+  const { width, height, monitors, framebuffer, sound, seed, freezeAtMs } = asked;
   return {
     ...(width !== undefined && { width }),
     ...(height !== undefined && { height }),
     ...(monitors !== undefined && { monitors }),
     ...(framebuffer === true && { output: "framebuffer" }),
+    ...(sound === true && { sound }),
     ...(seed !== undefined && { seed }),
     ...(freezeAtMs !== undefined && { freezeAtMs }),
   };

@@ -36,6 +36,7 @@ export const guestFields = {
   height: whole,
   monitors: whole,
   framebuffer: flag,
+  sound: flag,
   seed: whole,
   freezeAtMs: whole,
 } as const;
