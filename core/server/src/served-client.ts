@@ -114,6 +114,8 @@ export class ServedClient implements ChannelEndOwner {
   /** Labels of channels that it had at another server. */
   #brought: ReadonlySet<string> | null = null;
   #departure: Departure | null = null;
+  /** It was told to leave, by itself. */
+  #isSilent = false;
 
   constructor(identity: ClientIdentity, link: NewLink, guest: ServedGuest, owner: ClientOwner) {
     this.key = identity.key;
@@ -273,6 +275,7 @@ export class ServedClient implements ChannelEndOwner {
 
   /** The client was told to leave, and says how: nothing more is said on any channel. */
   silence(): void {
+    this.#isSilent = true;
     for (const end of this.#ends.values()) end.silence();
   }
 
@@ -367,9 +370,9 @@ export class ServedClient implements ChannelEndOwner {
   }
 
   channelEnded(end: ChannelEnd, error: CarawayError | null): void {
-    if (this.#departure !== null) {
+    if (this.#departure !== null || this.#isSilent) {
       // A client may close main first: what the others still have to say is not lost by that.
-      this.#departure.lost(end.channel);
+      this.#departure?.lost(end.channel);
       this.#ends.delete(end.label);
       if (this.#ends.size === 0) this.close(error);
       return;
