@@ -5,7 +5,10 @@ import { defineConfig } from "vitest/config";
 const conditions = ["@caraway/source", ...defaultServerConditions];
 
 // Tests that drive real programs: a virtual machine, a browser. One file at a time.
-const programs = ["testing/interop/test/**/*.test.ts", "{io,apps}/*/browser-test/**/*.test.ts"];
+const programs = [
+  "testing/interop/test/**/*.test.ts",
+  "{io,apps,testing}/*/browser-test/**/*.test.ts",
+];
 
 export default defineConfig({
   resolve: { conditions },

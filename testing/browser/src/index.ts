@@ -9,3 +9,4 @@ export {
   servePage,
 } from "./page-server.ts";
 export { decodePng, seenPicture } from "./seen-picture.ts";
+export { Html5Client } from "./spice-html5.ts";

@@ -131,11 +131,11 @@ async function lossyCell(name: ClientName, compression: CompressionName): Promis
 
 function lossyAreas(served: ServedTestcard): number {
   const { server } = served.server.snapshot() as {
-    server: { clients: { channels: { handler: { lossy?: unknown[] } }[] }[] };
+    server: { clients: { channels: { handler: { sender?: { lossy: unknown[] } } }[] }[] };
   };
   return server.clients
     .flatMap(({ channels }) => channels)
-    .reduce((sum, { handler }) => sum + (handler.lossy?.length ?? 0), 0);
+    .reduce((sum, { handler }) => sum + (handler.sender?.lossy.length ?? 0), 0);
 }
 
 export const cells: readonly Cell[] = clients.flatMap((name) => [
