@@ -92,6 +92,12 @@ export class MovedDesktop {
     return host.displayBytes - before;
   }
 
+  /** Bytes that it has sent on its displays since the guest came to it, so much later. */
+  listenSinceMove(ms: number): number {
+    this.advance(ms);
+    return this.#hosts[this.#at]!.displayBytes;
+  }
+
   /** Moves guest and client; so long passes between the announcement and the stop. */
   move(preparationMs: number, peer: boolean): void {
     const source = this.#hosts[this.#at]!;
