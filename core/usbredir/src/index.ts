@@ -1,3 +1,4 @@
+export type { BlockWork } from "./bulk-only.ts";
 export * from "./constants.ts";
 export {
   checkFilter,
@@ -22,4 +23,11 @@ export {
   type PacketName,
   type PacketOf,
 } from "./packets.ts";
+export type { DriveKind, Medium } from "./scsi-disk.ts";
+export {
+  StorageHost,
+  type StorageHostOptions,
+  type StorageInput,
+  type StorageOutput,
+} from "./storage-host.ts";
 export { UsbredirError, type UsbredirFault } from "./usbredir-error.ts";
