@@ -1,5 +1,6 @@
 // Every fuzz target that there is. A package that parses what peers send adds its own here.
 
+import { agentTargets } from "./agent-targets.ts";
 import { codecTargets } from "./codec-targets.ts";
 import type { FuzzTarget } from "./fuzz-target.ts";
 import { protocolTargets } from "./protocol-targets.ts";
@@ -11,4 +12,5 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   ...codecTargets,
   ...sessionTargets,
   ...usbredirTargets,
+  ...agentTargets,
 ];
