@@ -1,7 +1,14 @@
 // `<spice-viewer>`: a desktop over SPICE as a custom element. Properties, methods and events in the
 // manner of noVNC's RFB; attributes for what is simple.
 
-import type { Capture, ClientEvent, Connector, ScreenInfo, Statistics } from "@caraway/browser";
+import type {
+  Capture,
+  ClientEvent,
+  Connector,
+  ScreenInfo,
+  SoundState,
+  Statistics,
+} from "@caraway/browser";
 import type { MigrationMode, MouseModeName } from "@caraway/client";
 import type { Credentials } from "@caraway/driver";
 import type { ClipboardSync } from "./clipboard/clipboard-sync.ts";
@@ -21,6 +28,7 @@ import { adoptStyle, viewerStyle } from "./ui/style.ts";
 import { ViewerAttributes } from "./viewer-attributes.ts";
 import type { SpiceViewerEvents } from "./viewer-events.ts";
 import { ViewerScreens } from "./viewer-screens.ts";
+import { ViewerSound } from "./viewer-sound.ts";
 
 /** Beside attributes and properties: how a session is begun. */
 export interface ConnectOptions {
@@ -44,7 +52,7 @@ const mouseHintDelayMs = 2500;
 export class SpiceViewer extends ViewerAttributes {
   static readonly observedAttributes = [
     ...["url", "token", "autoconnect", "view-only", "scaling", "high-dpi", "controls", "lang"],
-    ...["touch-mode", "unicode-entry", "drag-viewport"],
+    ...["touch-mode", "unicode-entry", "drag-viewport", "muted"],
   ];
 
   readonly #session: ViewerSession;
@@ -52,6 +60,7 @@ export class SpiceViewer extends ViewerAttributes {
   readonly #input: ViewerInput;
   readonly #status: StatusView;
   readonly #sharing: Sharing;
+  readonly #sound: ViewerSound;
   #controls: Controls | null = null;
   #words: Words = english;
   #credentials: Credentials | null = null;
@@ -95,6 +104,10 @@ export class SpiceViewer extends ViewerAttributes {
       },
       filesChanged: (transfers) => this.#tell("filetransfer", { transfers }),
       changed: () => this.#controls?.update(),
+    });
+    this.#sound = new ViewerSound(this, () => {
+      this.#controls?.update();
+      this.#tell("soundchange", { state: this.#sound.state });
     });
     const { main } = this.#screens;
     const keys = this.#input.add(main, english.keyboardLabel);
@@ -140,6 +153,9 @@ export class SpiceViewer extends ViewerAttributes {
       case "lang":
         void wordsFor(this.lang).then((words) => this.#speak(words));
         break;
+      case "muted":
+        this.#sound.muted = this.muted;
+        break;
       default:
         this.#input.viewOnly = this.viewOnly;
         this.#sharing.viewOnly = this.viewOnly;
@@ -148,6 +164,21 @@ export class SpiceViewer extends ViewerAttributes {
         this.#input.pans = this.dragViewport;
     }
     this.#controls?.update();
+  }
+
+  /** Of sound, 0 to 1. */
+  get volume(): number {
+    return this.#sound.volume;
+  }
+
+  set volume(volume: number) {
+    this.#sound.volume = volume;
+    this.#controls?.update();
+  }
+
+  /** `blocked`: the guest plays, and the browser waits until the user touches the page. */
+  get soundState(): SoundState {
+    return this.#sound.state;
   }
 
   // Sessions.
@@ -378,11 +409,13 @@ export class SpiceViewer extends ViewerAttributes {
       this.#hasPainted = false;
       this.#screens.begin(client);
       this.#sharing.begin(client);
+      this.#sound.begin(client);
     },
     event: (event) => {
       this.#sharing.event(event);
       this.#event(event);
     },
+    soundIs: (state) => this.#sound.stateIs(state),
     screens: (screens) => {
       this.#screens.show(screens);
       this.#tell("screenschange", { screens });

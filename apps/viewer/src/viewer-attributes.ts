@@ -115,6 +115,15 @@ export class ViewerAttributes extends Base {
     this.toggleAttribute("high-dpi", highDpi);
   }
 
+  /** Nothing is heard. */
+  get muted(): boolean {
+    return this.hasAttribute("muted");
+  }
+
+  set muted(muted: boolean) {
+    this.toggleAttribute("muted", muted);
+  }
+
   /** A tool bar over the desktop. */
   get controls(): boolean {
     return this.hasAttribute("controls");

@@ -1,6 +1,6 @@
 // The events of a viewer and what they carry in `detail`.
 
-import type { PlainError, ScreenInfo, Statistics } from "@caraway/browser";
+import type { PlainError, ScreenInfo, SoundState, Statistics } from "@caraway/browser";
 import type { FileTransfer } from "./files/file-sending.ts";
 import type { LockKeys } from "./input/keyboard.ts";
 import type { MigrationRecord } from "./session/timeline.ts";
@@ -24,6 +24,8 @@ export interface SpiceViewerEvents {
   clipboard: { readonly text: string };
   /** Anything about the files on their way to the guest is new. */
   filetransfer: { readonly transfers: readonly FileTransfer[] };
+  /** `blocked`: the guest plays, and the browser waits until the user touches the page. */
+  soundchange: { readonly state: SoundState };
   screenschange: { readonly screens: readonly ScreenInfo[] };
   /** Anything about a move between hosts is new. */
   migration: { readonly record: MigrationRecord };

@@ -10,6 +10,7 @@ import {
   type ScreenInfo,
   type ScreenKey,
   type SharedTime,
+  type SoundState,
   type Statistics,
   sharedTime,
   type TargetAddress,
@@ -45,6 +46,7 @@ export interface SessionListener {
   /** A client begins; its screens are new, even if they look the same. */
   clientBegins(client: BrowserClient): void;
   event(event: ClientEvent): void;
+  soundIs(state: SoundState): void;
   screens(screens: readonly ScreenInfo[]): void;
   painted(key: ScreenKey): void;
   statistics(statistics: Statistics): void;
@@ -155,12 +157,16 @@ export class ViewerSession {
     const isCurrent = () => this.#client === client;
     const client: BrowserClient = new BrowserClient({
       ...choices,
+      sound: true,
       url,
       target,
       ...(connector !== null && { connector }),
       ...(credentials !== null && { credentials }),
       onEvent: (event, at) => {
         if (isCurrent()) this.#event(parameters.gateway?.shown(event) ?? event, at);
+      },
+      onSoundState: (state) => {
+        if (isCurrent()) this.#listener.soundIs(state);
       },
       onScreens: (screens) => {
         if (isCurrent()) this.#listener.screens(screens);

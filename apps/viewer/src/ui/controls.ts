@@ -20,6 +20,8 @@ const icons = {
   view: "M3 5h18v11H3zM9 20h6M12 16v4",
   onScreenKeyboard: "M3 4h18v10H3zM7 8h.01M11 8h.01M15 8h.01M9 11h6M12 17v4M9 19l3 2 3-2",
   share: "M12 3v11M8 7l4-4 4 4M5 12v8h14v-8",
+  sound: "M4 10v4h4l5 4V6L8 10zM16 9a4 4 0 0 1 0 6M18.5 6.5a8 8 0 0 1 0 11",
+  muted: "M4 10v4h4l5 4V6L8 10zM16 9l6 6M22 9l-6 6",
   fullScreen: "M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5",
   inspector: "M4 20V10M10 20V4M16 20v-7M22 20H2",
   disconnect: "M12 3v9M6.3 6.5a8 8 0 1 0 11.4 0",
@@ -111,6 +113,7 @@ export class Controls {
     const { fullScreen, onScreenKeyboard } = this.#tools;
     const isFull = document.fullscreenElement === this.#viewer;
     name(fullScreen, isFull ? this.#words.leaveFullScreen : this.#words.fullScreen);
+    this.#updateSound();
     onScreenKeyboard?.setAttribute("aria-pressed", String(this.#viewer.onScreenKeyboard));
     for (const [code, chip] of this.#chips) {
       const state = this.#input.sticky.state(code);
@@ -121,6 +124,21 @@ export class Controls {
     this.#viewMenu?.update();
     this.#shareMenu?.update();
     this.#inspector?.update();
+  }
+
+  #updateSound(): void {
+    const { muted, soundState } = this.#viewer;
+    const { mute, unmute, soundBlocked } = this.#words;
+    const tool = this.#tools.sound;
+    const isBlocked = soundState === "blocked";
+    name(tool, muted ? unmute : isBlocked ? soundBlocked : mute);
+    // A desktop that plays nothing needs no button for it.
+    tool?.toggleAttribute("hidden", soundState === "silent" && !muted);
+    const picture = muted || isBlocked ? "muted" : "sound";
+    // A picture that goes while it is pressed takes the click with it.
+    if (tool === undefined || tool.dataset["picture"] === picture) return;
+    tool.dataset["picture"] = picture;
+    tool.replaceChildren(icon(icons[picture]));
   }
 
   #build(): void {
@@ -148,6 +166,9 @@ export class Controls {
         this.#viewer.onScreenKeyboard = !this.#viewer.onScreenKeyboard;
       });
     }
+    this.#tool(bar, "sound", words.mute, () => {
+      this.#viewer.muted = !this.#viewer.muted;
+    });
     if (document.fullscreenEnabled) {
       this.#tool(bar, "fullScreen", words.fullScreen, () => {
         void this.#viewer.toggleFullscreen().catch(() => {});
