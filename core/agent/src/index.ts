@@ -1,3 +1,4 @@
+export { type Chunk, ChunkReader, type ChunkState, chunksOf } from "./agent-chunks.ts";
 export {
   AgentClient,
   type AgentClientOutput,
