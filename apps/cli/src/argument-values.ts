@@ -1,5 +1,6 @@
 // Values of options as people write them.
 
+import type { UsbDriveOptions } from "@caraway/node";
 import { InvalidArgumentError } from "commander";
 
 /** An option that may be repeated. */
@@ -17,6 +18,17 @@ export function parseSeconds(text: string): number {
 export function parseCount(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError("write a whole number");
   return Number(text);
+}
+
+/** `file=stick.img`, `file=stick.img,readonly` or `cd=disc.iso`, in a list that grows. */
+export function parseUsb(
+  text: string,
+  before: readonly UsbDriveOptions[] = [],
+): readonly UsbDriveOptions[] {
+  const match = /^(file|cd)=(.+?)(,readonly)?$/.exec(text);
+  if (match === null) throw new InvalidArgumentError("write it as file=IMAGE[,readonly] or cd=ISO");
+  const kind = match[1] === "cd" ? "cd" : "stick";
+  return [...before, { kind, file: match[2]!, readOnly: match[3] !== undefined || kind === "cd" }];
 }
 
 export function parseSize(text: string): { width: number; height: number } {

@@ -8,10 +8,20 @@ import {
   migrationModes,
   type SessionEvent,
 } from "@caraway/client";
-import { typing } from "@caraway/driver";
-import { type PictureEvent, readWav, type SpiceClient, WavWriter, wavSource } from "@caraway/node";
+import { type ClientStream, typing } from "@caraway/driver";
+import {
+  type PictureEvent,
+  readWav,
+  type SpiceClient,
+  UsbDrive,
+  type UsbDriveEvent,
+  type UsbDriveOptions,
+  UsbDrives,
+  WavWriter,
+  wavSource,
+} from "@caraway/node";
 import { type Command, Option } from "commander";
-import { parseCount, parseSize } from "./argument-values.ts";
+import { parseCount, parseSize, parseUsb } from "./argument-values.ts";
 import {
   addConnectionOptions,
   type ConnectionFlags,
@@ -30,6 +40,7 @@ interface ConnectFlags extends ConnectionFlags {
   readonly screenshot?: string;
   readonly play?: string;
   readonly record?: string;
+  readonly usb?: readonly UsbDriveOptions[];
   readonly migration: MigrationMode;
   readonly resize?: { readonly width: number; readonly height: number };
 }
@@ -58,6 +69,11 @@ export function addConnectCommand(program: Command): void {
     .option("--screenshot <file>", "write the picture at the end to a PNG file")
     .option("--play <file>", "write what the guest plays to a WAV file")
     .option("--record <file>", "let the guest hear a WAV file of 16 bits")
+    .option(
+      "--usb <device>",
+      "plug in a stick, file=IMAGE[,readonly], or a CD drive, cd=ISO; may be repeated",
+      parseUsb,
+    )
     .addOption(
       new Option("--migration <mode>", "best way to announce of going along when the VM moves")
         .choices(migrationModes)
@@ -73,8 +89,14 @@ async function connect(target: string, flags: ConnectFlags): Promise<void> {
   const tell = flags.json ? tellJson : tellPerson;
   const writer = flags.play === undefined ? null : new WavWriter(flags.play);
   const heard = flags.record === undefined ? null : wavSource(readWav(flags.record));
+  const drives = await plugDrives(flags.usb ?? [], tell);
+  const { channels } = defaultSessionOptions;
   const watcher = {
-    session: { migration: flags.migration, channels: defaultSessionOptions.channels },
+    session: {
+      migration: flags.migration,
+      channels: drives.drives.length > 0 ? [...channels, "usbredir" as const] : channels,
+    },
+    onStream: (stream: ClientStream) => drives.offer(stream),
     sound: { ...(writer && { playback: writer }), ...(heard && { record: heard }) },
     onEvent(event: SessionEvent): void {
       if (event.name === "channel-linked") linked.add(event.channel);
@@ -99,7 +121,25 @@ async function connect(target: string, flags: ConnectFlags): Promise<void> {
     });
   } finally {
     writer?.close();
+    await drives.close();
   }
+}
+
+async function plugDrives(
+  wanted: readonly UsbDriveOptions[],
+  tell: (data: object | null, text: string | null) => void,
+): Promise<UsbDrives> {
+  const drives = wanted.map((options) => {
+    return UsbDrive.open(options, (event) => tell(driveData(options, event), null));
+  });
+  return new UsbDrives(await Promise.all(drives));
+}
+
+/** For `--json`; a person sees the guest's own. */
+function driveData({ file }: UsbDriveOptions, event: UsbDriveEvent): object {
+  if (!("error" in event)) return { event: "usb", file, ...event };
+  const { message } = event.error as Error;
+  return { event: "usb", file, type: event.type, message };
 }
 
 async function typeKeys(

@@ -11,6 +11,7 @@ export interface SessionWatcher {
   readonly onBytes?: SpiceClientOptions["onBytes"];
   /** Where sound goes and comes from; their channels are opened then. */
   readonly sound?: Pick<SpiceClientOptions, "playback" | "record">;
+  readonly onStream?: SpiceClientOptions["onStream"];
   onEvent?(event: SessionEvent, client: SpiceClient): void;
   onPicture?(event: PictureEvent, client: SpiceClient): void;
 }
@@ -63,6 +64,7 @@ async function attempt<T>(
         transport: connection.transport,
         ...watcher.sound,
         ...(watcher.onBytes && { onBytes: watcher.onBytes }),
+        ...(watcher.onStream && { onStream: watcher.onStream }),
         onEvent: (event) => {
           watcher.onEvent?.(event, opened);
           if (event.name === "ended") reject(new SessionEnded(event.error));

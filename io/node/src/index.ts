@@ -56,6 +56,7 @@ export * from "./transport.ts";
 export { TransportError } from "./transport-failure.ts";
 export { type HttpProxy, ProxyUrlError, parseProxyUrl } from "./transport-proxy.ts";
 export type { TlsOptions } from "./transport-tls.ts";
+export { UsbDrive, type UsbDriveEvent, type UsbDriveOptions, UsbDrives } from "./usb-drive.ts";
 export {
   type OvirtAccess,
   parseVvFile,
