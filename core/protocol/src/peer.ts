@@ -103,6 +103,8 @@ export const peerMessages = [
       /** The password, or the user's name. */
       secret: bytes({ count: "secretSize" }),
       viewOnly: u8,
+      /** Whether its channels have headers of 6 bytes; the target's have to be the same. */
+      miniHeader: u8,
     },
     "Source to target: this session will come over; it may link from the answer on, whatever the time of its ticket.",
   ),

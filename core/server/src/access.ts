@@ -20,6 +20,8 @@ export type KnownBy =
 export interface KnownClient {
   readonly knownBy: KnownBy;
   readonly viewOnly: boolean;
+  /** Headers that its channels have. */
+  readonly miniHeader: boolean;
 }
 
 export class Access {

@@ -76,6 +76,8 @@ export interface ChannelEndOwner {
   channelEnded(end: ChannelEnd, error: CarawayError | null): void;
   /** The client took some of the bytes that were under way. */
   channelDrained?(end: ChannelEnd): void;
+  /** The client was told to wait for these displays, by label. */
+  channelWaits?(labels: readonly string[]): void;
 }
 
 /** How a channel leaves for another server. */
@@ -113,6 +115,8 @@ export class ChannelEnd implements ConnectionOwner {
   readonly #credit = new AckCredit();
   #handler: ChannelHandler | null = null;
   #phase: Phase = { kind: "idle" };
+  /** From another server. */
+  #hasCome = false;
   /** The handler has enough of what the client sends. */
   #isReadingPaused = false;
   /** As the driver said it last. */
@@ -229,6 +233,7 @@ export class ChannelEnd implements ConnectionOwner {
 
   /** The next message that is sent has this serial. */
   continueFrom(serial: bigint): void {
+    this.#hasCome = true;
     this.#writer = new FrameWriter(this.#link.miniHeader, serial);
   }
 
@@ -300,6 +305,19 @@ export class ChannelEnd implements ConnectionOwner {
 
   sendBase(message: BaseServerMessage): void {
     this.send(baseCodec.server.encode(message));
+    if (message.name !== "WAIT_FOR_CHANNELS") return;
+    const displays = message.body.waitList.map(({ channelId }) => `display ${channelId}`);
+    this.#owner.channelWaits?.(displays);
+  }
+
+  /**
+   * Others wait for what was sent last. With small headers each end counts for itself, and clients
+   * that came over differ by one: those that count as if MIGRATE_DATA's number were used twice need
+   * one more message.
+   */
+  sayMore(): void {
+    if (!this.#hasCome || !this.miniHeader) return;
+    this.sendBase({ name: "PING", body: { id: 0, timestamp: 0n, data: new Uint8Array(0) } });
   }
 
   /** Reads nothing more of the client; what its connection still holds waits. */

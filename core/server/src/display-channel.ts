@@ -243,8 +243,8 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
 
   restoreMigrationData(body: Uint8Array): void {
     const data = decodeDisplayData(body);
-    // DEVIATION: spice-server says the serial of MIGRATE_DATA twice.
-    this.#end.continueFrom(data.messageSerial + 1n);
+    // As spice-server: the first message has the serial that MIGRATE_DATA had.
+    this.#end.continueFrom(data.messageSerial);
     this.#state = { kind: "arriving", data, moved: null };
   }
 

@@ -139,7 +139,7 @@ class Link implements ConnectionOwner, TaskOwner, LinkServerHost {
   readonly #machine: LinkServer;
   #who: (Admittance & { readonly kind: "in" }) | null = null;
   #isOver = false;
-  #needsSerials = false;
+  #miniHeader = true;
 
   constructor(
     connection: ConnectionKey,
@@ -159,7 +159,7 @@ class Link implements ConnectionOwner, TaskOwner, LinkServerHost {
   }
 
   get offersMiniHeader(): boolean {
-    return this.#around.options.miniHeader && !this.#needsSerials;
+    return this.#miniHeader;
   }
 
   admit(request: LinkRequest): LinkAdmission {
@@ -174,11 +174,11 @@ class Link implements ConnectionOwner, TaskOwner, LinkServerHost {
     if (error !== null) {
       return { kind: "refuse", error, detail: `${name} must be reached in the other way` };
     }
-    // A client counts the messages on a display, and reference clients are one ahead when they came
-    // over with small headers: with large ones the serial is on the wire.
-    const isMoved =
-      request.connectionId !== 0 && owner.movedSession(request.connectionId, name) !== null;
-    this.#needsSerials = name === "display" && (isMoved || isComing);
+    // spice-gtk measures the state that it brings by the header of the target: it has to be the one
+    // that the source had.
+    const { connectionId } = request;
+    const moved = connectionId === 0 ? null : owner.movedSession(connectionId, name);
+    this.#miniHeader = moved?.known?.miniHeader ?? this.#around.options.miniHeader;
     if (name !== "main" && !isComing && !owner.hasChannel(channel)) {
       return { kind: "close", detail: `there is no channel ${channelLabel(channel)}` };
     }

@@ -157,6 +157,10 @@ export class ServedClient implements ChannelEndOwner {
     return this.#isOver;
   }
 
+  get miniHeader(): boolean {
+    return this.#mainEnd.miniHeader;
+  }
+
   /** Whether it is served: a client that comes over is not before its main channel is. */
   get isHere(): boolean {
     return this.#isHere;
@@ -367,6 +371,10 @@ export class ServedClient implements ChannelEndOwner {
 
   channelDrained(): void {
     this.#owner.clientDrained(this);
+  }
+
+  channelWaits(labels: readonly string[]): void {
+    for (const label of labels) this.#ends.get(label)?.sayMore();
   }
 
   channelEnded(end: ChannelEnd, error: CarawayError | null): void {

@@ -252,15 +252,14 @@ export class SourceMove {
     return this.#owner.peer.send(message);
   }
 
-  #announce({ sessionId: session, knownBy, viewOnly }: ServedClient, { round }: Plan): void {
-    const { proof, secret } = secretOf(knownBy);
+  #announce(served: ServedClient, { round }: Plan): void {
     const body = {
       version: peerVersion,
       round,
-      session,
-      proof,
-      secret,
-      viewOnly: viewOnly ? 1 : 0,
+      session: served.sessionId,
+      ...secretOf(served.knownBy),
+      viewOnly: served.viewOnly ? 1 : 0,
+      miniHeader: served.miniHeader ? 1 : 0,
     };
     this.#tell({ name: "ANNOUNCE", body });
   }

@@ -244,7 +244,11 @@ export class TargetMove {
     const reason = this.#refusal(arrival, body);
     if (reason === null) {
       arrival.clients.get(session)?.drop();
-      const known = { knownBy: knownBy(body), viewOnly: body.viewOnly !== 0 };
+      const known = {
+        knownBy: knownBy(body),
+        viewOnly: body.viewOnly !== 0,
+        miniHeader: body.miniHeader !== 0,
+      };
       this.#add(arrival, session, known);
     }
     const accepted = reason === null ? 1 : 0;

@@ -52,7 +52,16 @@ class Target {
   announce(more: object = {}): this {
     const secret = encodeUtf8("open sesame");
     const proof = PeerProof.PASSWORD;
-    const body = { version: peerVersion, round: 1, session, proof, secret, viewOnly: 0, ...more };
+    const body = {
+      version: peerVersion,
+      round: 1,
+      session,
+      proof,
+      secret,
+      viewOnly: 0,
+      miniHeader: 1,
+      ...more,
+    };
     this.say({ name: "ANNOUNCE", body });
     return this;
   }
