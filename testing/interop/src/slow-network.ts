@@ -12,6 +12,8 @@ export interface NetworkWay {
 
 export interface SlowNetworkOptions {
   readonly target: { readonly host?: string; readonly port: number } | { readonly path: string };
+  /** Where it listens. Default a free port of 127.0.0.1. */
+  readonly listen?: { readonly host: string; readonly port: number };
   /** From the one who connects. */
   readonly toTarget?: NetworkWay;
   readonly toClient?: NetworkWay;
@@ -41,11 +43,11 @@ export class SlowNetwork implements AsyncDisposable {
     });
   }
 
-  /** Listens on a free port of 127.0.0.1. */
   static async open(options: SlowNetworkOptions): Promise<SlowNetwork> {
     const network = new SlowNetwork(options);
     await new Promise<void>((resolve, reject) => {
-      network.#server.once("error", reject).listen(0, "127.0.0.1", resolve);
+      const { host, port } = options.listen ?? { host: "127.0.0.1", port: 0 };
+      network.#server.once("error", reject).listen(port, host, resolve);
     });
     return network;
   }

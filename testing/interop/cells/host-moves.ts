@@ -1,0 +1,183 @@
+// Two of our hosts as separate processes, the testcard busy between them, our own client and
+// spice-gtk connected: every mode, many moves in a row, several clients, keys that are typed
+// meanwhile, and a slow network.
+
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  CarawayClient,
+  type Cell,
+  type CellResult,
+  endpointOf,
+  findFreePort,
+  SlowNetwork,
+} from "@caraway/interop";
+import {
+  connectCarawayTo,
+  connectGtkTo,
+  demand,
+  demandExact,
+  demandKept,
+  displayBytes,
+  freshPicture,
+  HostSetting,
+  isEnded,
+} from "./host-setting.ts";
+
+type Mode = "seamless" | "semi-seamless" | "switch-host";
+const modes: readonly Mode[] = ["seamless", "semi-seamless", "switch-host"];
+
+/** The desktop is busy until here, and can be compared from then on. */
+const busyMs = 8000;
+
+async function oneMove(mode: Mode, kind: "caraway" | "spice-gtk"): Promise<CellResult> {
+  await using hosts = await HostSetting.start({ freezeAtMs: busyMs });
+  const { a, b } = hosts;
+  const began = Date.now();
+  await using client = kind === "caraway" ? await connectCarawayTo(a) : await connectGtkTo(a);
+  await delay(1000);
+  const moved = await hosts.move(a, b, { mode });
+  if (mode === "seamless") demandKept(moved, 1);
+  demand(moved.owner === "target", `the move failed: ${moved.error?.message}`);
+  const seen = moved.clients.map((one) => one.mode).join();
+  demand(seen === mode, `the client moved by ${seen}`);
+  demand((await a.guests()).length === 0, "the source still has a guest");
+  await delay(Math.max(0, busyMs + 2500 - (Date.now() - began)));
+  await demandExact(b, [client]);
+  if (client instanceof CarawayClient) demand(!isEnded(client), "the session has ended");
+  const held = moved.outcome?.holdMs ?? 0;
+  return {
+    outcome: "passed",
+    detail: `stopped for ${moved.stoppedMs?.toFixed(0)} ms, held for ${held.toFixed(0)} ms; exact`,
+    facts: { displayBytes: displayBytes(moved) },
+  };
+}
+
+async function tenMoves(): Promise<CellResult> {
+  await using hosts = await HostSetting.start({ freezeAtMs: 20_000 });
+  const { a, b } = hosts;
+  const began = Date.now();
+  await using ours = await connectCarawayTo(a);
+  await using gtk = await connectGtkTo(a);
+  const bytes: number[] = [];
+  for (let round = 0; round < 10; round++) {
+    const [from, to] = round % 2 === 0 ? [a, b] : [b, a];
+    const moved = await hosts.move(from, to);
+    demandKept(moved, 2);
+    bytes.push(displayBytes(moved));
+  }
+  await delay(Math.max(0, 22_500 - (Date.now() - began)));
+  await demandExact(a, [ours, gtk]);
+  demand(!isEnded(ours) && gtk.isAlive, "a session has ended");
+  return { outcome: "passed", detail: "ten seamless moves of two clients, back to back; exact" };
+}
+
+async function severalClients(): Promise<CellResult> {
+  await using hosts = await HostSetting.start({ freezeAtMs: busyMs });
+  const { a, b } = hosts;
+  const began = Date.now();
+  await using first = await connectCarawayTo(a);
+  await using second = await connectCarawayTo(a);
+  await using gtk = await connectGtkTo(a);
+  demandKept(await hosts.move(a, b), 3);
+  await delay(Math.max(0, busyMs + 2500 - (Date.now() - began)));
+  await demandExact(b, [first, second, gtk]);
+  return { outcome: "passed", detail: "three clients moved at once, all seamless; exact" };
+}
+
+/** Scan codes of letters, whose keys leave their trace in the editor's text. */
+const letters = [30, 48, 46, 32, 18, 33, 34, 35, 23, 36, 37, 38, 50, 49, 24, 25];
+
+async function typing(): Promise<CellResult> {
+  const words = Array.from({ length: 6 }, () => letters).flat();
+  // What the same keys make of a desktop that does not move.
+  await using still = await HostSetting.start({ freezeAtMs: 1000 });
+  await using writer = await connectCarawayTo(still.a);
+  await delay(2500);
+  for (const scancode of words) type(writer, scancode);
+  await delay(1500);
+  const wanted = await freshPicture(still.a);
+  await using hosts = await HostSetting.start({ freezeAtMs: 1000 });
+  const { a, b } = hosts;
+  await using client = await connectCarawayTo(a);
+  await delay(2500);
+  const moves = (async () => {
+    for (const [from, to] of [
+      [a, b],
+      [b, a],
+      [a, b],
+    ] as const) {
+      demandKept(await hosts.move(from, to), 1);
+    }
+  })();
+  for (const scancode of words) {
+    type(client, scancode);
+    await delay(25);
+  }
+  await moves;
+  await delay(1500);
+  const found = await freshPicture(b);
+  const isSame = found.data.every((byte, at) => byte === wanted.data[at]);
+  demand(isSame, "keys were lost, doubled or came in another order");
+  return { outcome: "passed", detail: `${words.length} keys through three moves, each once` };
+}
+
+function type({ client }: CarawayClient, scancode: number): void {
+  client.command({ name: "input", input: { kind: "key-down", scancode } });
+  client.command({ name: "input", input: { kind: "key-up", scancode } });
+}
+
+/** 200 ms there and back, 2 Mbit/s. */
+const slow = { delayMs: 100, bytesPerSecond: 250_000 };
+
+async function slowNetwork(): Promise<CellResult> {
+  const port = await findFreePort();
+  await using hosts = await HostSetting.start({
+    freezeAtMs: 15_000,
+    targetFlags: ["--listen", `spice://127.0.0.2:${port}`, "--advertise", "127.0.0.3"],
+  });
+  const { a, b } = hosts;
+  const began = Date.now();
+  const source = await a.addressOf("desk");
+  const ways = { toTarget: slow, toClient: slow };
+  await using toSource = await SlowNetwork.open({ target: { port: source.port }, ...ways });
+  await using toTarget = await SlowNetwork.open({
+    ...{ target: { host: "127.0.0.2", port }, listen: { host: "127.0.0.3", port } },
+    ...ways,
+  });
+  const [, peerPort] = b.peers.split(":");
+  await using between = await SlowNetwork.open({ target: { port: Number(peerPort) }, ...ways });
+  await using client = new CarawayClient(endpointOf({ ...source, port: toSource.port }), {});
+  await client.settle(50).catch(() => {});
+  while (!client.client.screens.isShown(0)) await delay(20);
+  const moved = await hosts.move(a, b, { to: `127.0.0.1:${between.port}` });
+  demandKept(moved, 1);
+  demand(toTarget.connections >= 4, "the client did not come by the slow way");
+  await delay(Math.max(0, 25_000 - (Date.now() - began)));
+  const wanted = await freshPicture(b);
+  const shown = await client.pictureWhenEqual(wanted, 0, 30_000);
+  demand(
+    shown.data.every((byte, at) => byte === wanted.data[at]),
+    "the client shows something else",
+  );
+  const { holdMs = 0, holdReason = "" } = moved.outcome ?? {};
+  return {
+    outcome: "passed",
+    detail: `stopped for ${moved.stoppedMs?.toFixed(0)} ms, held for ${holdMs.toFixed(0)} ms (${holdReason}); exact`,
+    facts: { displayBytes: displayBytes(moved) },
+  };
+}
+
+export const cells: readonly Cell[] = [
+  ...modes.map((mode) => ({
+    name: `our client moves along: ${mode}`,
+    run: () => oneMove(mode, "caraway"),
+  })),
+  ...modes.map((mode) => ({
+    name: `spice-gtk moves along: ${mode}`,
+    run: () => oneMove(mode, "spice-gtk"),
+  })),
+  { name: "ten moves back and forth, of our client and spice-gtk", run: tenMoves },
+  { name: "two of our clients and spice-gtk at once, all seamless", run: severalClients },
+  { name: "keys that are typed during three moves arrive once and in order", run: typing },
+  { name: "seamless at 200 ms and 2 Mbit/s, for client and hosts", run: slowNetwork },
+];
