@@ -12,6 +12,9 @@
  *   leds MASK                  1 scroll, 2 num, 4 caps
  *   mouse-mode server|client
  *   monitors ID,X,Y,W,H …      asks the guest for these; every other monitor is disabled
+ *   offer TYPE FILE            takes the clipboard: content of FILE, in a VD_AGENT_CLIPBOARD type; "offered" when it is said
+ *   paste TYPE FILE            asks for the guest's clipboard; "pasted" when its content is in FILE
+ *   send-file FILE             to the guest; "file-sent" with an error or without
  *   compression NUMBER         preferred image compression (SpiceImageCompression)
  *   status                     channels with their counters
  *   disconnect
@@ -32,6 +35,9 @@ typedef struct {
 } Entry;
 
 static GPtrArray *entries;
+
+/* What is on the clipboard here, and where what is asked for goes. */
+static char *offered, *pasted;
 
 static void report(const char *event, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
@@ -186,6 +192,71 @@ static void on_leds(SpiceChannel *channel, gpointer data)
     report("leds", "\"mask\":%d", leds);
 }
 
+static gboolean on_clipboard_grab(SpiceMainChannel *channel, guint selection, guint32 *types, guint count, gpointer data)
+{
+    (void)channel, (void)data;
+    GString *list = g_string_new(NULL);
+    for (guint n = 0; n < count; n++)
+        g_string_append_printf(list, "%s%u", n ? "," : "", types[n]);
+    report("clipboard-grab", "\"selection\":%u,\"types\":[%s]", selection, list->str);
+    g_string_free(list, TRUE);
+    return TRUE;
+}
+
+static gboolean on_clipboard_request(SpiceMainChannel *channel, guint selection, guint type, gpointer data)
+{
+    (void)data;
+    gchar *content = NULL;
+    gsize size = 0;
+    if (!offered || !g_file_get_contents(offered, &content, &size, NULL))
+        return FALSE;
+    spice_main_channel_clipboard_selection_notify(channel, selection, type, (const guchar *)content, size);
+    g_free(content);
+    report("clipboard-request", "\"selection\":%u,\"type\":%u", selection, type);
+    return TRUE;
+}
+
+static void on_clipboard(SpiceMainChannel *channel, guint selection, guint type, gpointer content, guint size, gpointer data)
+{
+    (void)channel, (void)data;
+    gboolean written = pasted && g_file_set_contents(pasted, content, size, NULL);
+    report("pasted", "\"selection\":%u,\"type\":%u,\"size\":%u,\"written\":%s", selection, type, size, written ? "true" : "false");
+}
+
+static void on_file_sent(GObject *source, GAsyncResult *result, gpointer data)
+{
+    (void)data;
+    GError *error = NULL;
+    spice_main_channel_file_copy_finish(SPICE_MAIN_CHANNEL(source), result, &error);
+    report("file-sent", "\"error\":\"%s\"", quote(error ? error->message : ""));
+    g_clear_error(&error);
+}
+
+static const char *share(SpiceMainChannel *channel, char **words, int count)
+{
+    if (!strcmp(words[0], "offer") && count == 3) {
+        guint32 type = strtoul(words[1], NULL, 0);
+        g_free(offered);
+        offered = g_strdup(words[2]);
+        spice_main_channel_clipboard_selection_grab(channel, 0, &type, 1);
+        report("offered", NULL);
+        return NULL;
+    }
+    if (!strcmp(words[0], "paste") && count == 3) {
+        g_free(pasted);
+        pasted = g_strdup(words[2]);
+        spice_main_channel_clipboard_selection_request(channel, 0, strtoul(words[1], NULL, 0));
+        return NULL;
+    }
+    if (!strcmp(words[0], "send-file") && count == 2) {
+        GFile *files[] = {g_file_new_for_path(words[1]), NULL};
+        spice_main_channel_file_copy_async(channel, files, 0, NULL, NULL, NULL, on_file_sent, NULL);
+        g_object_unref(files[0]);
+        return NULL;
+    }
+    return "offer TYPE FILE, paste TYPE FILE or send-file FILE";
+}
+
 static void on_channel_new(SpiceSession *s, SpiceChannel *channel, gpointer data)
 {
     (void)s, (void)data;
@@ -199,6 +270,9 @@ static void on_channel_new(SpiceSession *s, SpiceChannel *channel, gpointer data
     case SPICE_CHANNEL_MAIN:
         g_signal_connect(channel, "main-mouse-update", G_CALLBACK(on_mouse_mode), NULL);
         g_signal_connect(channel, "main-agent-update", G_CALLBACK(on_agent), NULL);
+        g_signal_connect(channel, "main-clipboard-selection-grab", G_CALLBACK(on_clipboard_grab), NULL);
+        g_signal_connect(channel, "main-clipboard-selection-request", G_CALLBACK(on_clipboard_request), NULL);
+        g_signal_connect(channel, "main-clipboard-selection", G_CALLBACK(on_clipboard), NULL);
         break;
     case SPICE_CHANNEL_DISPLAY:
         g_signal_connect(channel, "display-primary-create", G_CALLBACK(on_primary_create), entry);
@@ -343,6 +417,8 @@ static const char *command(char **words, int count)
         return spice_session_disconnect(session), NULL;
     if (!strcmp(words[0], "monitors"))
         return main_entry ? monitors(SPICE_MAIN_CHANNEL(main_entry->channel), words + 1, count - 1) : "there is no main channel";
+    if (!strcmp(words[0], "offer") || !strcmp(words[0], "paste") || !strcmp(words[0], "send-file"))
+        return main_entry ? share(SPICE_MAIN_CHANNEL(main_entry->channel), words, count) : "there is no main channel";
     if (IS("mouse-mode", 1)) {
         if (!main_entry)
             return "there is no main channel";

@@ -42,6 +42,7 @@ export {
   waitForLinks,
   waitForMigration,
 } from "./migration.ts";
+export { type MoveReport, MovingTestcard, type MovingTestcardOptions } from "./moving-testcard.ts";
 export { ensurePackages } from "./packages.ts";
 export type {
   DisplayDevice,
