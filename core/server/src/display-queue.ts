@@ -30,7 +30,13 @@ export type DisplayItem =
   | { readonly kind: "destroy"; readonly surface: SurfaceShape }
   | { readonly kind: "draw"; readonly done: DoneDrawing }
   /** Send the pixels that are there now. */
-  | { readonly kind: "refresh"; readonly surface: ServedSurface; readonly box: Box }
+  | {
+      readonly kind: "refresh";
+      readonly surface: ServedSurface;
+      readonly box: Box;
+      /** The client has not seen the screen yet. */
+      readonly isFirst: boolean;
+    }
   | { readonly kind: "monitors" }
   | { readonly kind: "mark" };
 
@@ -343,9 +349,10 @@ export class DisplayQueue implements DisplayView {
     if (surface === undefined) return null;
     const missing = this.#missing.get(surface)!;
     const box = this.#takePart(missing.boxes);
+    const isFirst = this.#unmarked !== null;
     if (surface.isPrimary) this.#unmarked?.subtract(box);
     if (missing.boxes.isEmpty) this.#missing.delete(surface);
-    return { kind: "refresh", surface, box };
+    return { kind: "refresh", surface, box, isFirst };
   }
 
   #takePart(boxes: BoxSet): Box {

@@ -49,6 +49,8 @@ export interface DisplayClient {
 /** A drawing on its way out, whose pictures may still be with a task. */
 interface Outgoing {
   readonly done: DoneDrawing;
+  /** Whether its pictures may refer to others, and others to them. */
+  readonly usesWindow: boolean;
   readonly jpegs: Map<GuestPixels, JpegOutcome>;
   missingJpegs: number;
 }
@@ -147,12 +149,11 @@ export class DisplaySender {
 
   /** Sends an item at once, without losses. */
   sendNow(item: DisplayItem): void {
-    const done = drawingOf(item);
-    if (done === null) {
+    const outgoing = outgoingOf(item);
+    if (outgoing === null) {
       this.begin(item);
       return;
     }
-    const outgoing = { done, jpegs: new Map(), missingJpegs: 0 };
     this.#transmit(outgoing, { ...this.#context(outgoing), mayLose: false });
   }
 
@@ -177,19 +178,18 @@ export class DisplaySender {
         return 0;
       case "draw":
       case "refresh": {
-        const done = drawingOf(item)!;
-        this.#draw(done);
-        return done.shape.imageBytes >> 2;
+        const outgoing = outgoingOf(item)!;
+        this.#draw(outgoing);
+        return outgoing.done.shape.imageBytes >> 2;
       }
     }
   }
 
-  #draw(done: DoneDrawing): void {
-    const outgoing: Outgoing = { done, jpegs: new Map(), missingJpegs: 0 };
+  #draw(outgoing: Outgoing): void {
     const context = this.#context(outgoing);
     const wanted: [GuestPixels, ColorImage][] = [];
     if (context.mayLose) {
-      withImages(done.drawing, (image, role) => {
+      withImages(outgoing.done.drawing, (image, role) => {
         const colors = image.kind === "pixels" && role === "picture" && wantsJpeg(image, context);
         if (colors) wanted.push([image as GuestPixels, colors]);
         return placeholder;
@@ -219,7 +219,7 @@ export class DisplaySender {
     this.#wiring.task(owner, this.#end.connection, { kind: "jpeg", image, quality });
   }
 
-  #context({ done, jpegs }: Outgoing): MessageContext {
+  #context({ done, usesWindow, jpegs }: Outgoing): MessageContext {
     const { encoders, jpeg, zlibGlz } = this.#options;
     const lz4 = DisplayCapability.SPICE_DISPLAY_CAP_LZ4_COMPRESSION;
     return {
@@ -230,7 +230,7 @@ export class DisplaySender {
       zlibGlz: this.allows(zlibGlz),
       cache: mayBeCached(done.drawing) ? this.#stores.pixmaps() : null,
       palettes: this.palettes,
-      dictionary: this.#stores.dictionary,
+      dictionary: usesWindow ? this.#stores.dictionary : () => null,
       jpegs,
       shared: this.#display.viewCount > 1 ? this.#shared : null,
       evicted: new EvictedImages(),
@@ -293,9 +293,22 @@ export class DisplaySender {
   }
 }
 
-function drawingOf(item: DisplayItem): DoneDrawing | null {
-  if (item.kind === "draw") return item.done;
-  return item.kind === "refresh" ? refreshDrawing(item.surface, item.box) : null;
+/**
+ * As in spice-server, the first sight of a screen stays out of the GLZ window: it is seldom seen
+ * again, and a client that only looks on needs no window at all.
+ */
+function outgoingOf(item: DisplayItem): Outgoing | null {
+  const jpegs = new Map<GuestPixels, JpegOutcome>();
+  switch (item.kind) {
+    case "draw":
+      return { done: item.done, usesWindow: true, jpegs, missingJpegs: 0 };
+    case "refresh": {
+      const done = refreshDrawing(item.surface, item.box);
+      return { done, usesWindow: !item.isFirst, jpegs, missingJpegs: 0 };
+    }
+    default:
+      return null;
+  }
 }
 
 /** As WAIT_FOR_CHANNELS has them. */

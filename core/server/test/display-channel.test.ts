@@ -1,3 +1,4 @@
+import { readGlzHeader } from "@caraway/codecs";
 import { BitmapFormat, ImageType } from "@caraway/protocol";
 import { describe, expect, it } from "vitest";
 import { plainEncoders } from "../src/index.ts";
@@ -319,6 +320,18 @@ describe("pictures", () => {
     display.send({ name: "PREFERRED_COMPRESSION", body: { imageCompression: 6 } });
     world.guest(draw(copy(box(0, 0, 32, 32), icon(null, 32))));
     expect(images(display).at(-1)!.type).toBe(ImageType.LZ_RGB);
+  });
+
+  it("of what was there before the client are in LZ, and stay out of its GLZ window", () => {
+    const world = setUp({ compression: "glz" });
+    world.guest(draw(copy(box(0, 0, 32, 32), icon(null, 32))));
+    const { client, display } = connect(world);
+    expect(images(display).map(({ type }) => type)).toEqual([ImageType.LZ_RGB]);
+    expect(display.names.at(-1)).toBe("MARK");
+    world.guest(draw(copy(box(0, 0, 32, 32), icon(null, 32))));
+    expect(images(display).at(-1)!.type).toBe(ImageType.GLZ_RGB);
+    expect(readGlzHeader(images(display).at(-1)!.data).id).toBe(0);
+    expect(client.colors()).toHaveLength(64 * 48);
   });
 
   it("go in LZ to a client that has no LZ4", () => {

@@ -119,7 +119,7 @@ describe("behind a move", () => {
     const sent = images(ear);
     expect(sent.map(({ type }) => type)).toEqual(Array(4).fill(ImageType.GLZ_RGB));
     expect(sent.map(({ data }) => data.length < 100)).toEqual([true, true, true, false]);
-    expect(sent.map(({ data }) => readGlzHeader(data).id)).toEqual([4, 5, 6, 7]);
+    expect(sent.map(({ data }) => readGlzHeader(data).id)).toEqual([3, 4, 5, 6]);
     expect(client.shows()).toEqual(world.truth.colors());
   });
 
@@ -338,7 +338,7 @@ describe("without a peer link", () => {
     world.move({ peer: false });
     world.draw("target", copy(box(20, 0, 40, 20), icon(null, 1)));
     expect(images(ear).map(({ data }) => readGlzHeader(data))).toMatchObject([
-      { id: 2, windowHeadDistance: 0 },
+      { id: 1, windowHeadDistance: 0 },
     ]);
     expect(client.shows()).toEqual(world.truth.colors());
   });
