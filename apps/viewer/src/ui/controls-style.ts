@@ -1,5 +1,7 @@
 // The look of tool bar, menus and details; loaded with them.
 
+import { chartStyle } from "./chart-style.ts";
+
 export const controlsStyle = `
 .controls {
   position: absolute;
@@ -138,21 +140,4 @@ export const controlsStyle = `
 .panel dt { color: var(--spice-muted); }
 .panel dd { margin: 0; text-align: end; font-variant-numeric: tabular-nums; }
 .move { margin: 0.6rem 0 1.2rem; padding-top: 0.4rem; border-top: 1px solid var(--spice-line); }
-.chart { display: block; width: 100%; height: auto; margin-top: 0.4rem; }
-.chart text { fill: var(--spice-text); font-size: 11px; }
-.chart .axis { fill: var(--spice-muted); font-size: 10px; }
-.chart .grid { stroke: var(--spice-line); stroke-width: 1; }
-.chart .linking { fill: color-mix(in srgb, var(--spice-accent) 45%, transparent); }
-.chart .ready { fill: color-mix(in srgb, var(--spice-muted) 35%, transparent); }
-.chart .switching { fill: var(--spice-accent); }
-.chart .kept { fill: var(--spice-good); }
-.chart .rebuilt { fill: var(--spice-warning); }
-.chart .lost, .chart .trouble { fill: #dc2626; }
-.chart .gap { fill: none; stroke: var(--spice-warning); stroke-width: 2; }
-.legend { display: flex; flex-wrap: wrap; gap: 0.3rem 1rem; margin: 0.3rem 0; color: var(--spice-muted); font-size: 0.8125rem; }
-.legend span::before { content: ""; display: inline-block; width: 0.7rem; height: 0.7rem; margin-inline-end: 0.35rem; border-radius: 0.2rem; }
-.legend .linking::before { background: color-mix(in srgb, var(--spice-accent) 45%, transparent); }
-.legend .ready::before { background: color-mix(in srgb, var(--spice-muted) 35%, transparent); }
-.legend .switching::before { background: var(--spice-accent); }
-.legend .gap::before { background: var(--spice-warning); }
-`;
+${chartStyle}`;
