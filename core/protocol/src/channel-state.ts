@@ -193,3 +193,22 @@ export const InputsState = struct("InputsState", {
   prefixSize: count(u8, "prefix"),
   prefix: bytes({ count: "prefixSize" }),
 });
+
+export const StreamStateFlag = {
+  /** The client has its end of the port open. */
+  OPEN: 1,
+} as const;
+
+/**
+ * Comes behind the last word of the client to the source: by these counts, over all servers, both
+ * ends know that no byte is missing and none comes twice.
+ */
+export const StreamState = struct("StreamState", {
+  version: u16,
+  flags: flagsOf(u8, "StreamStateFlag", StreamStateFlag),
+  /** Of the guest's, sent to the client. */
+  sentBytes: u64,
+  /** Of the client's, received; and of them, those that the guest has. MIGRATE_DATA has the rest. */
+  receivedBytes: u64,
+  writtenBytes: u64,
+});

@@ -15,6 +15,7 @@ export {
   displayEarlyStateCodec,
   displayStateCodec,
   inputsStateCodec,
+  streamStateCodec,
 } from "./generated/channel-state.ts";
 export { cursorCodec } from "./generated/cursor.ts";
 export {

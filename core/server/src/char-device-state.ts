@@ -1,11 +1,15 @@
-// MIGRATE_DATA of channels that are byte streams, both written and read: what a source has of the
-// client's that the guest has not taken, and of the guest's that is no whole message yet.
+// Channels that are byte streams, for the server that goes on with them. MIGRATE_DATA, both written
+// and read: what a source has of the client's that the guest has not taken, and of the guest's that
+// is no whole message yet. And over the peer link, counts that prove it.
 
 import {
+  channelStateVersion,
   MigrationMagic,
   migrationVersion,
+  StreamStateFlag,
   smartcardMigrationDataCodec,
   spicevmcMigrationDataCodec,
+  streamStateCodec,
 } from "@caraway/protocol";
 import { CarawayError } from "@caraway/wire";
 import type { ChannelEnd } from "./channel-end.ts";
@@ -62,6 +66,30 @@ export function unpackCardState(end: ChannelEnd, body: Uint8Array): CardState {
   const state = decode(end, () => smartcardMigrationDataCodec.decode(body));
   const { writeData } = checkDevice(end, state, MigrationMagic.SMARTCARD);
   return { queued: writeData, hasReader: state.readerAdded !== 0, partial: state.readData };
+}
+
+/** A stream's channel between two of our servers. */
+export interface MovedStream {
+  /** The client has its end open. */
+  readonly isOpen: boolean;
+  /** Of the guest's, sent to the client, over all servers. */
+  readonly sentBytes: bigint;
+  /** Of the client's, that came, and of them those that the guest has. */
+  readonly receivedBytes: bigint;
+  readonly writtenBytes: bigint;
+}
+
+export function encodeStreamState(moved: MovedStream): Uint8Array {
+  const { isOpen, ...counts } = moved;
+  const flags = isOpen ? StreamStateFlag.OPEN : 0;
+  return streamStateCodec.encode({ version: channelStateVersion, flags, ...counts });
+}
+
+/** @throws WireError when no server of ours would have sent it. */
+export function decodeStreamState(bytes: Uint8Array): MovedStream {
+  const { flags, sentBytes, receivedBytes, writtenBytes } = streamStateCodec.decode(bytes);
+  const isOpen = (flags & StreamStateFlag.OPEN) !== 0;
+  return { isOpen, sentBytes, receivedBytes, writtenBytes };
 }
 
 interface DeviceState {

@@ -8,7 +8,9 @@
 import { ByteQueue } from "@caraway/channel";
 import type { EncodedMessage } from "@caraway/wire";
 import { CarawayError } from "@caraway/wire";
+import { expectState, isKnownState } from "./bad-state.ts";
 import type { ChannelEnd, ChannelHandler } from "./channel-end.ts";
+import { decodeStreamState, encodeStreamState } from "./char-device-state.ts";
 import type { ClientKey } from "./events.ts";
 import type { GuestStream } from "./guest-stream.ts";
 import type { StreamDesk, StreamHolder } from "./stream-desk.ts";
@@ -27,6 +29,8 @@ export interface StreamPort {
   readonly stream: GuestStream;
   /** For the guest, behind all that was written before. */
   write(bytes: Uint8Array): void;
+  /** The client opened or closed its end of a port. */
+  setOpen(open: boolean): void;
 }
 
 /** How a stream's bytes stand in the messages of its channel. */
@@ -60,6 +64,8 @@ export class StreamChannel implements ChannelHandler, StreamHolder, StreamPort {
   /** Until then the guest waits. */
   #isReady = false;
   #isLeaving = false;
+  /** The client's end of a port. */
+  #isOpen = true;
   /** Bytes of the guest's that were sent, and of the client's that came, over all servers. */
   #sentBytes = 0n;
   #receivedBytes = 0n;
@@ -95,7 +101,7 @@ export class StreamChannel implements ChannelHandler, StreamHolder, StreamPort {
   closed(): void {
     // Where the guest has gone, the device is still in use.
     if (this.#isLeaving) return;
-    if (this.#isReady) this.#format.abandoned();
+    this.#format.abandoned();
     this.stream.tellOpen(false);
     this.#desk.release(this.stream, this);
   }
@@ -134,6 +140,11 @@ export class StreamChannel implements ChannelHandler, StreamHolder, StreamPort {
     if (queuedBytes > pauseFrom && !this.#isLeaving) this.end.pauseReading();
   }
 
+  setOpen(open: boolean): void {
+    this.#isOpen = open;
+    this.stream.tellOpen(open);
+  }
+
   // From the guest.
 
   guestData(bytes: Uint8Array): void {
@@ -159,6 +170,27 @@ export class StreamChannel implements ChannelHandler, StreamHolder, StreamPort {
     this.end.resumeReading();
   }
 
+  finalState(): Uint8Array {
+    return encodeStreamState({
+      isOpen: this.#isOpen,
+      sentBytes: this.#sentBytes,
+      receivedBytes: this.#receivedBytes,
+      writtenBytes: this.#receivedBytes - BigInt(this.stream.queuedBytes),
+    });
+  }
+
+  /** @throws CarawayError when bytes are missing, or came twice. */
+  restoreState(_early: readonly Uint8Array[], final: Uint8Array): void {
+    if (!isKnownState(final)) return;
+    const { isOpen, sentBytes, receivedBytes, writtenBytes } = decodeStreamState(final);
+    const waiting = receivedBytes - writtenBytes;
+    const found = this.stream.queuedBytes;
+    expectState(waiting === BigInt(found), `${found} bytes wait where ${waiting} should`);
+    this.#isOpen = isOpen;
+    this.#sentBytes = sentBytes;
+    this.#receivedBytes = receivedBytes;
+  }
+
   migrationData(): Uint8Array {
     return this.#format.migrationData(this.#fromGuest.peek(this.#fromGuest.size)!);
   }
@@ -169,7 +201,7 @@ export class StreamChannel implements ChannelHandler, StreamHolder, StreamPort {
 
   #begin(): void {
     this.#isReady = true;
-    this.stream.tellOpen(true);
+    this.stream.tellOpen(this.#isOpen);
     this.#drain();
   }
 

@@ -81,7 +81,7 @@ export class VmcFormat implements StreamFormat {
         switch (message.body.event) {
           case PortEvent.OPENED:
           case PortEvent.CLOSED:
-            stream.tellOpen(message.body.event === PortEvent.OPENED);
+            this.#port.setOpen(message.body.event === PortEvent.OPENED);
             break;
           case PortEvent.BREAK:
             stream.sendBreak();

@@ -27,6 +27,7 @@ type GlzImageState = Infer<typeof declared.GlzImageState>;
 type GlzWindowState = Infer<typeof declared.GlzWindowState>;
 type InputsState = Infer<typeof declared.InputsState>;
 type PixmapCacheState = Infer<typeof declared.PixmapCacheState>;
+type StreamState = Infer<typeof declared.StreamState>;
 type SurfaceState = Infer<typeof declared.SurfaceState>;
 type Head = Infer<typeof declaredDisplay.Head>;
 type Rect = Infer<typeof declaredGraphics.Rect>;
@@ -438,6 +439,31 @@ export function writePixmapCacheState(w: Writer, value: PixmapCacheState): void 
     writeCachedImageState(w, item);
   }
 }
+
+export function readStreamState(r: Reader, o: number): StreamState {
+  return {
+    version: r.view.getUint16(o, true),
+    flags: r.bytes[o + 2]!,
+    sentBytes: r.view.getBigUint64(o + 3, true),
+    receivedBytes: r.view.getBigUint64(o + 11, true),
+    writtenBytes: r.view.getBigUint64(o + 19, true),
+  };
+}
+
+export function writeStreamState(w: Writer, o: number, value: StreamState): void {
+  w.u16(o, value.version);
+  w.u8(o + 2, value.flags);
+  w.u64(o + 3, value.sentBytes);
+  w.u64(o + 11, value.receivedBytes);
+  w.u64(o + 19, value.writtenBytes);
+}
+
+export const streamStateCodec: StructCodec<StreamState> =
+  /* @__PURE__ */ structCodec(declared.StreamState, {
+    read: (r) => readStreamState(r, r.take(27)),
+    size: () => 27,
+    write: (w, value) => writeStreamState(w, w.take(27), value),
+  });
 
 export function readSurfaceState(r: Reader): SurfaceState {
   const o = r.take(18);
