@@ -3,6 +3,7 @@
 import { agentTargets } from "./agent-targets.ts";
 import { codecTargets } from "./codec-targets.ts";
 import type { FuzzTarget } from "./fuzz-target.ts";
+import { moveTargets } from "./move-targets.ts";
 import { protocolTargets } from "./protocol-targets.ts";
 import { sessionTargets } from "./session-targets.ts";
 import { usbredirTargets } from "./usbredir-packets.ts";
@@ -11,6 +12,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   ...protocolTargets,
   ...codecTargets,
   ...sessionTargets,
+  ...moveTargets,
   ...usbredirTargets,
   ...agentTargets,
 ];
