@@ -147,6 +147,12 @@ export class GuestInputs {
     this.#position = position;
   }
 
+  /** Who held it at another server has not come over: it is let go, unless somebody here holds it. */
+  letGo({ keys }: HeldInputs): void {
+    for (const code of keys) if (!this.#holders.has(code)) this.#sendKey(code, false);
+    this.#wiring.gate.pass({ type: "buttons", buttons: this.#union() });
+  }
+
   /** The client goes on at another server, with all that it holds. */
   forget(client: ClientKey): void {
     for (const [code, holders] of [...this.#holders]) {

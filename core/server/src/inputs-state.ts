@@ -8,7 +8,7 @@ import {
   MigrationMagic,
   migrationVersion,
 } from "@caraway/protocol";
-import { expectState } from "./bad-state.ts";
+import { expectState, isKnownState } from "./bad-state.ts";
 import type { HeldInputs } from "./guest-inputs.ts";
 
 /** An inputs channel between two servers. */
@@ -53,6 +53,15 @@ export function decodeInputsState(bytes: Uint8Array): MovedInputs {
   const isPrefix = prefix.length === 0 || prefix[0] === 0xe0 || prefix[0] === 0xe1;
   expectState(isPrefix && prefix.length <= (prefix[0] === 0xe0 ? 1 : prefixMax), "a scancode");
   return { motions, leds, held: { keys, buttons, position: { x, y, displayId } }, prefix };
+}
+
+/**
+ * What was held on the channel; null where the state does not tell.
+ *
+ * @throws BadState or WireError.
+ */
+export function heldInState(state: Uint8Array): HeldInputs | null {
+  return isKnownState(state) ? decodeInputsState(state).held : null;
 }
 
 export function encodeInputsData(motionCount: number): Uint8Array {

@@ -3,7 +3,7 @@
 
 import type { ConnectionKey, Instant, Machine } from "@caraway/channel";
 import { LinkError } from "@caraway/protocol";
-import type { CarawayError } from "@caraway/wire";
+import { CarawayError } from "@caraway/wire";
 import { Access, type Admittance, type KnownClient, knownBy } from "./access.ts";
 import { AgentRelay } from "./agent-relay.ts";
 import type { ChannelId } from "./channel-name.ts";
@@ -11,6 +11,7 @@ import type { ClientKey } from "./events.ts";
 import { GuestInputs } from "./guest-inputs.ts";
 import { GuestMirror, type MirrorOwner } from "./guest-mirror.ts";
 import type { GuestStream } from "./guest-stream.ts";
+import { heldInState } from "./inputs-state.ts";
 import { LinkDesk, type LinkDeskOwner } from "./link-desk.ts";
 import type { MoveAnswer } from "./main-channel.ts";
 import { MediaTime } from "./media-time.ts";
@@ -77,6 +78,7 @@ export class SpiceServer
       newClientKey: () => this.#nextClient++,
       hasSession: (session) => this.#clientOf(session) !== null,
       admit: (key, session, link, who) => this.#admit(key, session, link, who, true),
+      letGo: (state) => this.#letGo(state),
       noteChanges: () => mirror.noteChanges(),
       forgetChanges: () => mirror.forgetChanges(),
       progressed: () => this.#shareAgent(),
@@ -257,6 +259,16 @@ export class SpiceServer
     const client = new ServedClient(identity, link, this.#guest, this);
     this.#clients.set(key, client);
     return client;
+  }
+
+  #letGo(state: Uint8Array): void {
+    try {
+      const held = heldInState(state);
+      if (held !== null) this.#guest.inputs.letGo(held);
+    } catch (error) {
+      // A state that makes no sense says nothing about keys.
+      if (!(error instanceof CarawayError)) throw error;
+    }
   }
 
   #tellJoined({ key: client, peer, user, viewOnly }: ServedClient): void {

@@ -46,6 +46,8 @@ export interface TargetClientOwner {
   ): ServedClient;
   /** Something is decided, or has come: what depends on it is looked at again. */
   progressed(): void;
+  /** This is the state of inputs that are lost. */
+  letGo(state: Uint8Array): void;
 }
 
 /** Channels of one session that may be linked at a time. */
@@ -197,7 +199,9 @@ export class TargetClient implements ArrivingOwner {
 
   finalState(channel: ChannelId, state: Uint8Array): void {
     this.#owner.hold?.stateComes(this.#owner.wiring.now);
-    this.#final.set(channelLabel(channel), state);
+    const label = channelLabel(channel);
+    this.#final.set(label, state);
+    if (this.#outcomes.get(label)?.outcome === "lost") this.#letGo(label);
     this.goOn();
   }
 
@@ -364,6 +368,13 @@ export class TargetClient implements ArrivingOwner {
     const moved = { session: this.session, channel: label, outcome, reason, gapMs };
     this.#outcomes.set(label, moved);
     wiring.event({ name: "move-channel", client: this.key, ...moved });
+    if (outcome === "lost") this.#letGo(label);
+  }
+
+  /** What the client held down in the guest, as the source says, is held by nobody. */
+  #letGo(label: string): void {
+    const state = this.#final.get(label);
+    if (label === "inputs 0" && state !== undefined) this.#owner.letGo(state);
   }
 
   #loseRest(reason: string): void {

@@ -23,6 +23,8 @@ export interface TargetOwner {
   /** Whether a session with this id is here already. */
   hasSession(session: number): boolean;
   admit: TargetClientOwner["admit"];
+  /** This is the state of inputs whose client does not come. */
+  letGo(state: Uint8Array): void;
   /** Clients come with what the guest shows now, and it may change before they are there. */
   noteChanges(): void;
   forgetChanges(): void;
@@ -153,7 +155,10 @@ export class TargetMove {
       return;
     }
     const arrival = this.#arrival;
-    if (arrival === null) return;
+    if (arrival === null) {
+      this.#heardLate(message);
+      return;
+    }
     switch (message.name) {
       case "ANNOUNCE":
         this.#announced(arrival, message.body);
@@ -187,6 +192,13 @@ export class TargetMove {
         break;
     }
     this.#look();
+  }
+
+  /** All clients are back or were given up: what comes now is of those. */
+  #heardLate(message: PeerMessage): void {
+    if (message.name !== "CHANNEL_STATE") return;
+    const { channel, state } = message.body;
+    if (channelOfWire(channel).name === "inputs") this.#owner.letGo(state);
   }
 
   deadline(): number | null {
@@ -234,6 +246,7 @@ export class TargetMove {
       },
       admit,
       progressed: () => this.#look(),
+      letGo: (state) => this.#owner.letGo(state),
     });
     arrival.clients.set(session, client);
     return client;
