@@ -51,6 +51,8 @@ export interface SpiceOptions {
   readonly seamlessMigration?: boolean;
   /** Off: the agent does not carry the pointer. Default on. */
   readonly agentMouse?: boolean;
+  /** Its display over D-Bus, too, by `Vm.displayQmp`. */
+  readonly dbusDisplay?: boolean;
   /** Devices that keep their place in the machine while their SPICE channels are missing. */
   readonly withoutChannels?: readonly ("audio" | "webdav" | "usbredir" | "agent")[];
 }
@@ -97,7 +99,7 @@ export function deviceArguments(devices: VmDevices, spice: SpiceOptions, guest: 
   const list = [
     // TCG everywhere: the figures compare, and a stock kernel does not start under every nested KVM.
     ...["-machine", "pc-i440fx-7.2,accel=tcg", "-cpu", "qemu64", "-m", `${memoryMiB}`],
-    ...["-nodefaults", "-display", "none"],
+    ...["-nodefaults", "-display", spice.dbusDisplay === true ? "dbus,p2p=yes" : "none"],
     ...["-kernel", guest.kernel, "-initrd", guest.initrd],
     // Freed pages become zero pages, which a saved state does not store.
     ...["-append", "console=ttyS0 quiet init_on_free=1"],

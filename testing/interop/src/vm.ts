@@ -109,6 +109,11 @@ export class Vm implements AsyncDisposable {
     this.#process = parts.process;
   }
 
+  /** A machine protocol of its own for whoever serves its display. */
+  get displayQmp(): string {
+    return join(this.directory, "display-qmp");
+  }
+
   get pid(): number {
     return this.#process.pid!;
   }
@@ -224,7 +229,7 @@ async function launch(options: VmOptions): Promise<Vm> {
     [
       ...deviceArguments(devices, spice, guest),
       ...spiceArguments(spice, sockets, directory),
-      ...["-qmp", socket(sockets.qmp)],
+      ...["-qmp", socket(sockets.qmp), "-qmp", socket(join(directory, "display-qmp"))],
       ...["-serial", socket(sockets.shell), "-serial", socket(sockets.events)],
       ...(incoming === undefined ? [] : ["-incoming", incoming]),
       ...(paused ? ["-S"] : []),
