@@ -14,9 +14,13 @@ type CommandFlags = ServeFlags & { readonly guest: string; readonly json: boolea
 export function addServeCommand(program: Command): void {
   const command = program
     .command("serve")
-    .description("serve a guest that is built in to SPICE clients and browsers")
+    .description("serve a guest, built in or of QEMU, to SPICE clients and browsers")
     .optionsGroup("The guest:")
     .addOption(new Option("--guest <name>", "which one").choices(["testcard"]).default("testcard"))
+    .option(
+      "--qemu <socket>",
+      "a running VM instead, by a QMP socket of its own and -display dbus,p2p=yes",
+    )
     .option("--size <WxH>", "size of each monitor (default: 1024x768)", parseSize)
     .option("--monitors <n>", "1 to 4 (default: 1)", parseCount)
     .option(
@@ -39,6 +43,7 @@ The same port takes SPICE and WebSocket clients. A ticket may come from CARAWAY_
 
 Examples:
   caraway serve
+  caraway serve --qemu /run/vm/caraway.qmp
   caraway serve --listen spice://0.0.0.0:5900 --ticket ticket.txt --monitors 2
   caraway serve --listen spice+tls://[::]:5901 --tls cert.pem,key.pem --sasl users.txt
 `;

@@ -1,12 +1,18 @@
 // One guest and its server as a process, until a signal ends it.
 
 import { GuestServer } from "@caraway/node";
-import type { ServerEvent } from "@caraway/server";
+import { QemuGuest } from "@caraway/qemu";
+import type { Guest, ServerEvent } from "@caraway/server";
+import { CarawayError } from "@caraway/wire";
 import { type GuestFlags, makeTestcard, testcardOptions } from "./guest-flags.ts";
 import { listenAddressText } from "./listen-address.ts";
 import { isOpenToAll, type ServerFlags, serverSettings } from "./server-settings.ts";
+import { HostUsageError } from "./usage-error.ts";
 
-export interface ServeFlags extends ServerFlags, GuestFlags {}
+export interface ServeFlags extends ServerFlags, GuestFlags {
+  /** QMP socket of a running VM, which is served in place of a testcard. */
+  readonly qemu?: string;
+}
 
 export interface ServeTold {
   /** Where clients come in, as they write it. */
@@ -22,7 +28,8 @@ const signals = ["SIGINT", "SIGTERM"] as const;
 export async function runServe(flags: ServeFlags, told: ServeTold): Promise<void> {
   const settings = serverSettings(flags, performance.now(), "spice://127.0.0.1:5900");
   const { listen, tls, origins, server, saslPasswords } = settings;
-  const guest = makeTestcard(testcardOptions(flags));
+  const vm = flags.qemu === undefined ? null : await openVm(flags.qemu);
+  const guest: Guest = vm ?? makeTestcard(testcardOptions(flags));
   let fail: (error: unknown) => void = () => {};
   let end: () => void = () => {};
   const ended = new Promise<void>((resolve, reject) => {
@@ -40,9 +47,13 @@ export async function runServe(flags: ServeFlags, told: ServeTold): Promise<void
       server,
       ...(tls !== null && { tls }),
       ...(saslPasswords !== null && { saslPasswords }),
-      onEvent: (event) => told.event(event),
+      onEvent: (event) => {
+        told.event(event);
+        if (event.name === "guest-ended") end();
+      },
       onFault: fail,
     });
+    if (vm !== null) vm.onChanged = () => running.drainGuest();
     if (isOpenToAll(settings)) {
       told.warning("anybody who reaches this port comes in: give --ticket or --sasl");
     }
@@ -54,5 +65,16 @@ export async function runServe(flags: ServeFlags, told: ServeTold): Promise<void
     }
   } finally {
     for (const signal of signals) process.off(signal, end);
+    vm?.close();
+  }
+}
+
+/** @throws HostUsageError when there is no such VM, or it has no display over D-Bus. */
+async function openVm(qmp: string): Promise<QemuGuest> {
+  try {
+    return await QemuGuest.open({ qmp });
+  } catch (error) {
+    if (!(error instanceof CarawayError)) throw error;
+    throw new HostUsageError(`${error.message} (QEMU needs -display dbus,p2p=yes)`);
   }
 }
