@@ -9,7 +9,9 @@ import { clientLine, endText, outcomeTable, progressText } from "./migration-tex
 import { UsageError } from "./usage-error.ts";
 
 interface MigrateFlags extends HostApiFlags {
-  readonly to: string;
+  readonly to?: string;
+  readonly resolve?: "source" | "target";
+  readonly cancel?: boolean;
   readonly mode?: NonNullable<ApiNewMigration["mode"]>;
   readonly deadline?: number;
   readonly holdMax?: number;
@@ -24,7 +26,13 @@ export function addMigrateCommand(program: Command): void {
     .command("migrate")
     .description("move a guest to another host, with the sessions of its clients")
     .argument("<guest>", "its name")
-    .requiredOption("--to <host[:port]>", "the other host, where it listens for hosts (port: 7701)")
+    .option("--to <host[:port]>", "the other host, where it listens for hosts (port: 7701)")
+    .addOption(
+      new Option("--resolve <owner>", "when a move is in doubt: say whose the guest is")
+        .choices(["source", "target"])
+        .conflicts("to"),
+    )
+    .addOption(new Option("--cancel", "call off a move that is under way").conflicts("to"))
     .addOption(
       new Option("--host <url>", "API of the host that has the guest")
         .default("http://127.0.0.1:7700")
@@ -77,7 +85,24 @@ function parsePolicies(text: string): Policies {
 
 async function migrate(guest: string, flags: MigrateFlags): Promise<void> {
   const api = new HostApi(flags);
+  const { resolve, cancel } = flags;
+  if (resolve !== undefined) await order(api, guest, "resolve", { owner: resolve });
+  else if (cancel === true) await order(api, guest, "cancel", {});
+  else await begin(api, guest, flags);
+}
+
+/** Says something of a move that is under way, as this host knows it. */
+async function order(api: HostApi, guest: string, what: string, body: object): Promise<void> {
+  const { migrations } = await api.get<{ migrations: readonly ApiMigration[] }>("/v1/migrations");
+  const move = migrations.findLast((one) => one.guest === guest && one.endedAt === null);
+  if (move === undefined) throw new Error(`no move of guest ${guest} is under way here`);
+  const { phase } = await api.post<ApiMigration>(`/v1/migrations/${move.id}/${what}`, body);
+  process.stdout.write(`the move of guest ${guest} from ${move.startedAt} is now ${phase}\n`);
+}
+
+async function begin(api: HostApi, guest: string, flags: MigrateFlags): Promise<void> {
   const { to, mode, policy, deadline, holdMax, lateMax, waitClients } = flags;
+  if (to === undefined) throw new UsageError("say where it should go: --to HOST");
   const asked: ApiNewMigration = {
     to,
     ...(mode !== undefined && { mode }),
@@ -96,13 +121,17 @@ async function migrate(guest: string, flags: MigrateFlags): Promise<void> {
     throw isWrong ? new UsageError(error.message) : error;
   }
   const show = flags.json ? new JsonView() : new PersonView();
-  const ended = await follow(api, begun.id, show);
+  const ended = await follow(api, begun, show);
   show.ended(ended);
   if (ended.owner !== "target") throw new Error(endText(ended));
 }
 
 /** Follows a move until it is over or in doubt; Ctrl-C calls it off. */
-async function follow(api: HostApi, id: string, show: View): Promise<ApiMigration> {
+async function follow(
+  api: HostApi,
+  { id, guest }: ApiMigration,
+  show: View,
+): Promise<ApiMigration> {
   const path = `/v1/migrations/${id}`;
   const watching = new AbortController();
   const interrupt = (): void => {
@@ -124,7 +153,8 @@ async function follow(api: HostApi, id: string, show: View): Promise<ApiMigratio
         const { detail } = await api.get<ApiMigration>(path);
         throw new Error(
           `in doubt: ${detail ?? "the other host does not answer"}; the guest stands still until ` +
-            `the host is back, or somebody decides: POST ${path}/resolve {"owner": "source"}`,
+            "that host is back, or until somebody who knows what became of it says: " +
+            `caraway migrate ${guest} --resolve source, or target`,
         );
       }
       if (event.event === "migration-ended") return await api.get<ApiMigration>(path);

@@ -155,6 +155,7 @@ export class Host {
     if (before !== null && !maySettle) {
       throw new HostConflict(`guest ${name} is on its way: migration ${before.record.id}`);
     }
+    if (guest.state === "stopped") throw new HostConflict(`guest ${name} is stopped: run it first`);
     this.#makeRoom();
     const move = new OutgoingMove({
       id: randomBytes(moveIdSize),

@@ -52,7 +52,6 @@ export class OutgoingMove {
   readonly #streams = new Map<ConnectionKey, ByteStream>();
   readonly #forget: () => void;
   #stoppedAt: number | null = null;
-  #wasRunning = true;
 
   constructor(options: OutgoingMoveOptions) {
     this.#options = options;
@@ -84,7 +83,6 @@ export class OutgoingMove {
   }
 
   start(): void {
-    this.#wasRunning = this.guest.state === "running";
     this.guest.onPeer = (bytes) => this.#loop.input({ type: "peer", bytes });
     this.#loop.input({ type: "start" });
   }
@@ -144,8 +142,7 @@ export class OutgoingMove {
         this.#stop();
         break;
       case "run-guest":
-        if (this.#wasRunning) guest.run();
-        else guest.state = "stopped";
+        guest.run();
         break;
       case "destroy-guest":
         this.#options.onDestroy(this);

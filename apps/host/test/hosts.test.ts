@@ -83,7 +83,7 @@ describe("a guest between two hosts", () => {
     await allowed.isReady();
   });
 
-  it("keeps what was stopped by an operator stopped when the move is called off", async () => {
+  it("goes on with its client when the move is called off", async () => {
     await using pair = await HostPair.start();
     const { a, b } = pair;
     using viewer = new Viewer(a.guest("desk").addresses[0]!);
@@ -101,6 +101,36 @@ describe("a guest between two hosts", () => {
     await viewer.shows(witness);
     expect((await move(a, b)).error).toBeNull();
     expect(viewer.isEnded).toBe(false);
+  });
+
+  it("moves beside others at the same time, each with its own client", async () => {
+    await using pair = await HostPair.start();
+    const { a, b } = pair;
+    const names = ["desk", "two", "three"];
+    for (const name of names.slice(1)) {
+      await a.addGuest(name, "testcard", createTestcard({ width: 320, height: 240 }));
+    }
+    const viewers = names.map((name) => new Viewer(a.guest(name).addresses[0]!));
+    for (const viewer of viewers) await viewer.isReady();
+    const moves = names.map((name) => a.migrate(name, { to: b.peerAddress! }));
+    for (const { record } of moves) await until(() => record.endedAt !== null);
+    expect(moves.map(({ record }) => record.error)).toEqual([null, null, null]);
+    expect(b.guests.map(({ name }) => name).sort()).toEqual([...names].sort());
+    for (const viewer of viewers) {
+      expect(viewer.moves).toEqual([["seamless", "done"]]);
+      viewer[Symbol.dispose]();
+    }
+  });
+
+  it("does not move while an operator has stopped it", async () => {
+    await using pair = await HostPair.start();
+    const { a, b } = pair;
+    a.setRunning("desk", false);
+    expect(() => a.migrate("desk", { to: b.peerAddress! })).toThrow(/run it first/);
+    a.setRunning("desk", true);
+    const { record } = a.migrate("desk", { to: b.peerAddress! });
+    expect(() => a.setRunning("desk", false)).toThrow(HostConflict);
+    await until(() => record.endedAt !== null);
   });
 
   it("stays where it is when there is one of its name", async () => {

@@ -1,5 +1,9 @@
 // The source's side of one move: who is asked what, in which order, and when the guest is no longer
 // ours. docs/moving-a-guest.md has the phases and the commit point.
+//
+// INVARIANT: behind COMMIT the guest runs here again only when the target has said that COMMIT did
+// not come, or when an operator says so; it is destroyed only when the target has said DONE, or when
+// an operator gives it to the target.
 
 import type { Instant, Machine } from "@caraway/channel";
 import { MoveError, type MoveFault } from "./errors.ts";

@@ -1,5 +1,8 @@
 // The target's side of one move: prepares, takes the copy, and owns the guest from COMMIT on.
 // docs/moving-a-guest.md has the phases and the commit point.
+//
+// INVARIANT: without COMMIT, or an operator's word, the copy never runs; behind FAILED, or the
+// answer that COMMIT did not come, there is no copy, and none can come to be.
 
 import type { ConnectionKey, Instant, Machine } from "@caraway/channel";
 import { MoveError } from "./errors.ts";

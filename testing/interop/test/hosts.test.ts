@@ -101,4 +101,25 @@ describe("a guest that is moved between two host processes (smoke)", () => {
     expect(wrong.code).toBe(2);
     expect(wrong.stderr).toMatch(/policies\.display: one of keep/);
   });
+
+  it("says when it is in doubt whose the guest is, and takes an operator's word", async () => {
+    await using hosts = await HostSetting.start({ freezeAtMs: 500, size: "320x240" });
+    const { a, b } = hosts;
+    const far = { delayMs: 60 };
+    const port = Number(b.peers.split(":")[1]);
+    await using way = await SlowNetwork.open({ target: { port }, toTarget: far, toClient: far });
+    const move = migrate(a, ["desk", "--to", `127.0.0.1:${way.port}`]);
+    const isCommitting = () => a.events.some(({ phase }) => phase === "committing");
+    while (!isCommitting()) await delay(2);
+    await b.kill();
+    const doubt = await move.done;
+    expect(doubt.code).toBe(1);
+    expect(doubt.stderr).toMatch(/in doubt: .* --resolve source, or target/);
+    await a.guestIn("desk", "in-doubt");
+    const word = await migrate(a, ["desk", "--resolve", "source"]).done;
+    expect(word).toMatchObject({ code: 0, stderr: "" });
+    await a.guestIn("desk", "running");
+    const again = await migrate(a, ["desk", "--resolve", "source"]).done;
+    expect(again.stderr).toMatch(/no move of guest desk is under way/);
+  });
 });
