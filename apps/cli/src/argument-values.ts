@@ -1,6 +1,6 @@
 // Values of options as people write them.
 
-import type { UsbDriveOptions } from "@caraway/node";
+import type { FileDriveOptions } from "@caraway/node";
 import { InvalidArgumentError } from "commander";
 
 /** An option that may be repeated. */
@@ -23,8 +23,8 @@ export function parseCount(text: string): number {
 /** `file=stick.img`, `file=stick.img,readonly` or `cd=disc.iso`, in a list that grows. */
 export function parseUsb(
   text: string,
-  before: readonly UsbDriveOptions[] = [],
-): readonly UsbDriveOptions[] {
+  before: readonly FileDriveOptions[] = [],
+): readonly FileDriveOptions[] {
   const match = /^(file|cd)=(.+?)(,readonly)?$/.exec(text);
   if (match === null) throw new InvalidArgumentError("write it as file=IMAGE[,readonly] or cd=ISO");
   const kind = match[1] === "cd" ? "cd" : "stick";

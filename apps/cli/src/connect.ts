@@ -10,12 +10,12 @@ import {
 } from "@caraway/client";
 import { type ClientStream, typing } from "@caraway/driver";
 import {
+  type FileDriveOptions,
+  openFileDrive,
   type PictureEvent,
   readWav,
   type SpiceClient,
-  UsbDrive,
   type UsbDriveEvent,
-  type UsbDriveOptions,
   UsbDrives,
   WavWriter,
   wavSource,
@@ -40,7 +40,7 @@ interface ConnectFlags extends ConnectionFlags {
   readonly screenshot?: string;
   readonly play?: string;
   readonly record?: string;
-  readonly usb?: readonly UsbDriveOptions[];
+  readonly usb?: readonly FileDriveOptions[];
   readonly migration: MigrationMode;
   readonly resize?: { readonly width: number; readonly height: number };
 }
@@ -126,17 +126,17 @@ async function connect(target: string, flags: ConnectFlags): Promise<void> {
 }
 
 async function plugDrives(
-  wanted: readonly UsbDriveOptions[],
+  wanted: readonly FileDriveOptions[],
   tell: (data: object | null, text: string | null) => void,
 ): Promise<UsbDrives> {
   const drives = wanted.map((options) => {
-    return UsbDrive.open(options, (event) => tell(driveData(options, event), null));
+    return openFileDrive(options, (event) => tell(driveData(options, event), null));
   });
   return new UsbDrives(await Promise.all(drives));
 }
 
 /** For `--json`; a person sees the guest's own. */
-function driveData({ file }: UsbDriveOptions, event: UsbDriveEvent): object {
+function driveData({ file }: FileDriveOptions, event: UsbDriveEvent): object {
   if (!("error" in event)) return { event: "usb", file, ...event };
   const { message } = event.error as Error;
   return { event: "usb", file, type: event.type, message };

@@ -1,6 +1,14 @@
 // Drivers for the browser: the machines of the core with WebSockets, WebCrypto, workers, canvases.
 
-export { ClientStream, type StreamUser } from "@caraway/driver";
+export {
+  type BlockStore,
+  ClientStream,
+  type StreamUser,
+  UsbDrive,
+  type UsbDriveEvent,
+  UsbDrives,
+} from "@caraway/driver";
+export { blobStore } from "./blob-store.ts";
 export {
   BrowserClient,
   type BrowserClientOptions,

@@ -27,3 +27,4 @@ export type {
 export { prepareString } from "./sasl-prep.ts";
 export { type Picture, type Screen, Screens } from "./screens.ts";
 export { type KeyStroke, leftShift, strokeOf, typing } from "./us-keyboard.ts";
+export { type BlockStore, UsbDrive, type UsbDriveEvent, UsbDrives } from "./usb-drive.ts";

@@ -16,6 +16,9 @@ export {
   type StreamUser,
   type Transport,
   type TransportListener,
+  UsbDrive,
+  type UsbDriveEvent,
+  UsbDrives,
 } from "@caraway/driver";
 export { acceptWebSocket, type WebSocketStream, webSocketFault } from "./accept-websocket.ts";
 export type { BulkReads } from "./bulk-reads.ts";
@@ -30,6 +33,7 @@ export {
 } from "./capture.ts";
 export * from "./connection-options.ts";
 export * from "./drive.ts";
+export { type FileDriveOptions, openFileDrive } from "./file-drive.ts";
 export { openFile } from "./file-source.ts";
 export { inflate } from "./inflate.ts";
 export { decodeJpeg } from "./jpeg.ts";
@@ -56,7 +60,6 @@ export * from "./transport.ts";
 export { TransportError } from "./transport-failure.ts";
 export { type HttpProxy, ProxyUrlError, parseProxyUrl } from "./transport-proxy.ts";
 export type { TlsOptions } from "./transport-tls.ts";
-export { UsbDrive, type UsbDriveEvent, type UsbDriveOptions, UsbDrives } from "./usb-drive.ts";
 export {
   type OvirtAccess,
   parseVvFile,

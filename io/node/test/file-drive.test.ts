@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { ClientStreams } from "@caraway/driver";
 import { bulkLengthFields, type Packet, PacketStream } from "@caraway/usbredir";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { UsbDrive, type UsbDriveEvent, UsbDrives } from "../src/index.ts";
+import { openFileDrive, type UsbDriveEvent, UsbDrives } from "../src/index.ts";
 
 let directory: string;
 beforeEach(() => {
@@ -102,7 +102,7 @@ describe("a drive that stands on a file", () => {
   it("reads and writes the file", async () => {
     const file = image(65_536);
     const before = readFileSync(file);
-    const drive = await UsbDrive.open({ kind: "stick", file, readOnly: false });
+    const drive = await openFileDrive({ kind: "stick", file, readOnly: false });
     const slot = new Slot(new UsbDrives([drive]));
     const read = await slot.transfer(0x28, 3, new Uint8Array(4096));
     expect(read.status).toBe(0);
@@ -118,7 +118,7 @@ describe("a drive that stands on a file", () => {
   it("is not written when it must not be", async () => {
     const file = image(8192);
     const before = readFileSync(file);
-    const drive = await UsbDrive.open({ kind: "stick", file, readOnly: true });
+    const drive = await openFileDrive({ kind: "stick", file, readOnly: true });
     const slot = new Slot(new UsbDrives([drive]));
     expect((await slot.transfer(0x2a, 0, new Uint8Array(512))).status).toBe(1);
     await drive.close();
@@ -128,7 +128,7 @@ describe("a drive that stands on a file", () => {
   it("tells when the file breaks, and the guest hears of it", async () => {
     const file = image(8192);
     const events: UsbDriveEvent[] = [];
-    const drive = await UsbDrive.open({ kind: "stick", file, readOnly: true }, (event) => {
+    const drive = await openFileDrive({ kind: "stick", file, readOnly: true }, (event) => {
       events.push(event);
     });
     const slot = new Slot(new UsbDrives([drive]));
@@ -139,7 +139,7 @@ describe("a drive that stands on a file", () => {
   });
 
   it("takes the next slot when its own is gone", async () => {
-    const drive = await UsbDrive.open({ kind: "cd", file: image(8192), readOnly: true });
+    const drive = await openFileDrive({ kind: "cd", file: image(8192), readOnly: true });
     const drives = new UsbDrives([drive]);
     const first = new Slot(drives);
     const beside = new Slot(drives);

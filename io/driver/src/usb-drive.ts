@@ -1,8 +1,6 @@
-// Sticks and CD drives of a session that stand on files: each takes one of the guest's slots for
+// Sticks and CD drives of a session, whatever they stand on: each takes one of the guest's slots for
 // redirected USB devices, and the next one that comes when that is gone.
 
-import { type FileHandle, open } from "node:fs/promises";
-import type { ClientStream } from "@caraway/driver";
 import {
   type BlockWork,
   type DriveKind,
@@ -10,17 +8,23 @@ import {
   type StorageInput,
   type StorageOutput,
 } from "@caraway/usbredir";
+import type { ClientStream } from "./client-stream.ts";
 
-export interface UsbDriveOptions {
-  readonly kind: DriveKind;
-  /** A raw image, or an ISO for a `cd`. */
-  readonly file: string;
-  readonly readOnly: boolean;
+/** What a drive stands on. Offsets and sizes in bytes; what goes wrong rejects. */
+export interface BlockStore {
+  readonly size: number;
+  readonly writable: boolean;
+  /** Exactly so many bytes. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  write(offset: number, data: Uint8Array): Promise<void>;
+  /** Settles when all that was written is kept. */
+  flush(): Promise<void>;
+  close(): Promise<void>;
 }
 
 export type UsbDriveEvent =
   | Extract<StorageOutput, { readonly type: "connected" | "ejected" | "disconnected" | "fault" }>
-  /** The file could not be read or written; the guest was told. */
+  /** The store could not be read or written; the guest was told. */
   | { readonly type: "io-error"; readonly error: unknown };
 
 /** Work under way from which on nothing more is taken from the guest. */
@@ -28,33 +32,19 @@ const workMax = 32;
 
 /** A drive, plugged into at most one slot at a time. */
 export class UsbDrive {
-  readonly options: UsbDriveOptions;
-  readonly #file: FileHandle;
-  readonly #size: number;
+  readonly kind: DriveKind;
+  readonly #store: BlockStore;
   readonly #onEvent: (event: UsbDriveEvent) => void;
   #plug: Plug | null = null;
 
-  private constructor(
-    options: UsbDriveOptions,
-    file: FileHandle,
-    size: number,
-    onEvent: (event: UsbDriveEvent) => void,
-  ) {
-    this.options = options;
-    this.#file = file;
-    this.#size = size;
-    this.#onEvent = onEvent;
-  }
-
-  /** Opens the file. Throws Node's own errors. */
-  static async open(
-    options: UsbDriveOptions,
+  constructor(
+    kind: DriveKind,
+    store: BlockStore,
     onEvent: (event: UsbDriveEvent) => void = () => {},
-  ): Promise<UsbDrive> {
-    const isReadOnly = options.readOnly || options.kind === "cd";
-    const file = await open(options.file, isReadOnly ? "r" : "r+");
-    const { size } = await file.stat();
-    return new UsbDrive({ ...options, readOnly: isReadOnly }, file, size, onEvent);
+  ) {
+    this.kind = kind;
+    this.#store = store;
+    this.#onEvent = onEvent;
   }
 
   get isPlugged(): boolean {
@@ -63,9 +53,10 @@ export class UsbDrive {
 
   /** Takes a slot: a stream of a usbredir channel that nobody else uses. */
   plugInto(stream: ClientStream): void {
-    const medium = { size: this.#size, writable: !this.options.readOnly };
-    const host = new StorageHost({ kind: this.options.kind, medium });
-    const plug: Plug = new Plug(host, stream, this.#file, (event) => {
+    const { size, writable } = this.#store;
+    const medium = { size, writable: writable && this.kind !== "cd" };
+    const host = new StorageHost({ kind: this.kind, medium });
+    const plug: Plug = new Plug(host, stream, this.#store, (event) => {
       if (event === "closed") {
         if (this.#plug === plug) this.#plug = null;
       } else this.#onEvent(event);
@@ -79,10 +70,10 @@ export class UsbDrive {
     this.#plug?.feed({ type: "unplug" });
   }
 
-  /** Behind what is under way. */
+  /** Closes the store too. */
   async close(): Promise<void> {
     this.#plug?.stop();
-    await this.#file.close();
+    await this.#store.close();
   }
 }
 
@@ -90,7 +81,7 @@ export class UsbDrive {
 class Plug {
   readonly #host: StorageHost;
   readonly #stream: ClientStream;
-  readonly #file: FileHandle;
+  readonly #store: BlockStore;
   readonly #tell: (event: UsbDriveEvent | "closed") => void;
   /** Work that waits until the stream has room for its answer. */
   readonly #waiting: Extract<StorageOutput, { type: "work" }>[] = [];
@@ -102,12 +93,12 @@ class Plug {
   constructor(
     host: StorageHost,
     stream: ClientStream,
-    file: FileHandle,
+    store: BlockStore,
     tell: (event: UsbDriveEvent | "closed") => void,
   ) {
     this.#host = host;
     this.#stream = stream;
-    this.#file = file;
+    this.#store = store;
     this.#tell = tell;
   }
 
@@ -168,27 +159,16 @@ class Plug {
 
   async #do(work: BlockWork): Promise<Uint8Array> {
     switch (work.kind) {
-      case "read": {
-        const bytes = new Uint8Array(work.length);
-        for (let at = 0; at < bytes.length; ) {
-          const room = bytes.length - at;
-          const { bytesRead } = await this.#file.read(bytes, at, room, work.offset + at);
-          if (bytesRead === 0) throw new Error(`the file ends at ${work.offset + at}`);
-          at += bytesRead;
-        }
-        return bytes;
-      }
+      case "read":
+        return await this.#store.read(work.offset, work.length);
       case "write":
-        for (let at = 0; at < work.data.length; ) {
-          const rest = work.data.length - at;
-          const { bytesWritten } = await this.#file.write(work.data, at, rest, work.offset + at);
-          at += bytesWritten;
-        }
-        return new Uint8Array(0);
+        await this.#store.write(work.offset, work.data);
+        break;
       case "flush":
-        await this.#file.datasync();
-        return new Uint8Array(0);
+        await this.#store.flush();
+        break;
     }
+    return new Uint8Array(0);
   }
 }
 
