@@ -1,9 +1,10 @@
 // Looks at all runs of a scenario that deviate from the plain one at most so many times. A state
 // that was seen with as much left to deviate is not gone into again.
 
-import { type Choices, type Deviation, ReplayedChoices, type Trace } from "./choices.ts";
+import { type Deviation, type Random, ReplayedChoices, type Trace } from "./choices.ts";
 import { hashText, plainText } from "./fingerprint.ts";
 import { type RunResult, run, type Scenario } from "./run.ts";
+import type { World } from "./world.ts";
 
 export interface ExploreOptions {
   /** Choices other than the plain one in each run; infinite: the whole space of states. */
@@ -12,6 +13,8 @@ export interface ExploreOptions {
   readonly runsMax: number;
   /** Whether to go on; asked behind each run. */
   readonly goOn?: () => boolean;
+  /** In which order: where not all can be looked at, chance sees more than an order does. */
+  readonly random?: Random;
 }
 
 export interface Exploration {
@@ -30,7 +33,7 @@ export interface Exploration {
 }
 
 export function explore(scenario: Scenario, options: ExploreOptions): Exploration {
-  const { deviationsMax, runsMax, goOn } = options;
+  const { deviationsMax, runsMax, goOn, random } = options;
   /** With how many deviations to spare each state was gone into. */
   const seen = new Map<number, number>();
   const open: Trace[] = [[]];
@@ -40,16 +43,15 @@ export function explore(scenario: Scenario, options: ExploreOptions): Exploratio
   let choices = 0;
   let failure: RunResult | null = null;
   while (open.length > 0 && runs < runsMax && (runs === 0 || goOn?.() !== false)) {
+    if (random !== undefined) {
+      const picked = random.below(open.length);
+      [open[picked], open[open.length - 1]] = [open.at(-1)!, open[picked]!];
+    }
     const prefix = open.pop()!;
     const fixed = (prefix.at(-1)?.at ?? -1) + 1;
     const spare = deviationsMax - prefix.length;
     const found: Deviation[] = [];
-    let at = 0;
-    const isWanted = (
-      world: Parameters<NonNullable<Parameters<typeof run>[2]>["isWanted"] & {}>[0],
-      count: number,
-    ): boolean => {
-      const place = at++;
+    const isWanted = (world: World, count: number, place: number): boolean => {
       if (place < fixed) return true;
       const state = hashText(plainText(world.snapshot()));
       if ((seen.get(state) ?? -1) >= spare) return false;
@@ -59,7 +61,7 @@ export function explore(scenario: Scenario, options: ExploreOptions): Exploratio
       }
       return true;
     };
-    const result = run(scenario, new ReplayedChoices(prefix) as Choices, { isWanted });
+    const result = run(scenario, new ReplayedChoices(prefix), { isWanted });
     runs += 1;
     steps += result.steps;
     depth = Math.max(depth, result.steps);

@@ -1,4 +1,5 @@
 export * from "./choices.ts";
+export { password } from "./client-process.ts";
 export { explore } from "./explore.ts";
 export * from "./run.ts";
 export * from "./scenarios.ts";

@@ -133,7 +133,11 @@ export class HoldCheck implements Check {
       if (guest.isRunning && !this.#running.has(seat)) {
         this.#running.add(seat);
         if (heldMs < this.#deadlineMs) this.#mustBeRestored(world, address);
-      } else if (!guest.isRunning && !this.#running.has(seat) && heldMs > this.#holdMaxMs) {
+      } else if (
+        !guest.isRunning &&
+        !this.#running.has(seat) &&
+        heldMs > this.#holdMaxMs + world.options.slackMs
+      ) {
         throw new Violation("hold", `${address}: the guest stands for ${heldMs} ms`);
       }
     }

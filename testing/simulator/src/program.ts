@@ -2,7 +2,7 @@
 // no rule was broken; 1: one was; 2: used wrongly.
 
 import { parseArgs } from "node:util";
-import { choicesOf, parseTrace, traceText } from "./choices.ts";
+import { choicesOf, parseTrace, Random, traceText } from "./choices.ts";
 import { explore } from "./explore.ts";
 import { type RunResult, replay, run, type Scenario, shrink } from "./run.ts";
 import { namedScenario, scenarioNames } from "./scenarios.ts";
@@ -10,7 +10,7 @@ import { namedScenario, scenarioNames } from "./scenarios.ts";
 const usage = `usage: caraway simulate [--scenario NAME] [--seed N] [--trace]
        caraway simulate [--scenario NAME] --replay "12:1 40:3" [--trace]
        caraway simulate [--scenario NAME] --explore [--deviations N] [--seconds S]
-       caraway simulate [--scenario NAME] [--seconds S]
+       caraway simulate [--scenario NAME] [--seconds S] [--from N]
        caraway simulate --list
 
   --scenario NAME   a world of --list; "large" when absent
@@ -20,6 +20,7 @@ const usage = `usage: caraway simulate [--scenario NAME] [--seed N] [--trace]
   --explore         all runs with few choices that are not the plain one
   --deviations N    how many those are, or "all"; 2 when absent
   --seconds S       how long to look; without --seed, seeds are tried one after another
+  --from N          from this seed on
   --json            print newline-delimited JSON
 `;
 
@@ -39,6 +40,7 @@ function main(): number {
       explore: { type: "boolean", default: false },
       deviations: { type: "string", default: "2" },
       seconds: { type: "string", default: "10" },
+      from: { type: "string", default: "1" },
       list: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -72,24 +74,25 @@ function main(): number {
       : count("--deviations", values.deviations, 100);
     const goOn = () => performance.now() < until;
     const runsMax = Number.POSITIVE_INFINITY;
-    const found = explore(scenario, { deviationsMax, runsMax, goOn });
+    const random = new Random(1);
+    const found = explore(scenario, { deviationsMax, runsMax, goOn, random });
     const { failure, ...figures } = found;
     report.tell({ event: "explored", deviations: values.deviations, ...figures });
     return failure === null ? 0 : report.run({ trace: true }, failure);
   }
-  return seeds(scenario, until, report);
+  return seeds(scenario, count("--from", values.from, 0xffffffff), until, report);
 }
 
-function seeds(scenario: Scenario, until: number, report: Report): number {
+function seeds(scenario: Scenario, from: number, until: number, report: Report): number {
   let runs = 0;
   let steps = 0;
-  for (let seed = 1; seed === 1 || performance.now() < until; seed++) {
+  for (let seed = from; seed === from || performance.now() < until; seed++) {
     const result = run(scenario, choicesOf(seed));
     runs += 1;
     steps += result.steps;
     if (result.violation !== null) return report.run({ seed }, result);
   }
-  report.tell({ event: "seeds", runs, steps });
+  report.tell({ event: "seeds", from, runs, steps });
   return 0;
 }
 

@@ -7,9 +7,12 @@ import type { World } from "./world.ts";
 
 export interface Scenario {
   readonly name: string;
-  readonly make: () => World;
+  /** Makes the world, as far as it is always the same; `onLine` hears of that, too. */
+  readonly make: (onLine: ((line: string) => void) | null) => World;
   /** A pause of this length counts as rest; timers within it are part of what is explored. */
   readonly horizonMs: number;
+  /** From then on nothing is chosen any more. */
+  readonly exploredMs: number;
   /** How long the world is left alone before it is looked at, once no move is under way. */
   readonly settleMs: number;
 }
@@ -26,14 +29,17 @@ export interface RunResult {
 }
 
 export interface RunOptions {
-  /** Asked in front of each choice among `count`; false stops the run. */
-  readonly isWanted?: (world: World, count: number) => boolean;
+  /**
+   * Asked in front of each choice of what happens next, among `count`, with `place` choices of
+   * any kind before it; false stops the run.
+   */
+  readonly isWanted?: (world: World, count: number, place: number) => boolean;
   readonly onLine?: (line: string) => void;
 }
 
 /** Steps from which on a run counts as one that never ends. */
 const stepsMax = 200_000;
-const plain = new ReplayedChoices([]);
+const plain: Choices = { choose: () => 0 };
 
 export function run(scenario: Scenario, choices: Choices, options: RunOptions = {}): RunResult {
   const recorded = new RecordedChoices(choices);
@@ -48,14 +54,14 @@ export function run(scenario: Scenario, choices: Choices, options: RunOptions = 
     if (++steps > stepsMax) throw new Violation("livelock", `${stepsMax} steps, and no end`);
   };
   try {
-    world = scenario.make();
-    world.onLine = options.onLine ?? null;
+    world = scenario.make(options.onLine ?? null);
     const at = world;
     const isWanted = (count: number): boolean => {
-      wasCut = options.isWanted?.(at, count) === false;
+      wasCut = options.isWanted?.(at, count, recorded.count) === false;
       return !wasCut;
     };
-    while (world.step(recorded, scenario.horizonMs, isWanted)) count();
+    const end = world.now + scenario.exploredMs;
+    while (world.now < end && world.step(recorded, scenario.horizonMs, isWanted)) count();
     if (wasCut) return result(null);
     world.heal();
     options.onLine?.("the faults are over");
@@ -74,10 +80,21 @@ const movesEndMs = 400_000;
 
 function settle(world: World, settleMs: number, count: () => void): void {
   const end = world.now + movesEndMs;
-  let until = world.now + settleMs;
-  while (world.now < until && world.step(plain, until - world.now)) {
+  let quietSince = world.now;
+  for (;;) {
+    if (world.isMoving) quietSince = world.now;
+    const until = world.isMoving ? end : Math.min(end, quietSince + settleMs);
+    if (world.now >= until || !world.step(plain, until - world.now)) return;
     count();
-    if (world.isMoving) until = Math.min(end, world.now + settleMs);
+  }
+}
+
+/** Lets the world go on plainly until something is so. */
+export function goOnUntil(world: World, isSo: () => boolean): void {
+  for (let steps = 0; !isSo(); steps++) {
+    if (steps > stepsMax || !world.step(plain, movesEndMs)) {
+      throw new Violation("set-up", "the world does not come to be as it should");
+    }
   }
 }
 

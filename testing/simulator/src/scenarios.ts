@@ -1,12 +1,12 @@
 // The worlds that are looked at, by name.
 
-import { defaultTargetMove, type MoveMode } from "@caraway/server";
+import { defaultTargetMove, type MoveMode, type Ticket } from "@caraway/server";
 import { allChecks } from "./checks.ts";
 import type { ClientProcess } from "./client-process.ts";
 import { HollowServer } from "./hollow-server.ts";
 import { MiniGuest, type MiniGuestOptions, plainMiniGuest } from "./mini-guest.ts";
 import { EndCheck, HandOverCheck, HoldCheck, OwnerCheck, PlaceCheck } from "./move-checks.ts";
-import type { Scenario } from "./run.ts";
+import { goOnUntil, type Scenario } from "./run.ts";
 import { type MakeServer, realServer } from "./seat.ts";
 import { type Action, type Faults, plainWorld, World, type WorldOptions } from "./world.ts";
 
@@ -15,6 +15,8 @@ export interface StayOptions {
   readonly clients: number;
   /** Keys that each client presses and releases. */
   readonly keys: number;
+  /** Whether the first client also holds a key down and never releases it. */
+  readonly holdsKey: boolean;
   /** Motions of each client's mouse. */
   readonly motions: number;
   /** Bytes that the first client sends on the guest's stream, if it has one. */
@@ -30,6 +32,7 @@ export interface StayOptions {
 const plainStay: StayOptions = {
   clients: 1,
   keys: 1,
+  holdsKey: false,
   motions: 0,
   bytes: 0,
   guest: {},
@@ -40,6 +43,7 @@ const plainStay: StayOptions = {
 };
 
 const firstScancode = 0x10;
+const heldScancode = 0x0f;
 /** Bytes that a client sends at once: not what the guest sends or grants at once. */
 const pieceSize = 7;
 
@@ -53,6 +57,10 @@ export function keysOf(client: ClientProcess, number: number, count: number): Ac
       run: () => client.type(code, down),
     }));
   }).flat();
+}
+
+function heldKeyOf(client: ClientProcess): Action {
+  return { label: "holds a key down", run: () => client.type(heldScancode, true) };
 }
 
 /** The mouse goes a step further each time. */
@@ -81,8 +89,9 @@ export function stay(name: string, options: Partial<StayOptions> = {}): Scenario
       ...plainStay,
       ...options,
     };
-  const make = (): World => {
+  const make: Scenario["make"] = (onLine) => {
     const made = new World({ ...plainWorld, ...world, faults });
+    made.onLine = onLine;
     const seat = made.addHost("source", { makeServer: makeServer ?? realServer }).newSeat();
     seat.adopt(new MiniGuest({ ...plainMiniGuest, ...guest }));
     seat.tellGuest({ type: "run" });
@@ -102,7 +111,7 @@ export function stay(name: string, options: Partial<StayOptions> = {}): Scenario
     }
     return made;
   };
-  return { name, make, horizonMs: 2000, settleMs: 40_000 };
+  return { name, make, horizonMs: 2000, exploredMs: 20_000, settleMs: 40_000 };
 }
 
 /** One guest, and a move from one host to another. */
@@ -110,17 +119,35 @@ export interface MoveOptions extends Omit<StayOptions, "closes"> {
   readonly mode: MoveMode;
   /** Moves, there and back again. */
   readonly moves: number;
+  /** Before them, one more begins and is called off. */
+  readonly isFirstCancelled: boolean;
+  /** What lets clients in; anybody may come when absent. */
+  readonly tickets: readonly Ticket[] | null;
+  /** How long clients are there before anything happens. */
+  readonly waitMs: number;
   readonly horizonMs: number;
+  readonly exploredMs: number;
 }
 
-const plainMove: MoveOptions = { ...plainStay, mode: "seamless", moves: 1, horizonMs: 3000 };
+const plainMove: MoveOptions = {
+  ...plainStay,
+  mode: "seamless",
+  moves: 1,
+  isFirstCancelled: false,
+  tickets: null,
+  waitMs: 0,
+  horizonMs: 3000,
+  exploredMs: 3000,
+};
 
 export function move(name: string, options: Partial<MoveOptions> = {}): Scenario {
   const chosen = { ...plainMove, ...options };
   const { clients, keys, motions, bytes, guest, faults, world, slowPictures, makeServer } = chosen;
-  const make = (): World => {
+  const make: Scenario["make"] = (onLine) => {
     const made = new World({ ...plainWorld, ...world, faults });
-    const choices = { makeServer: makeServer ?? realServer };
+    made.onLine = onLine;
+    const { tickets } = chosen;
+    const choices = { makeServer: makeServer ?? realServer, server: { tickets } };
     const hosts = ["source", "target"].map((host) => made.addHost(host, choices));
     const seat = hosts[0]!.newSeat();
     seat.adopt(new MiniGuest({ ...plainMiniGuest, ...guest }));
@@ -138,17 +165,34 @@ export function move(name: string, options: Partial<MoveOptions> = {}): Scenario
     for (let number = 0; number < clients; number++) {
       const channels = ["main", "display", "inputs", "cursor", "usbredir"] as const;
       const client = made.addClient(`c${number + 1}`, seat.address, { channels, slowPictures });
+      client.command({ name: "open" });
+    }
+    // How sessions begin is looked at where nothing moves.
+    goOnUntil(made, () => areThere(made));
+    const begin = made.now + chosen.waitMs;
+    if (chosen.waitMs > 0) goOnUntil(made, () => made.now >= begin);
+    const [first] = made.clients;
+    if (chosen.holdsKey && first !== undefined) made.addActor(first.name, [heldKeyOf(first)]);
+    // On a plain day the guest moves first, so that one deviation puts anything into the move.
+    const manager = movesOf(made, chosen);
+    made.addActor("manager", chosen.isFirstCancelled ? [...calledOff(made), ...manager] : manager);
+    for (const [number, client] of made.clients.entries()) {
       made.addActor(client.name, [
-        { label: "opens", run: () => client.command({ name: "open" }) },
         ...keysOf(client, number, keys),
         ...motionsOf(client, motions),
         ...(number === 0 ? bytesOf(client, bytes) : []),
       ]);
     }
-    made.addActor("manager", movesOf(made, chosen));
     return made;
   };
-  return { name, make, horizonMs: chosen.horizonMs, settleMs: 40_000 };
+  const { horizonMs, exploredMs } = chosen;
+  return { name, make, horizonMs, exploredMs, settleMs: 40_000 };
+}
+
+function calledOff(world: World): Action[] {
+  const source = world.hosts[0]!;
+  const [first] = movesOf(world, { ...plainMove, moves: 1 });
+  return [first!, { label: "calls it off", run: () => source.moving.cancel() }];
 }
 
 function movesOf(world: World, { moves, mode }: MoveOptions): Action[] {
@@ -157,8 +201,10 @@ function movesOf(world: World, { moves, mode }: MoveOptions): Action[] {
     const [source, target] = [world.hosts[from]!, world.hosts[to]!];
     return {
       label: `moves the guest to ${target.name}`,
-      // Whoever comes later than that may find nobody at the old place.
-      ready: () => !source.isAlive || (source.runningSeat !== null && areThere(world)),
+      ready: () => {
+        const isFree = source.runningSeat !== null && !source.moving.isMoving;
+        return !source.isAlive || (isFree && areThere(world));
+      },
       run: () => {
         const seat = source.runningSeat;
         if (seat === null) return;
@@ -170,14 +216,14 @@ function movesOf(world: World, { moves, mode }: MoveOptions): Action[] {
 
 function areThere({ clients }: World): boolean {
   return clients.every((client) => {
-    return !client.isThere || (client.has("display") && client.has("inputs"));
+    return !client.isThere || (client.colors(0) !== null && client.has("inputs"));
   });
 }
 
 const small: Partial<MoveOptions> = {
   motions: 1,
-  bytes: 14,
-  guest: { frames: 3, streamBytes: 12 },
+  bytes: 7,
+  guest: { frames: 2, streamBytes: 7 },
 };
 
 const largeMove: Partial<MoveOptions> = {
@@ -187,6 +233,7 @@ const largeMove: Partial<MoveOptions> = {
   bytes: 200,
   moves: 3,
   slowPictures: true,
+  exploredMs: 60_000,
   guest: { frames: 60, streamBytes: 500 },
   world: { cuts: true, capacityBytes: 2000 },
 };
@@ -205,7 +252,7 @@ const scenarios: Readonly<Record<string, (name: string) => Scenario>> = {
   "movers with a reset": (name) => move(name, { ...moversOnly, faults: { resets: 1 } }),
   "movers with a stall": (name) => {
     const faults = { stalls: 1, stallMs: 12_000 };
-    return move(name, { ...moversOnly, faults, horizonMs: 12_000 });
+    return move(name, { ...moversOnly, faults, horizonMs: 12_000, exploredMs: 25_000 });
   },
   "movers with a death": (name) => {
     return move(name, { ...moversOnly, faults: { kills: ["source", "target"] } });
@@ -216,11 +263,14 @@ const scenarios: Readonly<Record<string, (name: string) => Scenario>> = {
   "move with a stall": (name) => move(name, { ...small, faults: { stalls: 1, stallMs: 1500 } }),
   "move with a long stall": (name) => {
     const faults = { stalls: 1, stallMs: 20_000 };
-    return move(name, { ...small, faults, horizonMs: 12_000 });
+    return move(name, { ...small, faults, horizonMs: 12_000, exploredMs: 25_000 });
   },
   "move with a cancel": (name) => move(name, { ...small, faults: { cancels: 1 } }),
   "move with a death": (name) => {
     return move(name, { ...small, faults: { kills: ["source", "target", "c1"] } });
+  },
+  "move with a held key and a death": (name) => {
+    return move(name, { keys: 0, holdsKey: true, faults: { kills: ["c1"] } });
   },
   "move, semi-seamless": (name) => move(name, { ...small, mode: "semi-seamless" }),
   "move, switch-host": (name) => move(name, { ...small, mode: "switch-host" }),

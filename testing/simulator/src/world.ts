@@ -256,8 +256,15 @@ export class World implements NetworkOwner, Surroundings {
     ];
     const oldest = pending[0];
     const since = oldest === undefined ? null : this.#momentOf(oldest.order);
-    const leftMs = since === null ? horizonMs : since + this.options.slackMs - this.now;
-    const time = this.#timeStep(Math.min(horizonMs, leftMs));
+    const left = [horizonMs];
+    if (since !== null) left.push(since + this.options.slackMs - this.now);
+    for (const process of this.processes) {
+      const deadline = process.deadline();
+      if (deadline !== null && deadline <= this.now) {
+        left.push(deadline + this.options.slackMs - this.now);
+      }
+    }
+    const time = this.#timeStep(Math.min(...left));
     if (time !== null) steps.push(time);
     // Where nothing is left to be disturbed, nothing strikes.
     if (steps.length > 0) steps.push(...this.#faultSteps());

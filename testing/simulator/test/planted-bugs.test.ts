@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import {
   choicesOf,
   explore,
+  move,
+  Random,
   type RunResult,
   replay,
   run,
@@ -9,7 +11,13 @@ import {
   shrink,
   stay,
 } from "../src/index.ts";
-import { forgetsHeldKeys, keepsWakingUp, losesDrawingsOfTheSlow } from "./planted.ts";
+import {
+  forgetsHeldKeys,
+  hearsHeldInputTwice,
+  keepsWakingUp,
+  losesDrawingsOfTheSlow,
+  neverHolds,
+} from "./planted.ts";
 
 function search(scenario: Scenario, deviationsMax: number): RunResult | null {
   return explore(scenario, { deviationsMax, runsMax: 20_000 }).failure;
@@ -40,7 +48,7 @@ describe("planted bugs", () => {
       faults: { stalls: 1, stallMs: 300 },
       world: { capacityBytes: 200 },
     };
-    expect(trySeeds(stay("sound", options), 100)).toBeNull();
+    expect(trySeeds(stay("sound", options), 30)).toBeNull();
     const scenario = stay("planted", { ...options, makeServer: losesDrawingsOfTheSlow });
     const failure = trySeeds(scenario, 300);
     expect(failure?.violation?.rule).toBe("pixels");
@@ -54,5 +62,21 @@ describe("planted bugs", () => {
     const options = { keys: 0, faults: { resets: 1 } };
     const failure = search(stay("planted", { ...options, makeServer: keepsWakingUp }), 1);
     expect(failure?.violation?.rule).toBe("deadline");
+  });
+
+  it("finds the guest that runs before its clients are back", () => {
+    const failure = search(move("planted", { keys: 0, makeServer: neverHolds }), 0);
+    expect(failure?.violation?.rule).toBe("hold");
+  });
+
+  it("finds the key that is heard twice where it came between stop and switch", () => {
+    const options = { keys: 1, makeServer: hearsHeldInputTwice };
+    const scenario = move("planted", options);
+    expect(search(scenario, 0)).toBeNull();
+    const random = new Random(1);
+    const { failure } = explore(scenario, { deviationsMax: 1, runsMax: 500, random });
+    expect(failure?.violation?.rule).toBe("keys");
+    const trace = shrink(scenario, failure!.trace, "keys");
+    expect(trace.length).toBe(1);
   });
 });

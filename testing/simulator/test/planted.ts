@@ -5,6 +5,10 @@ import { type ServerInput, type ServerOutput, SpiceServer } from "@caraway/serve
 import type { MakeServer } from "../src/index.ts";
 
 interface Layer {
+  /** What is said behind the outputs to an input. */
+  readonly more?: (input: ServerInput) => readonly ServerOutput[];
+  /** How often an input is handed in. */
+  readonly times?: (input: ServerInput) => number;
   /** The input as the server gets it; null: it does not. */
   readonly input?: (input: ServerInput) => ServerInput | null;
   readonly output?: (output: ServerOutput) => ServerOutput | null;
@@ -15,17 +19,21 @@ function layered(makeLayer: () => Layer): MakeServer {
   return (options) => {
     const server = new SpiceServer(options);
     const layer = makeLayer();
+    const more: ServerOutput[] = [];
     return {
       handle(input, now) {
         const passed = layer.input === undefined ? input : layer.input(input);
-        if (passed !== null) server.handle(passed, now);
+        if (passed === null) return;
+        const times = layer.times?.(passed) ?? 1;
+        for (let count = 0; count < times; count++) server.handle(passed, now);
+        more.push(...(layer.more?.(passed) ?? []));
       },
       poll() {
         for (let output = server.poll(); output !== null; output = server.poll()) {
           const passed = layer.output === undefined ? output : layer.output(output);
           if (passed !== null) return passed;
         }
-        return null;
+        return more.shift() ?? null;
       },
       deadline() {
         const deadline = server.deadline();
@@ -84,3 +92,19 @@ export const keepsWakingUp: MakeServer = layered(() => {
     deadline: (deadline) => (isStuck ? 0 : deadline),
   };
 });
+
+/** Lets the guest run as soon as it has it. */
+export const neverHolds: MakeServer = layered(() => ({
+  more(input) {
+    const isOurs = input.type === "command" && input.command.name === "migrate-hold";
+    return isOurs ? [{ type: "guest", input: { type: "run" } }] : [];
+  },
+}));
+
+/** Type of the message in which a source passes on what clients say while the guest stands. */
+const heldInput = 6;
+
+/** Takes what the source has held for the guest twice. */
+export const hearsHeldInputTwice: MakeServer = layered(() => ({
+  times: (input) => (input.type === "peer" && input.bytes[0] === heldInput ? 2 : 1),
+}));
