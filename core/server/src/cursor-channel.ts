@@ -85,18 +85,19 @@ export class CursorChannel implements ChannelHandler, CursorView {
   }
 
   moved(outcome: "kept" | "rebuilt"): void {
-    this.#end.openWindow(ackWindow);
     const moved = outcome === "kept" ? this.#moved : null;
-    const { shape, place } = this.#cursor;
     if (moved === null) {
+      // spice-gtk takes nothing else behind RESET.
       this.#send({ name: "RESET", body: {} });
-      this.#isShapeDue = true;
-    } else {
-      for (const key of moved.cached) this.#cache.add(key);
-      this.#shown = { shape: moved.shape, place: moved.place };
-      this.#isShapeDue = !isSameShape(shape, moved.shape);
-      this.#isPlaceDue = !isSamePlace(place, moved.place);
+      this.opened();
+      return;
     }
+    this.#end.openWindow(ackWindow);
+    const { shape, place } = this.#cursor;
+    for (const key of moved.cached) this.#cache.add(key);
+    this.#shown = { shape: moved.shape, place: moved.place };
+    this.#isShapeDue = !isSameShape(shape, moved.shape);
+    this.#isPlaceDue = !isSamePlace(place, moved.place);
     this.#cursor.addView(this);
     this.#pump();
   }

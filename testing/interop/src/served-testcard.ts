@@ -65,21 +65,26 @@ export class ServedTestcard implements AsyncDisposable {
   /** What the guest shows now. Throws when the server has broken down. */
   picture(display = 0): RgbImage {
     if (this.#faults.length > 0) throw this.#faults[0];
-    const surface = this.testcard.surface(display, 0);
-    if (surface === null) throw new Error(`display ${display} has no primary surface`);
-    const { width, height, pixmap } = surface;
-    if (pixmap.format !== "x8r8g8b8") throw new Error(`a primary surface in ${pixmap.format}`);
-    const data = new Uint8Array(width * height * 3);
-    let at = 0;
-    for (const color of pixmap.pixels) {
-      data[at++] = color >>> 16;
-      data[at++] = color >>> 8;
-      data[at++] = color;
-    }
-    return { width, height, data };
+    return pictureOf(this.testcard, display);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.server.close();
   }
+}
+
+/** What a testcard shows now. */
+export function pictureOf(testcard: Testcard, display: number): RgbImage {
+  const surface = testcard.surface(display, 0);
+  if (surface === null) throw new Error(`display ${display} has no primary surface`);
+  const { width, height, pixmap } = surface;
+  if (pixmap.format !== "x8r8g8b8") throw new Error(`a primary surface in ${pixmap.format}`);
+  const data = new Uint8Array(width * height * 3);
+  let at = 0;
+  for (const color of pixmap.pixels) {
+    data[at++] = color >>> 16;
+    data[at++] = color >>> 8;
+    data[at++] = color;
+  }
+  return { width, height, data };
 }
