@@ -127,6 +127,8 @@ export const DisplayState = struct("DisplayState", {
   version: u16,
   /** Of connection and channel. */
   flags: flagsOf(u8, "DisplayStateFlag", DisplayStateFlag),
+  /** Servers that the channel has come from, one after the other. */
+  moves: u8,
   /** Parts that there are in all, early ones included. */
   partCount: u8,
   /** One or none here. */

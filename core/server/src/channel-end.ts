@@ -115,8 +115,8 @@ export class ChannelEnd implements ConnectionOwner {
   readonly #credit = new AckCredit();
   #handler: ChannelHandler | null = null;
   #phase: Phase = { kind: "idle" };
-  /** From another server. */
-  #hasCome = false;
+  /** Servers that it has come from, one after the other. */
+  #moves = 0;
   /** The handler has enough of what the client sends. */
   #isReadingPaused = false;
   /** As the driver said it last. */
@@ -231,9 +231,14 @@ export class ChannelEnd implements ConnectionOwner {
     this.received(rest);
   }
 
-  /** The next message that is sent has this serial. */
-  continueFrom(serial: bigint): void {
-    this.#hasCome = true;
+  /** Servers that the channel has come from: clients may count its messages that much lower. */
+  get moves(): number {
+    return this.#moves;
+  }
+
+  /** The next message that is sent has this serial; `moves` as the source had it, and one. */
+  continueFrom(serial: bigint, moves: number): void {
+    this.#moves = moves;
     this.#writer = new FrameWriter(this.#link.miniHeader, serial);
   }
 
@@ -311,13 +316,15 @@ export class ChannelEnd implements ConnectionOwner {
   }
 
   /**
-   * Others wait for what was sent last. With small headers each end counts for itself, and clients
-   * that came over differ by one: those that count as if MIGRATE_DATA's number were used twice need
-   * one more message.
+   * Others wait for what was sent last. With small headers each end counts for itself: spice-gtk
+   * counts on through a move, others count the number of MIGRATE_DATA twice, as spice-server does,
+   * and need as many messages more as they have been through moves.
    */
   sayMore(): void {
-    if (!this.#hasCome || !this.miniHeader) return;
-    this.sendBase({ name: "PING", body: { id: 0, timestamp: 0n, data: new Uint8Array(0) } });
+    if (!this.miniHeader) return;
+    for (let more = 0; more < this.#moves; more++) {
+      this.sendBase({ name: "PING", body: { id: 0, timestamp: 0n, data: new Uint8Array(0) } });
+    }
   }
 
   /** Reads nothing more of the client; what its connection still holds waits. */

@@ -29,6 +29,7 @@ import {
   isSameMonitors,
   type MovedDisplay,
   type MovedSurface,
+  movesMax,
 } from "./display-state.ts";
 import type { DisplayView, DoneDrawing } from "./display-view.ts";
 import { type CompressionName, compressionNumbers, type ServerOptions } from "./options.ts";
@@ -44,6 +45,8 @@ const ackWindowSlow = 40;
 const initTimeoutMs = 30_000;
 /** How long nothing was sent before losses are made good. */
 const repairDelayMs = 500;
+/** More than a client is likely to have been through where no server tells how many. */
+const unknownMoves = 16;
 /** Pixels that are encoded in one go, before others get their turn. */
 const pixelsPerTurn = 1 << 21;
 
@@ -210,6 +213,7 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
       init: this.#init,
       isSlow: this.#client.isSlow,
       isMarked,
+      moves: Math.min(this.#end.moves, movesMax),
       caches: this.#client.caches.final(),
       compression: sender.compression,
       palettes: sender.palettes.keys,
@@ -243,8 +247,9 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
 
   restoreMigrationData(body: Uint8Array): void {
     const data = decodeDisplayData(body);
-    // As spice-server: the first message has the serial that MIGRATE_DATA had.
-    this.#end.continueFrom(data.messageSerial);
+    // DEVIATION: spice-server uses the serial of MIGRATE_DATA again, and has clients that count by
+    // themselves one ahead: they would take waits for done one message too early.
+    this.#end.continueFrom(data.messageSerial + 1n, unknownMoves);
     this.#state = { kind: "arriving", data, moved: null };
   }
 
@@ -254,6 +259,7 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
     const { partCount, parts } = moved.caches;
     const earlier = early.filter(isKnownState).map(decodeDisplayEarlyState);
     this.#client.caches.take({ partCount, parts: [...earlier, ...parts] });
+    this.#end.continueFrom(this.#end.nextSerial, moved.moves + 1);
     this.#state = { ...this.#state, moved };
   }
 

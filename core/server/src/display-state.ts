@@ -38,6 +38,8 @@ export interface MovedDisplay {
   readonly isSlow: boolean;
   /** The client shows its primary surface. */
   readonly isMarked: boolean;
+  /** Servers that the channel has come from, up to `movesMax`. */
+  readonly moves: number;
   readonly caches: CachesAccount;
   readonly compression: CompressionName;
   /** Least recently used first. */
@@ -47,6 +49,8 @@ export interface MovedDisplay {
   readonly monitors: DisplayMonitors | null;
 }
 
+/** Moves that are counted. */
+export const movesMax = 255;
 const surfacesMax = 10_000;
 const headsMax = 256;
 
@@ -55,6 +59,7 @@ export function encodeDisplayState(moved: MovedDisplay): Uint8Array {
   return displayStateCodec.encode({
     version: channelStateVersion,
     flags: (moved.isSlow ? SLOW : 0) | (moved.isMarked ? MARKED : 0),
+    moves: moved.moves,
     partCount: moved.caches.partCount,
     parts: moved.caches.parts,
     ...moved.init,
@@ -84,6 +89,7 @@ export function decodeDisplayState(bytes: Uint8Array): MovedDisplay {
     init: { pixmapCacheId, pixmapCacheSize, glzDictionaryId, glzDictionaryWindowSize },
     isSlow: (flags & DisplayStateFlag.SLOW) !== 0,
     isMarked: (flags & DisplayStateFlag.MARKED) !== 0,
+    moves: state.moves,
     caches: { partCount, parts },
     compression: compressionOf(state.compression),
     palettes,

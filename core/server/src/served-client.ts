@@ -213,7 +213,7 @@ export class ServedClient implements ChannelEndOwner {
   ): string | null {
     this.#brought = brought;
     const end = channel.name === "main" ? this.#mainEnd : this.#newEnd(channel, link);
-    end.continueFrom(state.nextSerial);
+    end.continueFrom(state.nextSerial, 1);
     let reason = state.rebuild;
     let handler = this.#restored(end, state, state.final !== null && reason === null);
     if (handler instanceof CarawayError) {

@@ -35,6 +35,7 @@ const display: MovedDisplay = {
   init,
   isSlow: true,
   isMarked: true,
+  moves: 3,
   caches: { partCount: 2, parts: [{ sequence: 1, pixmapCaches: [], glzWindows: [] }] },
   compression: "lz4",
   palettes: [5n, 2n ** 60n],

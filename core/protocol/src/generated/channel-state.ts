@@ -192,11 +192,12 @@ export const displayEarlyStateCodec: StructCodec<DisplayEarlyState> =
   });
 
 export function readDisplayState(r: Reader): DisplayState {
-  const o = r.take(5);
+  const o = r.take(6);
   const version = r.view.getUint16(o, true);
   const flags = r.bytes[o + 2]!;
-  const partCount = r.bytes[o + 3]!;
-  const partsHere = r.bytes[o + 4]!;
+  const moves = r.bytes[o + 3]!;
+  const partCount = r.bytes[o + 4]!;
+  const partsHere = r.bytes[o + 5]!;
   r.require(partsHere * 3);
   const parts: DisplayCachesPart[] = [];
   for (let i = 0; i < partsHere; i++) {
@@ -232,6 +233,7 @@ export function readDisplayState(r: Reader): DisplayState {
   return {
     version,
     flags,
+    moves,
     partCount,
     parts,
     pixmapCacheId,
@@ -247,15 +249,16 @@ export function readDisplayState(r: Reader): DisplayState {
 }
 
 export function sizeDisplayState(value: DisplayState): number {
-  return 28 + sumOfSizes(value.parts, sizeDisplayCachesPart) + value.palettes.length * 8 + sumOfSizes(value.surfaces, sizeSurfaceState) + value.heads.length * 28;
+  return 29 + sumOfSizes(value.parts, sizeDisplayCachesPart) + value.palettes.length * 8 + sumOfSizes(value.surfaces, sizeSurfaceState) + value.heads.length * 28;
 }
 
 export function writeDisplayState(w: Writer, value: DisplayState): void {
-  const o = w.take(5);
+  const o = w.take(6);
   w.u16(o, value.version);
   w.u8(o + 2, value.flags);
-  w.u8(o + 3, value.partCount);
-  w.u8(o + 4, value.parts.length);
+  w.u8(o + 3, value.moves);
+  w.u8(o + 4, value.partCount);
+  w.u8(o + 5, value.parts.length);
   for (const item of value.parts) {
     writeDisplayCachesPart(w, item);
   }
