@@ -56,7 +56,8 @@ export class Host {
   readonly #guests = new Map<string, HostedGuest>();
   readonly #moves = new Map<string, Move>();
   #peers: PeerListener | null = null;
-  #isClosing = false;
+  #closeBy = Number.POSITIVE_INFINITY;
+  #closed: Promise<void> | null = null;
 
   private constructor(options: HostOptions) {
     this.#options = options;
@@ -196,13 +197,17 @@ export class Host {
 
   /**
    * Moves that can be called off are; those that are committed get so long to end. Then everything
-   * is closed.
+   * is closed. May be called again, to hurry.
    */
-  async close(withinMs: number): Promise<void> {
-    this.#isClosing = true;
+  close(withinMs: number): Promise<void> {
+    this.#closeBy = Math.min(this.#closeBy, performance.now() + withinMs);
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
     for (const move of this.#moves.values()) if (move.isBeforeCommit) move.cancel("the host ends");
-    const until = performance.now() + withinMs;
-    while (performance.now() < until && this.#isAnyMoving()) await pause(50);
+    while (performance.now() < this.#closeBy && this.#isAnyMoving()) await pause(50);
     this.#peers?.close();
     for (const move of this.#moves.values()) move.close();
     await Promise.all(this.guests.map((guest) => this.#remove(guest)));
@@ -361,7 +366,7 @@ export class Host {
   }
 
   async #prepare(papers: MovePapers): Promise<HostedGuest> {
-    if (this.#isClosing) throw new HostConflict("this host is about to end");
+    if (this.#closed !== null) throw new HostConflict("this host is about to end");
     const until = performance.now() + oldCopyMs;
     // It was here before: its old copy goes as soon as the other host says that it may.
     while (this.#guests.get(papers.guest)?.state === "leaving" && performance.now() < until) {

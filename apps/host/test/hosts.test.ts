@@ -62,6 +62,51 @@ describe("a guest between two hosts", () => {
     expect(viewer.moves).toHaveLength(6);
   });
 
+  it("keeps, rebuilds and drops channels as it is told", async () => {
+    await using pair = await HostPair.start();
+    const { a, b } = pair;
+    using viewer = new Viewer(a.guest("desk").addresses[0]!);
+    await viewer.isReady();
+    const policies = { display: "rebuild", cursor: "drop" } as const;
+    const moved = await move(a, b, { policies });
+    const outcomes = moved.outcome?.clients[0]?.channels.map(({ channel, outcome }) => {
+      return [channel, outcome] as const;
+    });
+    expect(Object.fromEntries(outcomes ?? [])).toEqual({
+      "main 0": "kept",
+      "inputs 0": "kept",
+      "display 0": "rebuilt",
+      "cursor 0": "lost",
+    });
+    using witness = new Viewer(b.guest("desk").addresses[0]!);
+    await witness.isReady();
+    await viewer.shows(witness);
+    expect(viewer.isEnded).toBe(false);
+  });
+
+  it("stays when its host is told to end before the commit, and is gone with it then", async () => {
+    await using pair = await HostPair.start();
+    const { a, b } = pair;
+    const { record } = a.migrate("desk", { to: b.peerAddress! });
+    await a.close(10_000);
+    expect(record).toMatchObject({ owner: "source", error: { message: "the host ends" } });
+    await until(() => b.guests.length === 0);
+    expect(a.guests).toEqual([]);
+  });
+
+  it("goes through with a move that is committed when its host is told to end", async () => {
+    await using pair = await HostPair.start();
+    const { a, b } = pair;
+    using viewer = new Viewer(a.guest("desk").addresses[0]!);
+    await viewer.isReady();
+    const { record } = a.migrate("desk", { to: b.peerAddress! });
+    await until(() => record.phase === "switching" || record.endedAt !== null);
+    await a.close(10_000);
+    expect(record).toMatchObject({ owner: "target", error: null });
+    expect(b.guest("desk").state).toBe("running");
+    expect(viewer.isEnded).toBe(false);
+  });
+
   it("moves without anybody who looks", async () => {
     await using pair = await HostPair.start();
     const moved = await move(pair.a, pair.b);

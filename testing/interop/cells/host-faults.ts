@@ -13,7 +13,14 @@ import {
   SlowNetwork,
 } from "@caraway/interop";
 import type { ApiMigration } from "caraway-host";
-import { connectCarawayTo, demand, demandExact, HostSetting, isEnded } from "./host-setting.ts";
+import {
+  connectCarawayTo,
+  connectGtkTo,
+  demand,
+  demandExact,
+  HostSetting,
+  isEnded,
+} from "./host-setting.ts";
 
 const early = ["connecting", "preparing", "linking", "stopping", "sending"] as const;
 const late = ["committing", "switching", "settling"] as const;
@@ -170,22 +177,23 @@ async function callOff(phase: Phase): Promise<string> {
   await using setting = await FaultSetting.start();
   const { a, b } = setting.hosts;
   await using client = await connectCarawayTo(a);
+  await using gtk = await connectGtkTo(a);
   const id = await setting.begin(phase);
   const refused = await a.cancel(id).then(
     () => false,
     () => true,
   );
   const ended = await a.endOf(id);
-  demand(!isEnded(client), "the session has ended");
+  demand(!isEnded(client) && gtk.isAlive, "a session has ended");
   if (ended.owner === "source") {
     demand(!refused, "it was refused, and done");
     await a.guestIn("desk", "running");
     await eventually(async () => (await b.guests()).length === 0, "the target keeps its copy");
-    await demandExact(a, [client]);
+    await demandExact(a, [client, gtk]);
     return "called off";
   }
   demand(refused && !isEarly(phase), "it was accepted, and not done");
-  await demandExact(b, [client]);
+  await demandExact(b, [client, gtk]);
   return "too late, said so";
 }
 
