@@ -106,6 +106,7 @@ export class DisplaySender {
   /** Uses what the client announced of caches. */
   use({ pixmapCacheId, pixmapCacheSize, ...glz }: DisplayInit): void {
     const { caches } = this.#client;
+    this.#lastSentAt = this.#wiring.now;
     this.#stores = {
       pixmaps: () => caches.pixmaps(pixmapCacheId, pixmapCacheSize),
       dictionary: () => caches.dictionary(glz.glzDictionaryId, glz.glzDictionaryWindowSize),

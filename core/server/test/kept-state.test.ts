@@ -11,7 +11,7 @@ import {
   ImageType,
 } from "@caraway/protocol";
 import { describe, expect, it } from "vitest";
-import type { GuestCursor } from "../src/index.ts";
+import { type GuestCursor, plainEncoders } from "../src/index.ts";
 import { box, copy, fill, invert, picture } from "./drawings.ts";
 import { MoveWorld } from "./move-world.ts";
 import { ServerEar } from "./server-ear.ts";
@@ -258,6 +258,54 @@ describe("behind a move", () => {
     expect(ear.names("display 0")).toEqual(["SET_ACK"]);
     world.target.guest({ ...monitors, maxAllowed: 4 });
     expect(ear.ofName("display 0", "MONITORS_CONFIG")).toMatchObject([{ maxAllowed: 4 }]);
+  });
+});
+
+describe("pictures with losses", () => {
+  const encoders = { ...plainEncoders, jpeg: true };
+  const options = { compression: "quic", jpeg: "always", encoders } as const;
+  const photo = (key: bigint | null) => {
+    return picture(48, 48, (x, y) => (x * 5) | ((y * 5) << 8) | (((x * y) & 63) << 16), { key });
+  };
+  const place = box(0, 0, 48, 48);
+
+  it("are made good by the target, when there is time", () => {
+    const { world, ear } = setUp({ source: options, target: options });
+    const client = world.join();
+    world.advance(2000);
+    world.draw("source", copy(place, photo(null)));
+    expect(client.shows()).not.toEqual(world.truth.colors());
+    world.move();
+    expect(client.shows()).not.toEqual(world.truth.colors());
+    world.advance(1000);
+    expect(images(ear)).toHaveLength(1);
+    expect(client.shows()).toEqual(world.truth.colors());
+  });
+
+  it("are known as such in the client's cache, and replaced there", () => {
+    const { world, ear } = setUp({ source: options, target: { compression: "quic" } });
+    const client = world.join();
+    world.advance(2000);
+    world.draw("source", copy(place, photo(6n)));
+    world.move();
+    world.draw("target", copy(place, photo(6n)));
+    expect(images(ear).at(-1)!.flags & ImageFlag.CACHE_REPLACE_ME).not.toBe(0);
+    world.draw("target", copy(box(40, 10, 88, 58), photo(6n)));
+    expect(images(ear).at(-1)!.type).toBe(ImageType.FROM_CACHE_LOSSLESS);
+    world.advance(1000);
+    expect(client.shows()).toEqual(world.truth.colors());
+  });
+
+  it("that are still with a task when the guest stops are sent by the target", () => {
+    const { world } = setUp({ source: options, target: options });
+    const client = world.join();
+    world.advance(2000);
+    world.source.defersJpeg = true;
+    world.draw("source", copy(place, photo(null)));
+    world.move();
+    world.source.finishTasks();
+    world.advance(2000);
+    expect(client.shows()).toEqual(world.truth.colors());
   });
 });
 

@@ -1,7 +1,7 @@
 // Two servers, the clients that go from one to the other, and a guest that is where the test says,
 // all in one virtual time. The guest draws, types back nothing, and has an agent if it is wanted.
 
-import { plainDecoders, Renderer, readColors, runDecodeJob } from "@caraway/canvas";
+import { Renderer, readColors, runDecodeJob } from "@caraway/canvas";
 import {
   ClientSession,
   defaultSessionOptions,
@@ -10,7 +10,6 @@ import {
   type SessionOptions,
   type SessionOutput,
 } from "@caraway/client";
-import { CodecError } from "@caraway/codecs";
 import { SurfaceFormat } from "@caraway/protocol";
 import {
   type Drawing,
@@ -22,6 +21,7 @@ import {
   type TargetMove,
 } from "../src/index.ts";
 import { box, draw, fill, Truth } from "./drawings.ts";
+import { testDecoders } from "./raw-client.ts";
 import { ServerWorld } from "./server-world.ts";
 
 export type Place = "source" | "target";
@@ -33,6 +33,10 @@ export interface MoveWorldOptions {
   readonly source?: Partial<ServerOptions>;
   readonly target?: Partial<ServerOptions>;
   readonly hasAgent?: boolean;
+  /** Bytes that the agent takes at the first server; far more than needed when absent. */
+  readonly agentCredit?: number;
+  /** Whether the guest takes the clients' monitors itself. */
+  readonly takesMonitors?: boolean;
 }
 
 const size = { width: 96, height: 64 } as const;
@@ -100,9 +104,11 @@ export class MoveWorld {
   }
 
   /** The guest says all that it has. */
-  describe(world: ServerWorld): void {
+  describe(world: ServerWorld, hasAgent = this.#hasAgent, isAgentOpen = true): void {
     const colors = this.truth.colors(0).map((color) => color & 0xffffff);
     const content = new Uint8Array(colors.buffer);
+    // What it has taken at the first server it does not take again.
+    const credit = this.#options.agentCredit ?? 1 << 20;
     const agent = { kind: "stream", id: 0, use: "agent", name: "com.redhat.spice.0" } as const;
     const outputs: GuestOutput[] = [
       { type: "identity", name: "vm", uuid: new Uint8Array(16).fill(7) },
@@ -110,7 +116,10 @@ export class MoveWorld {
       { type: "attach", device: { kind: "keyboard" } },
       { type: "attach", device: { kind: "mouse" } },
       { type: "attach", device: { kind: "tablet" } },
-      ...(this.#hasAgent ? [{ type: "attach", device: agent } as const] : []),
+      ...(hasAgent ? [{ type: "attach", device: agent } as const] : []),
+      ...(this.#options.takesMonitors === true
+        ? [{ type: "attach", device: { kind: "monitors" } } as const]
+        : []),
       {
         type: "surface-create",
         display: 0,
@@ -120,10 +129,10 @@ export class MoveWorld {
         content: { stride: size.width * 4, data: content },
       },
       { type: "leds", modifiers: 0 },
-      ...(this.#hasAgent
+      ...(hasAgent && isAgentOpen
         ? ([
             { type: "stream-open", stream: { use: "agent", id: 0 }, open: true },
-            { type: "stream-credit", stream: { use: "agent", id: 0 }, bytes: 1 << 20 },
+            { type: "stream-credit", stream: { use: "agent", id: 0 }, bytes: credit },
           ] as const)
         : []),
       { type: "ready" },
@@ -378,14 +387,9 @@ export class MovingClient {
           this.#later(() => this.feed({ type: "rendered", display }));
         } else if (output.type === "decode") {
           const { task, job } = output;
-          const decoders = {
-            ...plainDecoders,
-            inflate: () => new Uint8Array(),
-            jpeg: (_data: Uint8Array, done: (error: CodecError) => void) => {
-              done(new CodecError("JPEG", 0, "none here"));
-            },
-          };
-          runDecodeJob(job, decoders, (outcome) => inputs.push({ type: "decoded", task, outcome }));
+          runDecodeJob(job, testDecoders, (outcome) =>
+            inputs.push({ type: "decoded", task, outcome }),
+          );
         }
       }
     }

@@ -123,7 +123,8 @@ export function fakeJpeg(image: ColorImage): Uint8Array {
   ]);
 }
 
-const decoders: Decoders = {
+/** With `fakeJpeg`. */
+export const testDecoders: Decoders = {
   ...plainDecoders,
   inflate: (data) => new Uint8Array(inflateSync(data)),
   jpeg: (data, done) => {
@@ -348,7 +349,9 @@ export class RawClient {
         if (output.type === "failed") throw output.error;
         if (output.type !== "decode") continue;
         const { task, job } = output as { task: number; job: DecodeJob };
-        runDecodeJob(job, decoders, (outcome) => inputs.push({ type: "decoded", task, outcome }));
+        runDecodeJob(job, testDecoders, (outcome) =>
+          inputs.push({ type: "decoded", task, outcome }),
+        );
       }
     }
   }
