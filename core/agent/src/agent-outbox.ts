@@ -17,11 +17,26 @@ export interface OutboxItem<Tag> {
 /** A type that no agent knows. */
 const fillerType = 0;
 
+/** Pieces that a server may have taken and not handed to the guest: beyond its tokens. */
+const recentMax = 16;
+
 export class AgentOutbox<Tag> {
   #current: { readonly item: OutboxItem<Tag>; sent: number } | null = null;
   #urgent: OutboxItem<Tag>[] = [];
   #bulk: OutboxItem<Tag>[] = [];
   #bulkBytes = 0;
+  /** No bulk message begins while this is set. */
+  holdsBulk = false;
+  /** Sizes of the messages that the last pieces were of. */
+  #recent: number[] = [];
+
+  /**
+   * Most bytes that a guest may still wait for when its server was left: those of the largest
+   * message of which a piece may have been on its way.
+   */
+  get recentSize(): number {
+    return Math.max(0, ...this.#recent);
+  }
 
   /** Bytes of bulk messages that are not sent. */
   get bulkBytes(): number {
@@ -59,6 +74,8 @@ export class AgentOutbox<Tag> {
     const { bytes, tag } = current.item;
     const data = bytes.subarray(current.sent, current.sent + agentDataSizeMax);
     current.sent += data.length;
+    this.#recent.push(bytes.length);
+    if (this.#recent.length > recentMax) this.#recent.shift();
     const isDone = current.sent === bytes.length;
     if (isDone) this.#current = null;
     return { data, done: isDone ? tag : null };
@@ -75,6 +92,8 @@ export class AgentOutbox<Tag> {
     this.#urgent = [];
     this.#bulk = [];
     this.#bulkBytes = 0;
+    this.#recent = [];
+    this.holdsBulk = false;
     return {
       tags: items.map(({ tag }) => tag).filter((tag) => tag !== null),
       missing: current === null ? 0 : current.item.bytes.length - current.sent,
@@ -93,7 +112,7 @@ export class AgentOutbox<Tag> {
   #begin(): { readonly item: OutboxItem<Tag>; sent: number } | null {
     const urgent = this.#urgent.shift();
     if (urgent !== undefined) return { item: urgent, sent: 0 };
-    const bulk = this.#bulk.shift();
+    const bulk = this.holdsBulk ? undefined : this.#bulk.shift();
     if (bulk === undefined) return null;
     this.#bulkBytes -= bulk.bytes.length;
     return { item: bulk, sent: 0 };

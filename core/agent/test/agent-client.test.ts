@@ -250,11 +250,64 @@ describe("a message that was on its way to an agent that is gone", () => {
     ]);
   });
 
-  it("is not completed for another server", () => {
+  it("is not completed for another server before its agent is started", () => {
     const subject = interrupted(2);
     subject.client.serverGone();
+    subject.said();
     subject.client.attach(10);
+    expect(subject.drain().slice(0, 1)).toMatchObject([{ type: "send", name: "AGENT_START" }]);
+  });
+});
+
+describe("an agent that is found anew at another server", () => {
+  const large = new Uint8Array(30_000).fill(66);
+
+  /** Left in the middle of a paste, and attached to another server. */
+  function left(): Subject {
+    const subject = Subject.ready(vdagentCapabilities, 1000);
+    const want = { selection: "CLIPBOARD", format: "UTF8_TEXT" } as const;
+    const { selection } = want;
+    subject.client.command({ name: "clipboard-offer", selection, formats: ["UTF8_TEXT"] });
+    const body = { selection: { selection: 0, reserved: new Uint8Array(3) }, type: 1 };
+    subject.guestSays({ name: "CLIPBOARD_REQUEST", body });
+    subject.client.command({ name: "clipboard-data", ...want, data: large });
+    subject.said();
+    subject.client.serverGone();
+    subject.said();
+    return subject;
+  }
+
+  it("gets what it may wait for until it answers, in whole messages of no known type", () => {
+    const subject = left();
+    subject.client.attach(3);
+    expect(subject.names()).toEqual(["START", "ANNOUNCE_CAPABILITIES"]);
+    const pieces = subject.pieces.slice(1);
+    expect(pieces.map(({ length }) => length)).toEqual([2048, 2048]);
+    for (const piece of pieces) {
+      const view = new DataView(piece.buffer, piece.byteOffset, piece.length);
+      expect([view.getUint32(0, true), view.getUint32(4, true)]).toEqual([1, 0]);
+      expect(view.getUint32(16, true)).toBe(2028);
+    }
+    subject.announce(vdagentCapabilities);
+    subject.client.grantTokens(100);
+    expect(subject.names()).toContain("CLIPBOARD_GRAB");
+    expect(subject.pieces.every(({ length }) => length < 2048)).toBe(true);
+  });
+
+  it("is asked again when it was given all that it may have waited for", () => {
+    const subject = left();
+    subject.client.attach(1000);
+    expect(subject.names()).toEqual(["START", "ANNOUNCE_CAPABILITIES", "ANNOUNCE_CAPABILITIES"]);
+    const filled = subject.pieces.slice(1, -1).reduce((sum, { length }) => sum + length, 0);
+    expect(filled).toBeGreaterThanOrEqual(large.length + 28);
+  });
+
+  it("gets nothing of that when it is another agent", () => {
+    const subject = left();
+    subject.client.attach(1);
+    subject.said();
+    subject.client.detach();
+    subject.client.attach(1000);
     expect(subject.names().slice(-2)).toEqual(["START", "ANNOUNCE_CAPABILITIES"]);
-    expect(subject.pieces).toHaveLength(1);
   });
 });

@@ -273,3 +273,23 @@ describe("a guest that moves", () => {
     }
   });
 });
+
+describe("a guest that is about to move in a mode that loses what is on its way", () => {
+  it("gets the end of a file's piece, and the next one when it stays after all", () => {
+    const pair = ready();
+    pair.send(1, "a", bytesOf(300_000));
+    pair.run(10);
+    pair.client.holdFiles(true);
+    pair.run();
+    const sent = () => pair.toldOf("file").at(-1)!.sentBytes;
+    const held = sent();
+    expect(held).toBe(65_536);
+    pair.client.command({ name: "clipboard-offer", ...text, formats: ["UTF8_TEXT"] });
+    pair.run();
+    expect(pair.heardOf("clipboard-offer")).toHaveLength(1);
+    expect(sent()).toBe(held);
+    pair.client.holdFiles(false);
+    pair.run();
+    expect(pair.ends).toEqual(["1 done"]);
+  });
+});

@@ -94,6 +94,12 @@ export class MainChannel implements ChannelHandler {
     this.#drainAgent();
   }
 
+  /** Whether the guest is about to move in a mode that loses what is on its way to it. */
+  holdFiles(hold: boolean): void {
+    this.#agent.holdFiles(hold);
+    this.#drainAgent();
+  }
+
   /** The session is over: what was on its way to the guest did not arrive. */
   end(): void {
     this.#agent.end();

@@ -334,6 +334,7 @@ export class ClientSession
       this.sendToSource({ name: "MIGRATE_CONNECT_ERROR", body: {} });
       return;
     }
+    this.#channels.main.holdFiles(seamless === null);
     this.#migration.begin(this.#channels.openEnds.map(({ channel }) => channel));
   }
 
@@ -350,6 +351,7 @@ export class ClientSession
     if (this.#migration === null) return;
     this.#migration.drop();
     this.#migration = null;
+    this.#channels.main.holdFiles(false);
     this.#wiring.event({ name: "migration", phase: "cancelled", by });
   }
 
