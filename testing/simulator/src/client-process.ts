@@ -219,9 +219,10 @@ export class ClientProcess extends Process {
         const ticket = new Uint8Array(128);
         ticket.set(new TextEncoder().encode(password));
         const result = { kind: "ticket", ticket } as const;
-        const made = this.later(`ticket`, () => {
+        const made = this.laterForLink("ticket", () => {
           if (this.#connections.has(work.connection)) this.#turn({ type: "done", task, result });
         });
+        if (made === null) break;
         const tasks = this.#linkTasks.get(work.connection) ?? new Set();
         this.#linkTasks.set(work.connection, tasks.add(made));
         break;

@@ -148,6 +148,9 @@ export class HoldCheck implements Check {
       const { id, host, caller, purpose, label, isWhole } = connection;
       const isCarried = /^(main|display|usbredir|port) /.test(purpose);
       if (host !== address || !isWhole || !isCarried || this.#restored.has(id)) continue;
+      // What broke at the source brings nothing.
+      const isBroken = (fault: string) => fault.includes(caller) && fault.endsWith(purpose);
+      if (world.struck.some(isBroken)) continue;
       const client = world.clients.find(({ name }) => name === caller);
       if (client?.isThere !== true || client.address === address) continue;
       throw new Violation("hold", `the guest runs, and ${label} has no state yet`);

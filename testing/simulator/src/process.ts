@@ -7,6 +7,8 @@ import { Violation } from "./violation.ts";
 /** What of a world a process needs. */
 export interface Surroundings {
   readonly now: Instant;
+  /** Whether tickets and keys are made at once, which leaves fewer orders to look at. */
+  readonly hasQuickLinks: boolean;
   /** Tells everybody who watches. */
   note(who: string, what: string): void;
   nextOrder(): number;
@@ -87,6 +89,13 @@ export abstract class Process {
     };
     this.tasks.push(task);
     return task;
+  }
+
+  /** The same for the work of a link stage; null when it is done at once. */
+  laterForLink(label: string, run: () => void): Task | null {
+    if (!this.surroundings.hasQuickLinks) return this.later(label, run);
+    this.do(run);
+    return null;
   }
 
   note(what: string): void {

@@ -6,11 +6,13 @@ import { choicesOf, parseTrace, Random, traceText } from "./choices.ts";
 import { explore } from "./explore.ts";
 import { type RunResult, replay, run, type Scenario, shrink } from "./run.ts";
 import { namedScenario, scenarioNames } from "./scenarios.ts";
+import { cover, coverBySeed } from "./suite.ts";
 
 const usage = `usage: caraway simulate [--scenario NAME] [--seed N] [--trace]
        caraway simulate [--scenario NAME] --replay "12:1 40:3" [--trace]
        caraway simulate [--scenario NAME] --explore [--deviations N] [--seconds S]
        caraway simulate [--scenario NAME] [--seconds S] [--from N]
+       caraway simulate --all [--seconds S]
        caraway simulate --list
 
   --scenario NAME   a world of --list; "large" when absent
@@ -21,6 +23,7 @@ const usage = `usage: caraway simulate [--scenario NAME] [--seed N] [--trace]
   --deviations N    how many those are, or "all"; 2 when absent
   --seconds S       how long to look; without --seed, seeds are tried one after another
   --from N          from this seed on
+  --all             every world for S seconds: the small ones with ever more deviations
   --json            print newline-delimited JSON
 `;
 
@@ -41,6 +44,7 @@ function main(): number {
       deviations: { type: "string", default: "2" },
       seconds: { type: "string", default: "10" },
       from: { type: "string", default: "1" },
+      all: { type: "boolean", default: false },
       list: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -54,6 +58,8 @@ function main(): number {
     for (const name of scenarioNames) say(name);
     return 0;
   }
+  const seconds = count("--seconds", values.seconds, 86_400);
+  if (values.all) return suite(seconds, values.json);
   const scenario = namedScenario(values.scenario);
   if (scenario === null) throw new UsageError(`there is no scenario "${values.scenario}"`);
   const report = new Report(scenario, values.json);
@@ -66,7 +72,7 @@ function main(): number {
     const seed = count("--seed", values.seed, 0xffffffff);
     return report.run({ seed }, run(scenario, choicesOf(seed), options));
   }
-  const until = performance.now() + count("--seconds", values.seconds, 86_400) * 1000;
+  const until = performance.now() + seconds * 1000;
   if (values.explore) {
     const all = values.deviations === "all";
     const deviationsMax = all
@@ -84,16 +90,38 @@ function main(): number {
 }
 
 function seeds(scenario: Scenario, from: number, until: number, report: Report): number {
-  let runs = 0;
-  let steps = 0;
-  for (let seed = from; seed === from || performance.now() < until; seed++) {
-    const result = run(scenario, choicesOf(seed));
-    runs += 1;
-    steps += result.steps;
-    if (result.violation !== null) return report.run({ seed }, result);
-  }
-  report.tell({ event: "seeds", from, runs, steps });
+  const covered = coverBySeed(scenario, from, () => performance.now(), until);
+  if (covered.failure !== null) return report.run({ seed: covered.seed }, covered.failure);
+  const { runs, steps, depth } = covered;
+  report.tell({ event: "seeds", from, runs, steps, depth });
   return 0;
+}
+
+function suite(seconds: number, asJson: boolean): number {
+  const now = () => performance.now();
+  let code = 0;
+  for (const name of scenarioNames) {
+    const scenario = namedScenario(name)!;
+    const report = new Report(scenario, asJson);
+    const until = now() + seconds * 1000;
+    if (name.startsWith("large")) {
+      code = Math.max(code, seeds(scenario, 1, until, report));
+      continue;
+    }
+    const { complete, left, failure, runs, steps, states, depth } = cover(scenario, now, until);
+    const deviations = complete === Number.POSITIVE_INFINITY ? "all" : complete;
+    report.tell({
+      event: "explored",
+      deviations,
+      states,
+      depth,
+      runs,
+      steps,
+      "not gone into": left,
+    });
+    if (failure !== null) code = Math.max(code, report.run({ trace: true }, failure));
+  }
+  return code;
 }
 
 class Report {

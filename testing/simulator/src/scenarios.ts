@@ -1,5 +1,6 @@
 // The worlds that are looked at, by name.
 
+import type { ChannelName } from "@caraway/client";
 import { defaultTargetMove, type MoveMode, type Ticket } from "@caraway/server";
 import { allChecks } from "./checks.ts";
 import type { ClientProcess } from "./client-process.ts";
@@ -117,6 +118,7 @@ export function stay(name: string, options: Partial<StayOptions> = {}): Scenario
 /** One guest, and a move from one host to another. */
 export interface MoveOptions extends Omit<StayOptions, "closes"> {
   readonly mode: MoveMode;
+  readonly channels: readonly ChannelName[];
   /** Moves, there and back again. */
   readonly moves: number;
   /** Before them, one more begins and is called off. */
@@ -132,6 +134,7 @@ export interface MoveOptions extends Omit<StayOptions, "closes"> {
 const plainMove: MoveOptions = {
   ...plainStay,
   mode: "seamless",
+  channels: ["main", "display", "inputs", "cursor", "usbredir"],
   moves: 1,
   isFirstCancelled: false,
   tickets: null,
@@ -163,7 +166,7 @@ export function move(name: string, options: Partial<MoveOptions> = {}): Scenario
     const { deadlineMs, holdMaxMs } = defaultTargetMove;
     if (chosen.mode === "seamless") made.checks.push(new HoldCheck(deadlineMs, holdMaxMs));
     for (let number = 0; number < clients; number++) {
-      const channels = ["main", "display", "inputs", "cursor", "usbredir"] as const;
+      const { channels } = chosen;
       const client = made.addClient(`c${number + 1}`, seat.address, { channels, slowPictures });
       client.command({ name: "open" });
     }
@@ -226,6 +229,15 @@ const small: Partial<MoveOptions> = {
   guest: { frames: 2, streamBytes: 7 },
 };
 
+/** As little as a move can be with a session in it: for searches without a bound. */
+const tiny: Partial<MoveOptions> = {
+  keys: 0,
+  bytes: 7,
+  channels: ["main", "display", "inputs", "usbredir"],
+  guest: { streamBytes: 7 },
+  world: { hasQuickLinks: true },
+};
+
 const largeMove: Partial<MoveOptions> = {
   clients: 3,
   keys: 12,
@@ -259,6 +271,16 @@ const scenarios: Readonly<Record<string, (name: string) => Scenario>> = {
   },
   "movers with a cancel": (name) => move(name, { ...moversOnly, faults: { cancels: 1 } }),
   move: (name) => move(name, small),
+  "tiny move": (name) => move(name, tiny),
+  "tiny move with a reset": (name) => move(name, { ...tiny, faults: { resets: 1 } }),
+  "tiny move with a cancel": (name) => move(name, { ...tiny, faults: { cancels: 1 } }),
+  "tiny move with a death": (name) => {
+    return move(name, { ...tiny, faults: { kills: ["source", "target", "c1"] } });
+  },
+  "tiny move with a stall": (name) => {
+    const faults = { stalls: 1, stallMs: 12_000 };
+    return move(name, { ...tiny, faults, horizonMs: 12_000, exploredMs: 25_000 });
+  },
   "move with a reset": (name) => move(name, { ...small, faults: { resets: 1 } }),
   "move with a stall": (name) => move(name, { ...small, faults: { stalls: 1, stallMs: 1500 } }),
   "move with a long stall": (name) => {

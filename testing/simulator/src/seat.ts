@@ -29,7 +29,7 @@ export interface SeatOwner {
   readonly network: Network;
   /** In the turn of events of the process. */
   do(work: () => void): void;
-  later(label: string, run: () => void): Task;
+  laterForLink(label: string, run: () => void): Task | null;
   forget(tasks: ReadonlySet<Task>): void;
   said(seat: Seat, event: ServerEvent): void;
   saidToPeer(seat: Seat, bytes: Uint8Array): void;
@@ -199,8 +199,11 @@ export class Seat {
 
   #begin(task: number, work: ServerTask): void {
     const result = resultOf(work);
-    const made = this.#owner.later(work.kind, () => this.#turn({ type: "done", task, result }));
-    if (!("connection" in work)) return;
+    const made = this.#owner.laterForLink(work.kind, () => {
+      // The connection may have ended before an answer that comes at once.
+      this.#turn({ type: "done", task, result });
+    });
+    if (made === null || !("connection" in work)) return;
     const tasks = this.#tasks.get(work.connection) ?? new Set();
     this.#tasks.set(work.connection, tasks.add(made));
   }

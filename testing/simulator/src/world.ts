@@ -47,6 +47,8 @@ export interface WorldOptions {
   readonly capacityBytes: number;
   /** How long what can happen is left lying, where no fault keeps it from happening. */
   readonly slackMs: number;
+  /** Whether the work of link stages is done at once. */
+  readonly hasQuickLinks: boolean;
 }
 
 export const plainWorld: WorldOptions = {
@@ -54,6 +56,7 @@ export const plainWorld: WorldOptions = {
   cuts: false,
   capacityBytes: Number.POSITIVE_INFINITY,
   slackMs: 1000,
+  hasQuickLinks: false,
 };
 
 /** Watches the world and throws a Violation when something is not as it must be. */
@@ -153,6 +156,10 @@ export class World implements NetworkOwner, Surroundings {
   }
 
   // What processes ask of it.
+
+  get hasQuickLinks(): boolean {
+    return this.options.hasQuickLinks;
+  }
 
   note(who: string, what: string): void {
     this.onLine?.(`${this.#time()} ${who.padEnd(8)} ${what}`);
