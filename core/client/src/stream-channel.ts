@@ -138,6 +138,7 @@ export class StreamChannel implements ChannelHandler {
 
   /** The guest has moved, or is about to: nothing may keep the source from saying so. */
   moving(): void {
+    if (this.#state.kind === "closed") return;
     this.#isMoving = true;
     this.#forgivenBytes += this.#untakenBytes;
     this.#creditAll();

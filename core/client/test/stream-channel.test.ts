@@ -399,6 +399,24 @@ describe("a seamless move", () => {
   });
 });
 
+describe("a stream that only the target has", () => {
+  it("slows its server down as any other", () => {
+    const lacking = channels.filter((label) => label !== usb);
+    const setting = ready("seamless", { ...options, source: { channels: lacking } });
+    const { world, source, target } = setting;
+    // It was there once, and has gone.
+    source.list(usb);
+    world.run();
+    source.finish(target);
+    world.run();
+    world.advance(5000);
+    const end = target.channel(usb);
+    for (let at = 0; at < 40; at++) end.send("DATA", { data: sequence(0, 20_000) });
+    world.run();
+    expect(world.connections.get(end.connection.key)!.paused).toBe(true);
+  });
+});
+
 describe("a move that begins anew", () => {
   it("ends the stream, drops what it had to send, and opens another", () => {
     const setting = ready("semi-seamless", options);
