@@ -26,6 +26,13 @@ describe("what a viewer is doing", () => {
     expect(after(session)).toEqual({ kind: "connected", slow: false, move: null });
   });
 
+  it("says nothing of a move that it could make no links for, until it happens all the same", () => {
+    const refused = after(session, begin, moves("not-ready"));
+    expect(refused).toEqual({ kind: "connected", slow: false, move: null });
+    const switching = afterEvent(refused, moves("switching", { mode: "switch-host" }));
+    expect(switching).toMatchObject({ move: { phase: "switching", mode: "switch-host" } });
+  });
+
   it("stays connected through a move, and says how far it is", () => {
     const steps = [
       begin,

@@ -102,6 +102,8 @@ export class Timeline {
         if (!event.reconnecting) this.#end(current, "failed", at);
         break;
       case "not-ready":
+        // If the guest moves all the same, it is by another way: a record of its own.
+        this.#end(current, "failed", at);
         break;
     }
   }

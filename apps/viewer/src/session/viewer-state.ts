@@ -53,6 +53,9 @@ export function afterEvent(state: ViewerState, event: ClientEvent): ViewerState 
     }
     case "ready":
       return move === null ? state : { ...state, move: { ...move, mode: event.mode } };
+    // Whether the guest moves all the same is not known; if so, the switch says it.
+    case "not-ready":
+      return { ...state, move: null };
     case "switching": {
       const target = move?.target ?? "";
       return { ...state, move: { phase: "switching", mode: event.mode, target } };
