@@ -21,6 +21,12 @@ const packages = [
   "libspice-client-glib-2.0-dev",
   "libspice-protocol-dev",
   "pkg-config",
+  // The reference's clients with windows, and a screen for them; its page for browsers.
+  "spice-client-gtk",
+  "virt-viewer",
+  "xvfb",
+  "xdotool",
+  "spice-html5",
   // The reference server as a library.
   "libspice-server-dev",
   "libglib2.0-dev",

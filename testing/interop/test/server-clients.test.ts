@@ -13,10 +13,14 @@ import {
   compareImages,
   endpointOf,
   type GtkClient,
+  type ProgramEvent,
   readPpm,
   ServedTestcard,
   type ServerCertificate,
   startGtkClient,
+  startXClient,
+  XScreen,
+  xClientNames,
 } from "../src/index.ts";
 import { makeOwnedDirectory, removeOwnedDirectory } from "../src/ownership.ts";
 
@@ -192,6 +196,15 @@ describe("ways into our server", () => {
     }
   });
 
+  it.each(xClientNames)("shows the testcard to %s on a screen, exactly", async (name) => {
+    const tickets = [{ password: "open sesame", expiresAt: null, viewOnly: false }];
+    await using served = await ServedTestcard.start({ testcard: still, server: { tickets } });
+    await using screen = await XScreen.start();
+    const options = { password: "open sesame" };
+    await using program = await startXClient(screen, name, served.address, options);
+    expect(await screen.find(() => served.picture()), program.output).not.toBeNull();
+  });
+
   it("gives spicy-screenshot its picture", async () => {
     await using served = await ServedTestcard.start({ testcard: still });
     await delay(700);
@@ -200,5 +213,70 @@ describe("ways into our server", () => {
     const file = join(directory, "screenshot.ppm");
     await run("spicy-screenshot", ["-h", host, "-p", `${port}`, "-o", file], { timeout: 60_000 });
     expect(compareImages(readPpm(file), served.picture())).toMatchObject(exact);
+  });
+});
+
+describe("several clients of spice-gtk", () => {
+  const still = { freezeAtMs: 500 };
+  const editorText = (served: ServedTestcard) => {
+    const { editor } = served.testcard.snapshot(performance.now()) as { editor: { text: string } };
+    return editor.text;
+  };
+
+  it("take over from each other where that is the policy", async () => {
+    await using served = await ServedTestcard.start({
+      testcard: still,
+      server: { sharing: "take-over" },
+    });
+    await using first = await startGtkClient(served.address);
+    await first.waitFor("mark");
+    await using second = await startGtkClient(served.address);
+    const isEnd = ({ channel, state }: ProgramEvent) => channel === "main" && state !== "opened";
+    await first.waitFor("channel", { where: isEnd });
+    await second.waitFor("mark");
+    await whenStill(served);
+    const wanted = served.picture();
+    expect(compareImages(await second.dumpWhenEqual(wanted), wanted)).toMatchObject(exact);
+  });
+
+  it("do not come in where one is enough, and do when it has gone", async () => {
+    await using served = await ServedTestcard.start({
+      testcard: still,
+      server: { sharing: "refuse" },
+    });
+    const first = await startGtkClient(served.address);
+    await first.waitFor("mark");
+    await using second = await startGtkClient(served.address);
+    const isError = ({ state }: ProgramEvent) => `${state}`.startsWith("error");
+    await second.waitFor("channel", { where: isError });
+    expect(first.isAlive).toBe(true);
+    await first.close();
+    while (!served.events.some(({ name }) => name === "client-left")) await delay(20);
+    await using third = await startGtkClient(served.address);
+    await third.waitFor("mark");
+  });
+
+  it("only look on with a ticket that says so, and inherit the agent otherwise", async () => {
+    const ticket = (password: string, viewOnly: boolean) => {
+      return { password, expiresAt: null, viewOnly };
+    };
+    const tickets = [ticket("look", true), ticket("use", false)];
+    await using served = await ServedTestcard.start({ testcard: still, server: { tickets } });
+    await using viewer = await startGtkClient(served.address, { password: "look" });
+    const first = await startGtkClient(served.address, { password: "use" });
+    await using second = await startGtkClient(served.address, { password: "use" });
+    for (const client of [viewer, first, second]) await client.waitFor("mark");
+    const before = editorText(served);
+    viewer.tapKey(30);
+    await viewer.ask("status", "status");
+    first.tapKey(48);
+    while (editorText(served) === before) await delay(20);
+    expect(editorText(served)).toBe(`${before}b`);
+    await first.close();
+    const owners = () => served.events.filter((event) => event.name === "agent-owner");
+    while (owners().length < 2) await delay(20);
+    const joined = served.events.filter((event) => event.name === "client-joined");
+    const users = joined.filter(({ viewOnly }) => !viewOnly).map(({ client }) => client);
+    expect(owners().map(({ client }) => client)).toEqual(users);
   });
 });
