@@ -6,7 +6,7 @@
 // an operator gives it to the target.
 
 import type { Instant, Machine } from "@caraway/channel";
-import { MoveError, type MoveFault } from "./errors.ts";
+import { MoveError } from "./errors.ts";
 import {
   defaultMoveTiming,
   type MoveOwner,
@@ -27,6 +27,7 @@ import {
 } from "./peer-messages.ts";
 import { type LinkLoss, type LinkNews, ReturningLink } from "./returning-link.ts";
 import { join, violation } from "./server-stream.ts";
+import { beforeCommit, lateFaults } from "./source-phases.ts";
 import { StateSender } from "./state-sender.ts";
 
 export interface SourceMoveOptions {
@@ -61,24 +62,6 @@ interface InDoubt {
   /** What an operator has said while an answer of the target was awaited. */
   readonly word: MoveOwner | null;
 }
-
-/** In these nobody but us can own the guest. */
-const beforeCommit: ReadonlySet<string> = new Set<SourcePhase>([
-  "connecting",
-  "preparing",
-  "linking",
-  "stopping",
-  "sending",
-]);
-
-/** Why a phase before the commit that takes too long ends the move. */
-const lateFaults: Readonly<Record<string, readonly [code: MoveFault, message: string]>> = {
-  connecting: ["MOVE_LINK", "the other host does not answer"],
-  preparing: ["MOVE_LINK", "the other host does not answer"],
-  linking: ["MOVE_TIMEOUT", "the clients are not ready in time"],
-  stopping: ["MOVE_TIMEOUT", "the guest does not stop in time"],
-  sending: ["MOVE_TIMEOUT", "its state does not get over in time"],
-};
 
 /** Bytes of OUTCOME parts, together. */
 const outcomeSizeMax = 4 << 20;
