@@ -44,6 +44,8 @@ export interface MoveChoices {
   readonly mode: MoveMode;
   /** Patience with clients. */
   readonly answerWithinMs: number;
+  /** Whether the servers speak with each other: those of other makes do not. */
+  readonly peer: boolean;
 }
 
 /** Where the movers of a host are found. */
@@ -67,6 +69,10 @@ interface Arrival {
   readonly mover: TargetMove;
   seat: Seat | null;
 }
+
+/** What a host tells the other one of the guest. */
+const withPeer = "mini";
+const withoutPeer = "mini, from a server that does not speak with ours";
 
 const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -98,7 +104,8 @@ export class Moving {
     this.#begun += 1;
     id[15] = this.#begun;
     const { timing } = this.#owner;
-    const mover = new SourceMove({ id, description: bytesOf("mini"), timing });
+    const description = bytesOf(choices.peer ? withPeer : withoutPeer);
+    const mover = new SourceMove({ id, description, timing });
     const links = new Map<ConnectionKey, Connection>();
     const departure = {
       seat,
@@ -281,8 +288,8 @@ export class Moving {
       case "begin-clients": {
         const [host = "", port = ""] = textOf(output.address).split(":");
         const target = { host, port: Number(port), tlsPort: null, certSubject: null };
-        const { mode, answerWithinMs } = departure.choices;
-        const move = { ...defaultSourceMove, target, mode, answerWithinMs, peer: true };
+        const { mode, answerWithinMs, peer } = departure.choices;
+        const move = { ...defaultSourceMove, target, mode, answerWithinMs, peer };
         seat.command({ name: "migrate-begin", move });
         break;
       }
@@ -433,7 +440,9 @@ export class Moving {
       case "prepare": {
         const seat = this.#owner.newSeat();
         arrival.seat = seat;
-        seat.command({ name: "migrate-expect", move: { ...defaultTargetMove, peer: true } });
+        const peer = textOf(output.description) === withPeer;
+        const strangers = peer ? "refuse" : "accept";
+        seat.command({ name: "migrate-expect", move: { ...defaultTargetMove, peer, strangers } });
         tell({ type: "prepared", address: bytesOf(seat.address) });
         break;
       }
