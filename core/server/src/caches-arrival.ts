@@ -20,40 +20,40 @@ type WindowState = CachesPart["glzWindows"][number];
 export class CachesArrival {
   readonly #pixmaps: Map<number, PixmapCache>;
   readonly #dictionaries: Map<number, GlzDictionary>;
-  readonly #partCount: number;
+  #partCount: number | null = null;
   /** Those that wait for an earlier one. */
   readonly #waiting = new Map<number, CachesPart>();
   #taken = 0;
 
-  /**
-   * Fills `pixmaps` and `dictionaries`, which nobody else changes until `isComplete`.
-   *
-   * @throws BadState when there cannot be so many parts.
-   */
-  constructor(
-    pixmaps: Map<number, PixmapCache>,
-    dictionaries: Map<number, GlzDictionary>,
-    partCount: number,
-  ) {
-    expectState(partCount <= cachesPartsMax, `${partCount} parts of the caches`);
+  /** Fills `pixmaps` and `dictionaries`, which nobody else changes until `isComplete`. */
+  constructor(pixmaps: Map<number, PixmapCache>, dictionaries: Map<number, GlzDictionary>) {
     this.#pixmaps = pixmaps;
     this.#dictionaries = dictionaries;
-    this.#partCount = partCount;
   }
 
   get isComplete(): boolean {
     return this.#taken === this.#partCount;
   }
 
-  get partCount(): number {
-    return this.#partCount;
+  /**
+   * So many parts there are.
+   *
+   * @throws BadState when that cannot be.
+   */
+  expect(partCount: number): void {
+    const isSame = (this.#partCount ?? partCount) === partCount;
+    const most = Math.max(this.#taken, ...[...this.#waiting.keys()].map((at) => at + 1));
+    const isPossible = isSame && most <= partCount && partCount <= cachesPartsMax;
+    expectState(isPossible, `${partCount} parts of the caches`);
+    this.#partCount = partCount;
   }
 
   /** @throws BadState or CodecError when the part cannot be what the client has. */
   take(part: CachesPart): void {
     const { sequence } = part;
     const isNew = sequence >= this.#taken && !this.#waiting.has(sequence);
-    expectState(isNew && sequence < this.#partCount, `part ${sequence} of the caches`);
+    const partCount = this.#partCount ?? cachesPartsMax;
+    expectState(isNew && sequence < partCount, `part ${sequence} of the caches`);
     this.#waiting.set(sequence, part);
     for (;;) {
       const next = this.#waiting.get(this.#taken);

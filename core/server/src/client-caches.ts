@@ -39,6 +39,8 @@ export class ClientCaches {
   #departure: Departure | null = null;
   /** While another server has not told everything. */
   #arrival: CachesArrival | null = null;
+  /** A channel goes on with what another server told. */
+  #isTaken = false;
   #isFrozen = false;
   /** The message with which the client empties its image cache. */
   #restartedBy: ChannelWait | null = null;
@@ -150,8 +152,9 @@ export class ClientCaches {
   restart(by: ChannelWait, init: DisplayInit, nextGlzId: bigint): boolean {
     expectState(nextGlzId < glzIdMax, `GLZ image ${nextGlzId}`);
     // Others may refer to what is there: from now on nobody does.
-    if (this.#arrival !== null) this.break();
-    if (this.#isBroken || this.#restartedBy !== null) return false;
+    if (this.#isTaken) this.break();
+    if (this.#isTaken || this.#restartedBy !== null) return false;
+    this.reset();
     this.#restartedBy = by;
     const { glzDictionaryId: id, glzDictionaryWindowSize: size } = init;
     if (nextGlzId > 0n && size > 0) {
@@ -170,9 +173,32 @@ export class ClientCaches {
   take({ partCount, parts }: CachesAccount): void {
     if (partCount === 0) this.break();
     if (this.#isBroken || this.#restartedBy !== null) return;
-    this.#arrival ??= new CachesArrival(this.#pixmaps, this.#dictionaries, partCount);
-    expectState(this.#arrival.partCount === partCount, "parts of the caches differ in number");
-    for (const part of parts) this.#arrival.take(part);
+    const arrival = this.#arriving();
+    arrival.expect(partCount);
+    for (const part of parts) arrival.take(part);
+    this.#isTaken = true;
+  }
+
+  /**
+   * Takes a part ahead of the channel that it comes for.
+   *
+   * @throws as `take`.
+   */
+  takeEarly(part: CachesPart): void {
+    if (!this.#isBroken) this.#arriving().take(part);
+  }
+
+  #arriving(): CachesArrival {
+    this.#arrival ??= new CachesArrival(this.#pixmaps, this.#dictionaries);
+    return this.#arrival;
+  }
+
+  /** The client begins anew, with nothing. */
+  reset(): void {
+    this.#pixmaps.clear();
+    this.#dictionaries.clear();
+    this.#arrival = null;
+    this.#isBroken = false;
   }
 
   snapshot(): unknown {

@@ -4,12 +4,14 @@
 import type { ConnectionKey, LinkServed } from "@caraway/channel";
 import { CarawayError } from "@caraway/wire";
 import type { KnownBy } from "./access.ts";
+import { isKnownState } from "./bad-state.ts";
 import { CardFormat } from "./card-format.ts";
 import { ChannelEnd, type ChannelEndOwner, type ChannelHandler } from "./channel-end.ts";
 import { type ChannelId, channelLabel } from "./channel-name.ts";
 import { ClientCaches } from "./client-caches.ts";
 import { CursorChannel } from "./cursor-channel.ts";
 import { DisplayChannel } from "./display-channel.ts";
+import { decodeDisplayEarlyState } from "./display-state.ts";
 import type { ClientKey } from "./events.ts";
 import type { GuestInputs } from "./guest-inputs.ts";
 import { InputsChannel } from "./inputs-channel.ts";
@@ -190,10 +192,26 @@ export class ServedClient implements ChannelEndOwner {
     this.#mainEnd.open(this.main);
   }
 
+  /**
+   * Another server tells state ahead of the channel that it is of; false where the channel takes it
+   * when it goes on.
+   */
+  earlyState({ name }: ChannelId, state: Uint8Array): boolean {
+    if (name !== "display") return false;
+    try {
+      if (isKnownState(state)) this.caches.takeEarly(decodeDisplayEarlyState(state));
+    } catch (error) {
+      if (!(error instanceof CarawayError)) throw error;
+      this.caches.break();
+    }
+    return true;
+  }
+
   /** Begins the session of a client that had these channels elsewhere, and brings nothing. */
   openAnew(brought: ReadonlySet<string>, rest: Uint8Array): void {
     this.#brought = brought;
     this.#isHere = true;
+    this.caches.reset();
     this.#owner.clientBegins(this);
     this.#tellLinked(this.#mainEnd);
     this.#mainEnd.open(this.main, rest);

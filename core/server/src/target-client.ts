@@ -182,6 +182,7 @@ export class TargetClient implements ArrivingOwner {
   // From the source.
 
   earlyState(channel: ChannelId, state: Uint8Array): void {
+    if (this.#served?.earlyState(channel, state) === true) return;
     const label = channelLabel(channel);
     this.#earlyBytes += state.length;
     // A source that says more than this says it for nothing: the channel begins anew.

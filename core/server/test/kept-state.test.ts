@@ -1,16 +1,20 @@
 // What a client has is used by the server that it moves to: each test draws, types or points before
 // the move and looks at what the target sends for the same behind it.
 
+import { FrameWriter } from "@caraway/channel";
 import { readGlzHeader } from "@caraway/codecs";
 import {
   BitmapFlag,
   BitmapFormat,
+  ChannelType,
   CursorFlag,
   ImageCompression,
   ImageFlag,
   ImageType,
+  peerCodec,
 } from "@caraway/protocol";
 import { describe, expect, it } from "vitest";
+import { encodeDisplayEarlyState } from "../src/display-state.ts";
 import { type GuestCursor, plainEncoders } from "../src/index.ts";
 import { box, copy, fill, invert, picture } from "./drawings.ts";
 import { MoveWorld } from "./move-world.ts";
@@ -29,6 +33,9 @@ function images(ear: ServerEar): WireImage[] {
     .ofName<{ srcBitmap: WireImage }>("display 0", "DRAW_COPY")
     .map(({ srcBitmap }) => srcBitmap);
 }
+
+/** Of the first client: by the number that its first connection came with. */
+const firstSession = 0x1001;
 
 function setUp(options: ConstructorParameters<typeof MoveWorld>[0] = {}) {
   const world = new MoveWorld(options);
@@ -305,6 +312,33 @@ describe("pictures with losses", () => {
     world.move();
     world.source.finishTasks();
     world.advance(2000);
+    expect(client.shows()).toEqual(world.truth.colors());
+  });
+});
+
+describe("early state that cannot be", () => {
+  const part = { sequence: 0, pixmapCaches: [], glzWindows: [] };
+  const wrongs: [string, Uint8Array][] = [
+    ["is cut", encodeDisplayEarlyState(part).subarray(0, 3)],
+    ["comes twice", encodeDisplayEarlyState(part)],
+  ];
+  it.each(wrongs)("costs the caches and nothing else when it %s", (_how, state) => {
+    const { world, ear } = setUp();
+    const client = world.join();
+    world.draw("source", copy(box(0, 0, 20, 20), icon(5n)));
+    world.begin();
+    const channel = { type: ChannelType.DISPLAY, id: 0 };
+    const session = firstSession;
+    const early = peerCodec.encode({ name: "EARLY_STATE", body: { session, channel, state } });
+    world.target.peer(new FrameWriter(true, 1n).write(early));
+    world.stop();
+    world.hand();
+    world.switch();
+    world.runWhenTold();
+    expect(new Set(outcomesOf(world))).toEqual(new Set(["kept"]));
+    world.draw("target", copy(box(20, 0, 40, 20), icon(5n)));
+    world.draw("target", copy(box(40, 0, 60, 20), icon(5n)));
+    expect(images(ear).map(({ type }) => type)).not.toContain(ImageType.FROM_CACHE);
     expect(client.shows()).toEqual(world.truth.colors());
   });
 });
