@@ -26,10 +26,10 @@ export interface CallTarget {
   readonly path: string;
   readonly interface: string;
   readonly member: string;
+  /** Who calls, as on a bus; without one QEMU takes the caller for the only one. */
+  readonly sender?: string;
 }
 
-/** PEER: QEMU 7.2 dies of a registration of sound whose message names no sender. */
-const sender = ":1.1";
 /** Lines of the beginning that QEMU answers with, before messages follow. */
 const answers = 2;
 
@@ -78,7 +78,7 @@ export class DbusConnection {
     if (this.#isClosed) return;
     const serial = this.#nextSerial++;
     const message = { kind: "call", serial, noReply: true, ...target, signature, body } as const;
-    this.#socket.write(encodeMessage({ ...message, sender }));
+    this.#socket.write(encodeMessage(message));
   }
 
   close(): void {
@@ -99,7 +99,6 @@ export class DbusConnection {
       kind: "call",
       serial,
       ...target,
-      sender,
       signature,
       body,
       fdCount,

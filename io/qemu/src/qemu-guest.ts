@@ -27,6 +27,8 @@ const root = "/org/qemu/Display1";
 const fdName = "caraway-display";
 /** The first picture comes within a tenth of a second. */
 const firstPictureMs = 5000;
+/** A scanout that comes by itself comes within that time. */
+const scanoutMs = 60;
 
 export class QemuGuest implements Guest {
   readonly #handing: SocketHanding;
@@ -42,6 +44,11 @@ export class QemuGuest implements Guest {
   #leds = 0;
   #isRunning = false;
   #isDescribed = false;
+  /** Who hears QEMU for each listener now. */
+  readonly #listening = new Map<Pick<DbusPeer, "called">, DbusPeer>();
+  /** Sizes of consoles, as their properties have them. */
+  readonly #told = new Map<string, { width: number; height: number }>();
+  readonly #lateScanouts = new Map<DisplayListener, NodeJS.Timeout>();
   #isOver = false;
   #changed: () => void = () => {};
   #hasShown: () => void = () => {};
@@ -121,6 +128,7 @@ export class QemuGuest implements Guest {
   /** Leaves QEMU, which goes on. */
   close(): void {
     this.#isOver = true;
+    for (const timer of this.#lateScanouts.values()) clearTimeout(timer);
     for (const connection of this.#connections) connection.close();
     this.#qmp?.close();
   }
@@ -164,12 +172,13 @@ export class QemuGuest implements Guest {
 
   async #openAudio(): Promise<void> {
     const audio = new AudioListener(0, (output) => this.#shown(output));
-    const target = { path: `${root}/Audio`, interface: "org.qemu.Display1.Audio" };
+    // PEER: QEMU 7.2 dies of a registration of sound that names no sender.
+    const target = { path: `${root}/Audio`, interface: "org.qemu.Display1.Audio", sender: ":1.1" };
     await this.#listen(audio, target, "RegisterOutListener");
     this.#audio = audio;
   }
 
-  /** Registers a listener of ours, on a connection of its own. */
+  /** Registers a listener of ours, on a connection of its own, in place of an earlier one. */
   async #listen(
     listener: Pick<DbusPeer, "called">,
     target: Omit<CallTarget, "member">,
@@ -178,11 +187,37 @@ export class QemuGuest implements Guest {
     const peer: DbusPeer = {
       called: (message) => listener.called(message),
       signalled: () => {},
-      closed: (error) => this.#end(error ?? new QemuLost("QEMU has closed its display")),
+      closed: (error) => {
+        if (this.#listening.get(listener) !== peer) return;
+        this.#end(error ?? new QemuLost("QEMU has closed its display"));
+      },
     };
+    this.#listening.set(listener, peer);
     await this.#handOver(peer, async (theirs) => {
       await this.#main!.callWith(this.#handing, theirs, { ...target, member }, "h", [0]);
     });
+  }
+
+  /**
+   * PEER: where a text mode has another size, QEMU 7.2 sends updates of the new size without a
+   * scanout. Whoever registers again gets one.
+   */
+  #sizeMayDiffer(path: string): void {
+    const display = this.#objects.consoles.findIndex((console) => console.path === path);
+    const listener = this.#displays[display];
+    if (listener === undefined || this.#lateScanouts.has(listener)) return;
+    const look = () => {
+      this.#lateScanouts.delete(listener);
+      const { width, height } = listener.size;
+      const told = this.#told.get(path);
+      const isSame = told === undefined || (told.width === width && told.height === height);
+      if (this.#isOver || isSame) return;
+      const target = { path, interface: "org.qemu.Display1.Console" };
+      this.#listen(listener, target).catch((error: unknown) => {
+        this.#end(error instanceof CarawayError ? error : new QemuLost(String(error)));
+      });
+    };
+    this.#lateScanouts.set(listener, setTimeout(look, scanoutMs));
   }
 
   /** Makes a connection whose other end QEMU gets by `give`. */
@@ -260,10 +295,16 @@ export class QemuGuest implements Guest {
   }
 
   propertiesChanged(path: string | null, name: string, changed: readonly DbusValue[]): void {
-    if (path !== this.#objects.consoles[0]?.path) return;
     for (const entry of changed) {
       const [property, variant] = entry as readonly [string, { readonly value: DbusValue }];
       const { value } = variant;
+      if (name === "org.qemu.Display1.Console" && path !== null && typeof value === "number") {
+        const size = this.#told.get(path) ?? { width: 0, height: 0 };
+        if (property === "Width") this.#told.set(path, { ...size, width: value });
+        if (property === "Height") this.#told.set(path, { ...size, height: value });
+        this.#sizeMayDiffer(path);
+      }
+      if (path !== this.#objects.consoles[0]?.path) continue;
       if (name === "org.qemu.Display1.Keyboard" && property === "Modifiers") {
         if (typeof value === "number") this.#shown({ type: "leds", modifiers: value & 7 });
       }
