@@ -13,7 +13,7 @@ import type { ClientKey } from "./events.ts";
 import type { MoveAnswer } from "./main-channel.ts";
 import { migrateFlagsOf } from "./migration-flags.ts";
 import type { MouseMode } from "./mouse-mode.ts";
-import type { ChannelPolicy, SourceMove as Move, MoveMode } from "./moves.ts";
+import type { ChannelPolicy, SourceMove as Move, MoveMode, MoveTarget } from "./moves.ts";
 import type { ChannelTypeName } from "./options.ts";
 import { inputMessage, type PeerLink, type PeerMessage, wireChannel } from "./peer-link.ts";
 import type { ServedClient } from "./served-client.ts";
@@ -53,7 +53,7 @@ type Phase =
       readonly lastUntil: number;
     }
   /** The guest is another server's. */
-  | { readonly kind: "gone" };
+  | { readonly kind: "gone"; readonly target: MoveTarget };
 
 /** How often bulk state is told. */
 const earlyPeriodMs = 2000;
@@ -110,7 +110,7 @@ export class SourceMove {
     this.#phase = {
       kind: "leaving",
       plan,
-      remaining: new Set(plan.clients.keys()),
+      remaining: new Set(clients.filter(({ served }) => served.isHere).map(keyOf)),
       until: wiring.now + switchWithinMs,
       lastUntil: wiring.now + switchWithinMs * patience,
     };
@@ -123,8 +123,15 @@ export class SourceMove {
 
   /** A client is here now, or came over itself. */
   clientJoined(served: ServedClient): void {
-    if (this.#phase.kind !== "linking") return;
-    const { plan } = this.#phase;
+    const phase = this.#phase;
+    if (phase.kind === "leaving" || phase.kind === "gone") {
+      // It was on its way here while the guest left.
+      served.main.switchHost(phase.kind === "gone" ? phase.target : phase.plan.move.target);
+      served.silence();
+      return;
+    }
+    if (phase.kind !== "linking") return;
+    const { plan } = phase;
     let client = plan.clients.get(served.key);
     if (client === undefined) {
       client = new SourceClient(served, this.#owner.wiring, plan.move);
@@ -343,8 +350,8 @@ export class SourceMove {
   #endLeaving(): void {
     const phase = this.#phase;
     if (phase.kind !== "leaving") return;
-    this.#phase = { kind: "gone" };
-    const { clients } = phase.plan;
+    const { clients, move } = phase.plan;
+    this.#phase = { kind: "gone", target: move.target };
     for (const key of phase.remaining) {
       const detail = "the guest has gone to another server, and the client did not follow";
       clients.get(key)?.served.close(new ClientLeftBehind(detail));
@@ -354,6 +361,10 @@ export class SourceMove {
     });
     this.#owner.wiring.event({ name: "move-left", clients: left });
   }
+}
+
+function keyOf({ served }: SourceClient): ClientKey {
+  return served.key;
 }
 
 /** A client had its time to follow the guest. */

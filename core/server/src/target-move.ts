@@ -9,7 +9,12 @@ import { type ChannelId, channelLabel } from "./channel-name.ts";
 import type { ClientKey } from "./events.ts";
 import type { MouseMode } from "./mouse-mode.ts";
 import { type HoldEnd, MoveHold } from "./move-hold.ts";
-import type { ChannelPolicy, TargetMove as Move, MoveMode } from "./moves.ts";
+import {
+  type ChannelPolicy,
+  defaultTargetMove,
+  type TargetMove as Move,
+  type MoveMode,
+} from "./moves.ts";
 import { channelOfWire, inputOf, type PeerLink, type PeerMessage } from "./peer-link.ts";
 import type { NewLink, ServedClient } from "./served-client.ts";
 import { TargetClient, type TargetClientOwner } from "./target-client.ts";
@@ -64,8 +69,11 @@ export class TargetMove {
     return this.#some(({ mayOwnAgent }) => mayOwnAgent);
   }
 
+  /** Clients of an earlier move that are still on their way had their time. */
   expect(move: Move): void {
     this.abandon();
+    for (const client of [...(this.#arrival?.clients.values() ?? [])]) client.giveUp();
+    this.#look();
     if (move.peer) this.#owner.peer.begin();
     this.#owner.wiring.gate.close();
     this.#arrival = { move, clients: new Map(), hold: null };
@@ -74,6 +82,7 @@ export class TargetMove {
 
   hold(): void {
     const { wiring } = this.#owner;
+    if (this.#arrival === null) this.expect(defaultTargetMove);
     const arrival = this.#arrival;
     if (arrival === null || arrival.hold !== null) return;
     arrival.hold = new MoveHold(arrival.move, wiring.now);

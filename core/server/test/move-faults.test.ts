@@ -3,6 +3,7 @@
 
 import { MainCapability } from "@caraway/protocol";
 import { describe, expect, it } from "vitest";
+import { defaultTargetMove } from "../src/index.ts";
 import { MoveWorld } from "./move-world.ts";
 import { RawClient } from "./raw-client.ts";
 
@@ -322,6 +323,27 @@ describe("the hold", () => {
     expect(client.events.map(({ name }) => name)).not.toContain("ended");
   });
 
+  it("gives up who is still on the way when the next guest is expected", () => {
+    const world = new MoveWorld();
+    const client = world.join();
+    world.begin();
+    world.stop();
+    world.hand();
+    client.isSlow = true;
+    world.switch();
+    world.advance(6000);
+    world.target.command({ name: "migrate-expect", move: defaultTargetMove });
+    expect(world.target.eventsOf("move-settled")).toHaveLength(1);
+    expect(world.target.server.snapshot(world.now)).toMatchObject({ clients: [], connections: 0 });
+  });
+
+  it("runs a guest for which nobody was expected", () => {
+    const world = new MoveWorld();
+    world.hand();
+    expect(world.target.eventsOf("hold-ended")).toMatchObject([{ reason: "nobody" }]);
+    expect(world.target.guestInputs("run")).toHaveLength(1);
+  });
+
   it("waits for nobody when nobody was there", () => {
     const world = new MoveWorld();
     world.move();
@@ -353,6 +375,30 @@ describe("a source", () => {
     expectShown(world);
     expect(world.source.eventsOf("move-left")).toHaveLength(1);
     expect(client.phases.at(-1)).toBe("done seamless");
+  });
+
+  it("sends a client after the guest that arrives when it has left again", () => {
+    const world = new MoveWorld();
+    const client = world.join();
+    world.begin();
+    world.stop();
+    world.hand();
+    client.isSlow = true;
+    world.switch();
+    world.advance(6000);
+    world.runWhenTold();
+    world.turn();
+    world.begin({ answerWithinMs: 1000 });
+    world.advance(1000);
+    world.stop();
+    world.hand();
+    world.switch();
+    world.runWhenTold();
+    world.paint("target");
+    client.isSlow = false;
+    world.settle();
+    expectShown(world);
+    expect(client.hosts).toEqual([2]);
   });
 
   it("takes nobody in once the guest has gone", () => {
