@@ -178,6 +178,19 @@ describe("a guest between two hosts", () => {
     await until(() => record.endedAt !== null);
   });
 
+  it("stays where it is when its state is damaged on the way", async () => {
+    await using pair = await HostPair.start();
+    const { a, b } = pair;
+    const guest = createTestcard({ width: 320, height: 240 });
+    guest.save = () => Uint8Array.of(1, 2, 3);
+    await a.addGuest("damaged", "testcard", guest);
+    const { record } = a.migrate("damaged", { to: b.peerAddress! });
+    await until(() => record.endedAt !== null);
+    expect(record.error?.message).toMatch(/its state is damaged/);
+    expect(a.guest("damaged").state).toBe("running");
+    await until(() => b.guests.length === 0);
+  });
+
   it("stays where it is when there is one of its name", async () => {
     await using pair = await HostPair.start();
     await pair.b.addGuest("desk", "testcard", createTestcard({ width: 320, height: 240 }));

@@ -217,6 +217,23 @@ async function blackHole(phase: Phase): Promise<string> {
   return `${during.phase}, then at the ${ended.owner}`;
 }
 
+/** The link between the hosts breaks once; it can be made again at once. */
+async function cutLink(phase: Phase): Promise<string> {
+  await using setting = await FaultSetting.start();
+  const { a, b } = setting.hosts;
+  await using client = await connectCarawayTo(a);
+  const id = await setting.begin(phase);
+  setting.between.cut();
+  await eventually(async () => (await a.migration(id)).endedAt !== null, "the move does not end");
+  const ended = await a.migration(id);
+  const mayFail = isEarly(phase) || phase === "committing";
+  demand(ended.owner === "target" || mayFail, `the move failed: ${ended.error?.message}`);
+  await eventually(async () => (await runners(a, b)).length === 1, "the guest runs nowhere");
+  demand(!isEnded(client), "the session has ended");
+  await demandExact(ended.owner === "target" ? b : a, [client]);
+  return ended.owner === "target" ? "moves on" : "stays at the source";
+}
+
 /** It is there, and takes nothing and says nothing. */
 async function silentClient(): Promise<CellResult> {
   await using setting = await FaultSetting.start();
@@ -258,5 +275,6 @@ export const cells: readonly Cell[] = [
   cell("the client is killed", killClient, phases.slice(2)),
   cell("an operator calls it off", callOff, phases),
   cell("the link between the hosts swallows everything", blackHole, phases.slice(1)),
+  cell("the link between the hosts breaks once", cutLink, phases.slice(1)),
   { name: "a client that never answers", run: silentClient },
 ];
