@@ -30,6 +30,7 @@ interface Expected {
 }
 
 const clipboardType = agentMessages.find(({ name }) => name === "CLIPBOARD")!.id;
+const releaseType = agentMessages.find(({ name }) => name === "CLIPBOARD_RELEASE")!.id;
 
 /** A CLIPBOARD whose content is larger than wanted, and was passed over. */
 export interface OversizedClipboard {
@@ -107,7 +108,7 @@ export class AgentReader {
       const { type, size } = this.#expected;
       this.#expected = null;
       const body = this.#take(size).subarray(agentMessageHeaderSize);
-      const message = agentCodec.decode(type, body, context);
+      const message = agentCodec.decode(type, wholeBody(type, body, context), context);
       if (message !== null) return message;
     }
   }
@@ -167,6 +168,15 @@ export class AgentReader {
     this.#parts = [all];
     return all;
   }
+}
+
+/**
+ * PEER: spice-vdagentd leaves out the bytes behind the selection when it releases clipboards
+ * because another session of the guest becomes the active one.
+ */
+function wholeBody(type: number, body: Uint8Array, context: AgentContext): Uint8Array {
+  if (type !== releaseType || body.length !== 1 || !context.has("CLIPBOARD_SELECTION")) return body;
+  return Uint8Array.of(body[0]!, 0, 0, 0);
 }
 
 /** A whole message with its header. */

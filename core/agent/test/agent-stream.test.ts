@@ -100,6 +100,14 @@ describe("the agent's stream", () => {
     );
   });
 
+  it("takes a release of one byte, as spice-vdagentd says it when sessions change", () => {
+    const short = Uint8Array.from([...header(1, 9, 1), 1]);
+    const read = new AgentReader(100).push(short, new Set(["CLIPBOARD_SELECTION"]));
+    expect(read).toMatchObject([
+      { name: "CLIPBOARD_RELEASE", body: { selection: { selection: 1 } } },
+    ]);
+  });
+
   it("carries a clipboard of many pieces", () => {
     const data = Uint8Array.from({ length: 10_000 }, (_, index) => index);
     const read = new AgentReader(1 << 20).push(bytesOf(clipboard(data)), none);
