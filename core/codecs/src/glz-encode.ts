@@ -4,6 +4,8 @@
 import { maxGlzWindowPixels } from "./glz-window.ts";
 
 const maxImageDistance = (1 << 24) - 1;
+/** Of the units inside of a match, one of so many is entered into the table. */
+const enterEvery = 64;
 
 /** Which bits of a pixel are the units of a pass, and how they are written. */
 export interface GlzUnit {
@@ -99,6 +101,17 @@ export function encodeGlzPass(pass: GlzPass, unit: GlzUnit, table: PositionTable
     writeMatch(pass, length - extraUnits, position, imageDistance);
     at += length;
     literals = at;
+    // What is referred to leaves the window first: this image has to be found in its place.
+    for (let inside = literals - length + enterEvery; inside + 2 < at; inside += enterEvery) {
+      const slot = hash(
+        pixels[inside]! & mask,
+        pixels[inside + 1]! & mask,
+        pixels[inside + 2]! & mask,
+        shift,
+      );
+      serials[slot] = serial;
+      positions[slot] = inside;
+    }
     // The last units of the match begin what a later search may look for.
     for (let back = at - 2; back < at && back + 2 < size; back++) {
       const slot = hash(
