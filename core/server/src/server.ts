@@ -181,6 +181,7 @@ export class SpiceServer
         this.#source.switch();
         break;
       case "migrate-expect":
+        this.#source.forget();
         this.#target.expect(command.move);
         break;
       case "migrate-hold":

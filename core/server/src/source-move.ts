@@ -91,6 +91,13 @@ export class SourceMove {
     this.#settle();
   }
 
+  /** Another guest is expected here: the one that has gone is nobody's business any more. */
+  forget(): void {
+    if (this.#phase.kind !== "gone") return;
+    this.#phase = { kind: "idle" };
+    this.#owner.wiring.gate.open();
+  }
+
   cancel(): void {
     if (this.#phase.kind === "linking") this.#drop();
     this.#owner.wiring.event({ name: "move-cancelled" });

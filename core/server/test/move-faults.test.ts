@@ -401,6 +401,20 @@ describe("a source", () => {
     expect(client.hosts).toEqual([2]);
   });
 
+  it("may expect a guest again, and takes in who comes with it", () => {
+    const world = new MoveWorld();
+    world.move();
+    expect(world.source.server.snapshot(world.now)).toMatchObject({ source: { phase: "gone" } });
+    const move = { ...defaultTargetMove, strangers: "accept" } as const;
+    world.source.command({ name: "migrate-expect", move });
+    expect(world.source.server.snapshot(world.now)).toMatchObject({
+      source: { phase: "idle" },
+      gate: { kind: "closed" },
+    });
+    world.source.command({ name: "migrate-hold" });
+    expect(world.source.guestInputs("run")).toHaveLength(1);
+  });
+
   it("takes nobody in once the guest has gone", () => {
     const world = new MoveWorld();
     world.move();
