@@ -34,10 +34,14 @@ export class ScreenPainter {
     if (moved || sized || !sameSurface) this.damageAll();
   }
 
-  attach(canvas: Canvas): void {
+  /** `restored`: the browser had thrown away what was painted, and it is to be painted again. */
+  attach(canvas: Canvas, restored: () => void): void {
     this.#context = canvas.getContext("2d", { alpha: false }) as Context | null;
     // A lost context comes back empty.
-    canvas.addEventListener("contextrestored", () => this.damageAll());
+    canvas.addEventListener("contextrestored", () => {
+      this.damageAll();
+      restored();
+    });
     this.damageAll();
   }
 

@@ -65,7 +65,7 @@ export class ScreenPainters {
 
   attach(key: ScreenKey, canvas: OffscreenCanvas | HTMLCanvasElement): void {
     this.#canvases.set(key, canvas);
-    this.#painters.get(key)?.attach(canvas);
+    this.#painters.get(key)?.attach(canvas, () => this.#wantFrame());
     this.#wantFrame();
   }
 
@@ -141,7 +141,7 @@ export class ScreenPainters {
     const painter = new ScreenPainter(screen);
     this.#painters.set(key, painter);
     const canvas = this.#canvases.get(key);
-    if (canvas !== undefined) painter.attach(canvas);
+    if (canvas !== undefined) painter.attach(canvas, () => this.#wantFrame());
   }
 
   #forget(key: ScreenKey): void {
