@@ -164,6 +164,8 @@ export class SessionCheck implements Check {
   rested(world: World): void {
     for (const client of world.clients) {
       if (!client.isAlive || this.#mayEnd(client, world)) continue;
+      // Who knocks while the guest is on its way may find nobody.
+      if (!client.wasThere) continue;
       const end = client.events.find(({ name }) => name === "ended");
       if (end?.name === "ended" && end.error !== null) {
         throw new Violation("session", `${client.name} ended: ${end.error.message}`);

@@ -63,6 +63,7 @@ export class ClientProcess extends Process {
   readonly #choices: ClientChoices;
   readonly #connections = new Map<ConnectionKey, Connection>();
   readonly #linkTasks = new Map<ConnectionKey, Set<Task>>();
+  isOpened = false;
   ended = false;
 
   constructor(
@@ -101,6 +102,7 @@ export class ClientProcess extends Process {
   }
 
   command(command: SessionCommand): void {
+    if (command.name === "open") this.isOpened = true;
     this.do(() => this.#turn({ type: "command", command }));
   }
 
@@ -137,6 +139,11 @@ export class ClientProcess extends Process {
     const bytes = Uint8Array.from({ length: size }, (_, index) => from + index);
     this.stream.sent += size;
     this.command({ name: "stream-send", stream: key, bytes });
+  }
+
+  /** Whether it ever had a session. */
+  get wasThere(): boolean {
+    return this.events.some(({ name }) => name === "session");
   }
 
   /** Whether it has a channel of that name. */

@@ -132,6 +132,11 @@ export class Moving {
     });
   }
 
+  /** Whether a guest came whose clients are not all back: it is not sent on before. */
+  get isSettling(): boolean {
+    return [...this.#arrivals.values()].some(({ mover }) => mover.phase === "owner");
+  }
+
   get isExpecting(): boolean {
     return [...this.#arrivals.values()].some(({ mover }) => {
       return !["owner", "settled", "abandoned", "ended"].includes(mover.phase);

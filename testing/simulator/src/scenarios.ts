@@ -125,6 +125,8 @@ export interface MoveOptions extends Omit<StayOptions, "closes"> {
   readonly moves: number;
   /** Before them, one more begins and is called off. */
   readonly isFirstCancelled: boolean;
+  /** The last client comes at any time. */
+  readonly isLastLate: boolean;
   /** What lets clients in; anybody may come when absent. */
   readonly tickets: readonly Ticket[] | null;
   /** How long clients are there before anything happens. */
@@ -140,6 +142,7 @@ const plainMove: MoveOptions = {
   channels: ["main", "display", "inputs", "cursor", "usbredir"],
   moves: 1,
   isFirstCancelled: false,
+  isLastLate: false,
   tickets: null,
   waitMs: 0,
   horizonMs: 3000,
@@ -172,7 +175,8 @@ export function move(name: string, options: Partial<MoveOptions> = {}): Scenario
     for (let number = 0; number < clients; number++) {
       const { channels } = chosen;
       const client = made.addClient(`c${number + 1}`, seat.address, { channels, slowPictures });
-      client.command({ name: "open" });
+      const isLate = chosen.isLastLate && number === clients - 1;
+      if (!isLate) client.command({ name: "open" });
     }
     // How sessions begin is looked at where nothing moves.
     goOnUntil(made, () => areThere(made));
@@ -184,7 +188,9 @@ export function move(name: string, options: Partial<MoveOptions> = {}): Scenario
     const manager = movesOf(made, chosen);
     made.addActor("manager", chosen.isFirstCancelled ? [...calledOff(made), ...manager] : manager);
     for (const [number, client] of made.clients.entries()) {
+      const open: Action = { label: "opens", run: () => client.command({ name: "open" }) };
       made.addActor(client.name, [
+        ...(client.isOpened ? [] : [open]),
         ...keysOf(client, number, keys),
         ...motionsOf(client, motions),
         ...(number === 0 ? bytesOf(client, bytes) : []),
@@ -209,8 +215,9 @@ function movesOf(world: World, { moves, mode, peer }: MoveOptions): Action[] {
     return {
       label: `moves the guest to ${target.name}`,
       ready: () => {
-        const isFree = source.runningSeat !== null && !source.moving.isMoving;
-        return !source.isAlive || (isFree && areThere(world));
+        const { runningSeat, moving, isAlive } = source;
+        const isFree = runningSeat !== null && !moving.isMoving && !moving.isSettling;
+        return !isAlive || isFree;
       },
       run: () => {
         const seat = source.runningSeat;
@@ -223,7 +230,7 @@ function movesOf(world: World, { moves, mode, peer }: MoveOptions): Action[] {
 
 function areThere({ clients }: World): boolean {
   return clients.every((client) => {
-    return !client.isThere || (client.colors(0) !== null && client.has("inputs"));
+    return !client.isOpened || (client.colors(0) !== null && client.has("inputs"));
   });
 }
 
@@ -300,6 +307,9 @@ const scenarios: Readonly<Record<string, (name: string) => Scenario>> = {
   },
   "move, semi-seamless": (name) => move(name, { ...small, mode: "semi-seamless" }),
   "move, switch-host": (name) => move(name, { ...small, mode: "switch-host" }),
+  "move with a late client": (name) => {
+    return move(name, { ...small, keys: 1, motions: 0, clients: 2, isLastLate: true });
+  },
   "move without a peer link": (name) => move(name, { ...small, peer: false }),
   "move of two without a peer link": (name) => {
     return move(name, { ...small, clients: 2, peer: false });

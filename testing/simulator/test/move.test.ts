@@ -39,6 +39,8 @@ describe("a session whose guest moves", () => {
     "move with a death",
     "move, semi-seamless",
     "move, switch-host",
+    "move with a late client",
+    "move without a peer link",
     "move there and back",
     "move of two",
   ])("keeps every rule in courses of %s that chance picks", (name) => {
