@@ -5,7 +5,7 @@ import { type Command, Option } from "commander";
 import { parseCount, parseSeconds } from "./argument-values.ts";
 import { HostApi, type HostApiFlags, HostRefusal } from "./host-api.ts";
 import { jsonLine } from "./json-lines.ts";
-import { clientLine, endText, outcomeTable, progressText } from "./migration-text.ts";
+import { clientLine, endText, measureText, outcomeTable, progressText } from "./migration-text.ts";
 import { UsageError } from "./usage-error.ts";
 
 interface MigrateFlags extends HostApiFlags {
@@ -17,6 +17,7 @@ interface MigrateFlags extends HostApiFlags {
   readonly holdMax?: number;
   readonly lateMax?: number;
   readonly waitClients?: number;
+  readonly measure?: number;
   readonly policy?: NonNullable<ApiNewMigration["policies"]>;
   readonly json: boolean;
 }
@@ -58,6 +59,11 @@ export function addMigrateCommand(program: Command): void {
       "--policy <channel=keep|rebuild|drop,…>",
       "what becomes of channels, such as display=rebuild (default: keep)",
       parsePolicies,
+    )
+    .option(
+      "--measure <s>",
+      "count what clients are sent, for so long before and behind (default: not)",
+      parseSeconds,
     )
     .option("--json", "one JSON object a line on standard output", false)
     .addHelpText("after", notes)
@@ -101,13 +107,14 @@ async function order(api: HostApi, guest: string, what: string, body: object): P
 }
 
 async function begin(api: HostApi, guest: string, flags: MigrateFlags): Promise<void> {
-  const { to, mode, policy, deadline, holdMax, lateMax, waitClients } = flags;
+  const { to, mode, policy, deadline, holdMax, lateMax, waitClients, measure } = flags;
   if (to === undefined) throw new UsageError("say where it should go: --to HOST");
   const asked: ApiNewMigration = {
     to,
     ...(mode !== undefined && { mode }),
     ...(policy !== undefined && { policies: policy }),
     ...(waitClients !== undefined && { waitClientsMs: Math.round(waitClients * 1000) }),
+    ...(measure !== undefined && { measureMs: Math.round(measure * 1000) }),
     ...(deadline !== undefined && { deadlineMs: deadline }),
     ...(holdMax !== undefined && { holdMaxMs: holdMax }),
     ...(lateMax !== undefined && { lateMaxMs: lateMax }),
@@ -225,6 +232,8 @@ class PersonView implements View {
   ended(migration: ApiMigration): void {
     const text = outcomeTable(migration);
     if (text !== "") this.note(`\n${text}\n`);
+    const measured = measureText(migration);
+    if (measured !== "") this.note(measured);
     if (migration.owner === "target") this.note(endText(migration));
   }
 

@@ -47,6 +47,12 @@ function table(rows: readonly (readonly string[])[]): string {
   return lines.join("\n");
 }
 
+/** What was sent before the move and behind it, in as long a time; empty where it was not measured. */
+export function measureText({ sentBeforeBytes, outcome }: ApiMigration): string {
+  if (sentBeforeBytes === null || outcome === null) return "";
+  return `sent to all clients: ${outcome.sentBytes} bytes behind the move, ${sentBeforeBytes} in as long before it`;
+}
+
 /** How it ended, in one line. */
 export function endText(migration: ApiMigration): string {
   const { guest, peer, owner, error, stoppedMs, outcome } = migration;

@@ -82,6 +82,11 @@ export interface ApiNewMigration {
   readonly deadlineMs?: number;
   readonly holdMaxMs?: number;
   readonly lateMaxMs?: number;
+  /**
+   * Count what is sent to clients for so long before the guest stops, and for so long behind the
+   * hold; the move takes as much longer. Without, only until every channel has its outcome.
+   */
+  readonly measureMs?: number;
 }
 
 export type ApiClientState = "announced" | "linking" | "ready" | "failed" | "left";
@@ -111,7 +116,7 @@ export interface ApiMovedChannel {
   readonly reason: string;
   /** From the beginning of the hold until the channel went on. */
   readonly gapMs: number;
-  /** What the target has sent on it until everything was settled. */
+  /** What the target has sent on it until everything was settled, or measured. */
   readonly sentBytes: number;
 }
 
@@ -119,7 +124,8 @@ export interface ApiMoveOutcome {
   /** How long the guest was held at the target, and what ended it. */
   readonly holdMs: number;
   readonly holdReason: string;
-  /** From the stop at the source until the guest ran at the target, as far as both know. */
+  /** What the target's server has sent to all clients by then. */
+  readonly sentBytes: number;
   readonly clients: readonly ApiMovedClient[];
 }
 
@@ -138,6 +144,8 @@ export interface ApiMigration {
   readonly clients: readonly ApiMovingClient[];
   /** From the guest's stop at the source to COMMITTED; null before. */
   readonly stoppedMs: number | null;
+  /** What the source has sent to all clients in `measureMs` before the stop; null: not measured. */
+  readonly sentBeforeBytes: number | null;
   readonly outcome: ApiMoveOutcome | null;
   /** Whose the guest is, once that is decided. */
   readonly owner: MoveOwner | null;

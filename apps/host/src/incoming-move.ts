@@ -53,6 +53,7 @@ export class IncomingMove {
   readonly #streams = new Map<ConnectionKey, ByteStream>();
   #nextConnection: ConnectionKey = 2;
   #hold: Pick<ApiMoveOutcome, "holdMs" | "holdReason"> = { holdMs: 0, holdReason: "" };
+  #ranAt = 0;
   #isDropped = false;
 
   /** @throws Error when the papers are not in order. */
@@ -190,19 +191,29 @@ export class IncomingMove {
     switch (event.name) {
       case "hold-ended":
         this.#hold = { holdMs: event.ms, holdReason: event.reason };
+        this.#ranAt = performance.now();
         if (this.guest !== null) this.guest.state = "running";
         break;
       case "move-settled":
-        this.#settled(event.clients);
+        this.#measured(event.clients);
         break;
       default:
         break;
     }
   }
 
+  /** Behind the time for which it is to be counted what clients are sent. */
+  #measured(clients: readonly ClientMoved[]): void {
+    const { measureMs } = this.papers;
+    const left = measureMs === 0 ? 0 : this.#ranAt + measureMs - performance.now();
+    if (left <= 0) this.#settled(clients);
+    else setTimeout(() => this.#settled(clients), left).unref();
+  }
+
   #settled(clients: readonly ClientMoved[]): void {
     const outcome: ApiMoveOutcome = {
       ...this.#hold,
+      sentBytes: this.guest?.traffic.sent ?? 0,
       clients: clients.map(({ client, mode, channels }) => {
         return {
           ...{ client, peer: this.guest?.peerOf(client) ?? "?", mode },

@@ -16,6 +16,7 @@ export interface MovePapers {
   readonly deadlineMs: number;
   readonly holdMaxMs: number;
   readonly lateMaxMs: number;
+  readonly measureMs: number;
   /** Null: anybody comes in, there as here. `expiresInMs` counts from now; null for never. */
   readonly tickets:
     | readonly {
@@ -42,6 +43,7 @@ const papersSchema = object({
   deadlineMs: whole,
   holdMaxMs: whole,
   lateMaxMs: whole,
+  measureMs: whole,
   tickets: orNull({
     type: "array",
     items: object({
@@ -123,5 +125,6 @@ export function completeMigration(asked: ApiNewMigration): Required<Omit<ApiNewM
     deadlineMs: asked.deadlineMs ?? 5000,
     holdMaxMs: asked.holdMaxMs ?? 15_000,
     lateMaxMs: asked.lateMaxMs ?? 60_000,
+    measureMs: asked.measureMs ?? 0,
   };
 }

@@ -16,6 +16,7 @@ export class MoveRecord {
   progress: { readonly sent: number; readonly total: number } | null = null;
   readonly clients = new Map<number, ApiMovingClient>();
   stoppedMs: number | null = null;
+  sentBeforeBytes: number | null = null;
   outcome: ApiMoveOutcome | null = null;
   owner: MoveOwner | null = null;
   error: { readonly code: string; readonly message: string } | null = null;
@@ -43,11 +44,11 @@ export class MoveRecord {
 
   toJSON(): ApiMigration {
     const { id, guest, direction, peer, mode, startedAt, endedAt, phase, progress } = this;
-    const { stoppedMs, outcome, owner, error, detail } = this;
+    const { stoppedMs, sentBeforeBytes, outcome, owner, error, detail } = this;
     return {
       ...{ id, guest, direction, peer, phase, mode, startedAt, endedAt, progress },
       clients: [...this.clients.values()],
-      ...{ stoppedMs, outcome, owner, error, detail },
+      ...{ stoppedMs, sentBeforeBytes, outcome, owner, error, detail },
     };
   }
 }

@@ -53,6 +53,7 @@ export const migrationFields = {
   deadlineMs: { ...whole, maximum: 600_000 },
   holdMaxMs: { ...whole, maximum: 600_000 },
   lateMaxMs: { ...whole, maximum: 3_600_000 },
+  measureMs: { ...whole, maximum: 60_000 },
 } as const;
 
 export const apiSchemas = {
@@ -119,6 +120,7 @@ export const apiSchemas = {
   MoveOutcome: object({
     holdMs: { type: "number" },
     holdReason: text,
+    sentBytes: whole,
     clients: listOf(ref("MovedClient")),
   }),
   Migration: object({
@@ -133,6 +135,7 @@ export const apiSchemas = {
     progress: orNull(object({ sent: whole, total: whole })),
     clients: listOf(ref("MovingClient")),
     stoppedMs: orNull({ type: "number" }),
+    sentBeforeBytes: orNull(whole),
     outcome: orNull(ref("MoveOutcome")),
     owner: orNull(owner),
     error: orNull(object({ code: text, message: text })),

@@ -52,12 +52,14 @@ export class OutgoingMove {
   readonly #streams = new Map<ConnectionKey, ByteStream>();
   readonly #forget: () => void;
   #stoppedAt: number | null = null;
+  #measuring: { readonly since: number; readonly sent: number } | null = null;
 
   constructor(options: OutgoingMoveOptions) {
     this.#options = options;
     this.guest = options.guest;
     this.#wishes = completeMigration(options.asked);
     const { mode, policies, deadlineMs, holdMaxMs, lateMaxMs, waitClientsMs } = this.#wishes;
+    const { measureMs } = this.#wishes;
     const { name, kind, tickets } = options.guest;
     const id = Buffer.from(options.id).toString("hex");
     const peer = peerAddressText(options.to);
@@ -65,13 +67,13 @@ export class OutgoingMove {
     this.#machine = new SourceMove({
       id: options.id,
       description: writePapers({
-        ...{ guest: name, kind, mode, policies, deadlineMs, holdMaxMs, lateMaxMs },
+        ...{ guest: name, kind, mode, policies, deadlineMs, holdMaxMs, lateMaxMs, measureMs },
         tickets: ticketPapers(tickets, performance.now()),
       }),
       timing: {
         clientsWithinMs: waitClientsMs + graceMs,
         leaveWithinMs: switchWithinMs + graceMs,
-        settleWithinMs: holdMaxMs + lateMaxMs + graceMs,
+        settleWithinMs: holdMaxMs + lateMaxMs + measureMs + graceMs,
       },
     });
     this.#loop = new MachineLoop(this.#machine, (output) => this.#perform(output));
@@ -84,7 +86,13 @@ export class OutgoingMove {
 
   start(): void {
     this.guest.onPeer = (bytes) => this.#loop.input({ type: "peer", bytes });
-    this.#loop.input({ type: "start" });
+    const { measureMs } = this.#wishes;
+    if (measureMs === 0) {
+      this.#loop.input({ type: "start" });
+      return;
+    }
+    this.#measuring = { since: performance.now(), sent: this.guest.traffic.sent };
+    setTimeout(() => this.#loop.input({ type: "start" }), measureMs).unref();
   }
 
   cancel(reason: string): void {
@@ -203,6 +211,11 @@ export class OutgoingMove {
 
   #stop(): void {
     this.#stoppedAt = performance.now();
+    if (this.#measuring !== null) {
+      const { since, sent } = this.#measuring;
+      const share = this.#wishes.measureMs / (this.#stoppedAt - since);
+      this.record.sentBeforeBytes = Math.round((this.guest.traffic.sent - sent) * share);
+    }
     this.guest.stopAndSave().then(
       (state) => this.#loop.input({ type: "guest-saved", state }),
       (error: unknown) => this.#loop.input({ type: "guest-failed", reason: messageOf(error) }),

@@ -9,6 +9,7 @@ import { HostUsageError } from "../src/usage-error.ts";
 const outcome: ApiMoveOutcome = {
   holdMs: 12.5,
   holdReason: "restored",
+  sentBytes: 200,
   clients: [
     {
       client: 1,
@@ -31,6 +32,7 @@ const migration: ApiMigration = {
   progress: { sent: 1, total: 2 },
   clients: [{ client: 1, peer: "p", state: "ready", mode: "seamless", detail: "" }],
   stoppedMs: 3.5,
+  sentBeforeBytes: 300,
   outcome,
   owner: "target",
   error: { code: "MOVE_LINK", message: "lost" },

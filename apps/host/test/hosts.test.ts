@@ -107,6 +107,19 @@ describe("a guest between two hosts", () => {
     expect(viewer.isEnded).toBe(false);
   });
 
+  it("counts what clients are sent before the move and behind it", async () => {
+    await using pair = await HostPair.start({ freezeAtMs: 200 });
+    const { a, b } = pair;
+    using viewer = new Viewer(a.guest("desk").addresses[0]!);
+    await viewer.isReady();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const moved = await move(a, b, { measureMs: 500 });
+    // The desktop stands still, so that all there is are words about the move.
+    expect(moved.sentBeforeBytes).toBeLessThan(1000);
+    expect(moved.outcome?.sentBytes).toBeGreaterThan(500);
+    expect(moved.outcome?.sentBytes).toBeLessThan(4000);
+  });
+
   it("moves without anybody who looks", async () => {
     await using pair = await HostPair.start();
     const moved = await move(pair.a, pair.b);

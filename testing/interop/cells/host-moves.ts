@@ -126,6 +126,26 @@ function type({ client }: CarawayClient, scancode: number): void {
   client.command({ name: "input", input: { kind: "key-up", scancode } });
 }
 
+/** What the target sends in five seconds against what the source sent in as long before. */
+async function bytesSent(kind: "caraway" | "spice-gtk", isBusy: boolean): Promise<CellResult> {
+  await using hosts = await HostSetting.start({ freezeAtMs: isBusy ? 600_000 : 1000 });
+  const { a, b } = hosts;
+  await using _client = kind === "caraway" ? await connectCarawayTo(a) : await connectGtkTo(a);
+  await delay(isBusy ? 1000 : 4000);
+  const { id } = await a.migrate("desk", { to: b.peers, measureMs: 5000 });
+  const moved = await a.endOf(id);
+  demandKept(moved, 1);
+  const before = moved.sentBeforeBytes ?? 0;
+  const behind = moved.outcome?.sentBytes ?? 0;
+  const most = before * 1.2 + (kind === "caraway" ? 4000 : 16_000);
+  demand(behind <= most, `${behind} bytes in 5 s, and ${before} in 5 s before`);
+  return {
+    outcome: "passed",
+    detail: `${behind} bytes in the first 5 s, ${before} in the 5 s before`,
+    facts: { before, behind },
+  };
+}
+
 /** 200 ms there and back, 2 Mbit/s. */
 const slow = { delayMs: 100, bytesPerSecond: 250_000 };
 
@@ -178,6 +198,12 @@ export const cells: readonly Cell[] = [
   })),
   { name: "ten moves back and forth, of our client and spice-gtk", run: tenMoves },
   { name: "two of our clients and spice-gtk at once, all seamless", run: severalClients },
+  ...(["caraway", "spice-gtk"] as const).flatMap((kind) =>
+    [false, true].map((isBusy) => ({
+      name: `${kind === "caraway" ? "our client" : kind} is sent only what changes: ${isBusy ? "busy" : "still"}`,
+      run: () => bytesSent(kind, isBusy),
+    })),
+  ),
   { name: "keys that are typed during three moves arrive once and in order", run: typing },
   { name: "seamless at 200 ms and 2 Mbit/s, for client and hosts", run: slowNetwork },
 ];

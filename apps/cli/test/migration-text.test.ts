@@ -1,0 +1,85 @@
+import type { ApiMigration } from "caraway-host";
+import { describe, expect, it } from "vitest";
+import {
+  clientLine,
+  endText,
+  measureText,
+  outcomeTable,
+  progressText,
+} from "../src/migration-text.ts";
+
+const channel = { outcome: "kept", reason: "", gapMs: 9.4, sentBytes: 232 } as const;
+
+const moved: ApiMigration = {
+  id: "00",
+  guest: "desk",
+  direction: "out",
+  peer: "b:7701",
+  phase: "ended",
+  mode: "seamless",
+  startedAt: "",
+  endedAt: "",
+  progress: null,
+  clients: [],
+  stoppedMs: 114.6,
+  sentBeforeBytes: null,
+  outcome: {
+    holdMs: 16.2,
+    holdReason: "restored",
+    sentBytes: 1000,
+    clients: [
+      {
+        client: 1,
+        peer: "192.0.2.7:1",
+        mode: "seamless",
+        channels: [
+          { channel: "display 0", ...channel },
+          { ...channel, channel: "cursor 0", outcome: "lost", reason: "its state did not come" },
+        ],
+      },
+    ],
+  },
+  owner: "target",
+  error: null,
+  detail: null,
+};
+
+describe("a move, as a person reads it", () => {
+  it("is a table of clients and channels", () => {
+    expect(outcomeTable(moved).split("\n")).toEqual([
+      "CLIENT           CHANNEL    MODE      OUTCOME                       BYTES SENT  GAP MS",
+      "1 (192.0.2.7:1)  display 0  seamless  kept                                 232       9",
+      "1 (192.0.2.7:1)  cursor 0   seamless  lost: its state did not come         232       9",
+    ]);
+    expect(outcomeTable({ ...moved, outcome: null })).toBe("");
+  });
+
+  it("ends where the guest is", () => {
+    expect(endText(moved)).toBe(
+      "guest desk is at b:7701, stopped for 115 ms, held for 16 ms (restored)",
+    );
+    const error = { code: "MOVE_LINK", message: "the other host was lost" };
+    expect(endText({ ...moved, owner: "source", outcome: null, error })).toBe(
+      "guest desk stays where it is: the other host was lost",
+    );
+  });
+
+  it("tells what was sent only where it was measured", () => {
+    expect(measureText(moved)).toBe("");
+    expect(measureText({ ...moved, sentBeforeBytes: 900 })).toBe(
+      "sent to all clients: 1000 bytes behind the move, 900 in as long before it",
+    );
+  });
+
+  it("shows each client's readiness, and progress as virsh does", () => {
+    const client = { client: 2, peer: "p:1", state: "failed", mode: "switch-host" } as const;
+    expect(clientLine({ ...client, detail: "no route" })).toBe(
+      "client 2 (p:1): failed, switch-host: no route",
+    );
+    expect([progressText(0, 3), progressText(1, 3), progressText(0, 0)]).toEqual([
+      "Migration: [  0 %]",
+      "Migration: [ 33 %]",
+      "Migration: [100 %]",
+    ]);
+  });
+});
