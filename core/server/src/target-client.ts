@@ -50,6 +50,7 @@ export interface TargetClientOwner {
   letGo(state: Uint8Array): void;
 }
 
+const inputsLabel = channelLabel({ name: "inputs", id: 0 });
 /** Channels of one session that may be linked at a time. */
 const linksMax = 64;
 /** Bytes of bulk state that are kept for one session. */
@@ -73,6 +74,9 @@ export class TargetClient implements ArrivingOwner {
   /** MIGRATE_END came. */
   #beginsAnew = false;
   #isGone = false;
+  #isGivenUp = false;
+  /** The source has said all of inputs. */
+  #areInputsTold = false;
 
   constructor(
     key: ClientKey,
@@ -202,12 +206,15 @@ export class TargetClient implements ArrivingOwner {
     this.#owner.hold?.stateComes(this.#owner.wiring.now);
     const label = channelLabel(channel);
     this.#final.set(label, state);
+    if (label === inputsLabel) this.#areInputsTold = true;
     if (this.#outcomes.get(label)?.outcome === "lost") this.#letGo(label);
     this.goOn();
   }
 
   lostAtSource(channel: ChannelId): void {
     const label = channelLabel(channel);
+    // What was held was let go there, and that has come before.
+    if (label === inputsLabel) this.#areInputsTold = true;
     const arriving = this.#arrivals.get(label);
     if (arriving?.data !== undefined || this.#outcomes.has(label)) return;
     this.#decide(label, "lost", "the channel ended before it left the source");
@@ -233,6 +240,16 @@ export class TargetClient implements ArrivingOwner {
     return this.#isExpected(label) && this.#expected.includes(label);
   }
 
+  /** Whether it is gone, and the source has still to say what it held down in the guest. */
+  get isOwedInputs(): boolean {
+    const plan = this.#plan;
+    if (!this.#isGone || this.#isGivenUp || this.known === null || !this.#owner.move.peer) {
+      return false;
+    }
+    if (plan === null) return true;
+    return plan.mode === "seamless" && plan.channels.has(inputsLabel) && !this.#areInputsTold;
+  }
+
   /** Whether its main channel may still bring the agent. */
   get mayOwnAgent(): boolean {
     return !this.isBack && !this.#outcomes.has("main 0");
@@ -252,6 +269,7 @@ export class TargetClient implements ArrivingOwner {
   giveUp(): void {
     const reason = "it has not come in time";
     const isHere = this.#served?.isHere === true;
+    this.#isGivenUp = true;
     this.#loseRest(reason);
     this.#dropArrivals();
     if (!isHere) this.#served?.close(null);
@@ -375,7 +393,7 @@ export class TargetClient implements ArrivingOwner {
   /** What the client held down in the guest, as the source says, is held by nobody. */
   #letGo(label: string): void {
     const state = this.#final.get(label);
-    if (label === "inputs 0" && state !== undefined) this.#owner.letGo(state);
+    if (label === inputsLabel && state !== undefined) this.#owner.letGo(state);
   }
 
   #loseRest(reason: string): void {

@@ -315,7 +315,7 @@ export class TargetMove {
     const clients = [...arrival.clients.values()];
     if (!clients.every(({ isBack }) => isBack)) return;
     if (!arrival.hold.isOver) this.#endHold(arrival, arrival.hold, reason);
-    if (this.#arrival !== arrival) return;
+    if (this.#arrival !== arrival || clients.some(({ isOwedInputs }) => isOwedInputs)) return;
     this.#arrival = null;
     this.#owner.forgetChanges();
     const reports = clients.map(({ report }) => report).filter(({ channels }) => channels.length);

@@ -63,4 +63,23 @@ describe("faults that the simulator has found", () => {
   it("a key is let go whose client dies on its way", () => {
     keepsEveryRule({ keys: 0, holdsKey: true, faults: { kills: ["c1"] } }, 60);
   });
+
+  it("a key is let go whose client died at the source, though the guest has moved on since", () => {
+    const scenario = move("on at once", {
+      keys: 0,
+      holdsKey: true,
+      moves: 2,
+      channels: ["main", "display", "inputs"],
+      world: { hasQuickLinks: true },
+      faults: { stalls: 1, stallMs: 1500, kills: ["c1"] },
+    });
+    const trace = [
+      { at: 20, choice: 7 },
+      { at: 42, choice: 1 },
+    ];
+    const { violation, struck } = replay(scenario, trace);
+    // Other choices by these numbers would be another story.
+    expect(struck).toEqual(["stall #3 c1>source:1 inputs 0", "kill c1"]);
+    expect(violation?.message).toBeUndefined();
+  });
 });
