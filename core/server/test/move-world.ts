@@ -356,7 +356,10 @@ export class MovingClient {
     const arrival = { tls: false, local: true, peer: "ours" };
     const there = world.accept(arrival, {
       received: (bytes) => this.#arrive({ type: "received", connection, bytes }),
-      closed: () => this.#arrive({ type: "closed", connection, failure: null }),
+      closed: () => {
+        this.#connections.delete(connection);
+        this.#arrive({ type: "closed", connection, failure: null });
+      },
     });
     this.#connections.set(connection, { world, there });
     this.#later(() => this.feed({ type: "connected", connection }));

@@ -79,6 +79,28 @@ export class MovingTestcard implements AsyncDisposable {
     return pictureOf(this.testcard, 0);
   }
 
+  /** Begins a move and calls it off when clients are ready and the guest is stopped. */
+  async callOff(): Promise<readonly MoveMode[]> {
+    const source = this.here;
+    const target = await this.#addHost(null);
+    const place = { host: "127.0.0.1", port: portOf(target), tlsPort: null, certSubject: null };
+    target.server.command({ name: "migrate-expect", move: { ...defaultTargetMove, peer: true } });
+    source.server.command({
+      name: "migrate-begin",
+      move: { ...defaultSourceMove, target: place, peer: true },
+    });
+    const { clients } = await this.#event(source, "move-ready");
+    source.server.input({ type: "stop" });
+    await this.#event(source, "guest-running", ({ running }) => !running);
+    source.server.command({ name: "migrate-cancel" });
+    target.server.command({ name: "migrate-abandon" });
+    await target.server.close();
+    this.hosts.pop();
+    source.events.length = 0;
+    source.server.input({ type: "run" });
+    return clients.map(({ mode }) => mode);
+  }
+
   /** Moves the guest to a server that is new, and returns when every client is there. */
   async move(mode: MoveMode, peer: boolean): Promise<MoveReport> {
     const source = this.here;

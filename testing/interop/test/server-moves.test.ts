@@ -99,6 +99,22 @@ describe("spice-gtk at a guest that moves between our servers", () => {
     expect(textOf(moving).slice(before.length)).toBe(wanted);
   });
 
+  it("stays when a move is called off, and comes along with the next", async () => {
+    await using moving = await MovingTestcard.start({ testcard });
+    await using client = await startGtkClient(moving.address);
+    await client.waitFor("mark");
+    for (let round = 0; round < 2; round++) {
+      expect(await moving.callOff()).toEqual(["seamless"]);
+      await delay(300);
+    }
+    const report = await moving.move("seamless", true);
+    expect(report.outcomes).toEqual(keptBy(1));
+    client.tapKey(30);
+    await delay(500);
+    await expectPicture(moving, client);
+    expect(client.errors).not.toMatch(/GSpice-CRITICAL/);
+  });
+
   it("comes along semi-seamlessly", async () => {
     await using moving = await MovingTestcard.start({ testcard });
     await using client = await startGtkClient(moving.address);
