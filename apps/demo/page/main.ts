@@ -55,7 +55,8 @@ function show(now: DemoState): void {
   );
   const { move } = now;
   const isMoving = move !== null && move.endedAt === null;
-  migrate.disabled = isMoving || now.home === null;
+  const isDown = now.hosts.some(({ state: health }) => health === "down");
+  migrate.disabled = isMoving || isDown || now.home === null;
   migrate.textContent =
     now.home === null ? "Migrate" : `Migrate to the ${now.home === "left" ? "right" : "left"} host`;
   cancel.hidden = !isMoving || !beforeCommit.has(move.phase);

@@ -84,6 +84,14 @@ describe("a desktop behind a gateway", () => {
     expect(await server()).toBe(at("g1.c"));
   });
 
+  it("asks where its desktop is now, when the gateway does not reach it where it was", async () => {
+    const { access, server } = world(["g1.a", "g1.b"]);
+    await server();
+    // A code that is tried again.
+    expect(access.explain(error("LINK_ERROR")).code).toBe("LINK_UNREACHABLE");
+    expect(await server()).toBe(at("g1.b"));
+  });
+
   it("keeps its session while the gateway is away", async () => {
     const { access, server } = world(["g1.a"]);
     await server();

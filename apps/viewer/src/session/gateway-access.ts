@@ -16,6 +16,9 @@ export interface GatewayAccessOptions {
 /** What a gateway puts in place of a host; nothing else is asked for there. */
 const sessionPattern = /^[\w-]+\.[\w.-]+$/;
 
+/** Nothing answers, or the gateway has not reached the server. */
+const staleCodes: ReadonlySet<string> = new Set(["LINK_UNREACHABLE", "LINK_ERROR", "LINK_CLOSED"]);
+
 export class GatewayAccess {
   readonly #options: GatewayAccessOptions;
   #session: string | null;
@@ -54,9 +57,11 @@ export class GatewayAccess {
     const refusal = this.#refusal;
     this.#refusal = null;
     if (refusal !== null) return refusal;
-    // A gateway that was set up anew may not know what its predecessor gave away.
-    if (error.code === "LINK_UNREACHABLE") this.#isStale = true;
-    return error;
+    // A gateway that was set up anew may not know what its predecessor gave away, and a desktop may
+    // have moved while nobody looked: what the token leads to now is tried next.
+    if (!staleCodes.has(error.code)) return error;
+    this.#isStale = true;
+    return { ...error, code: "LINK_UNREACHABLE" };
   }
 
   async #current(): Promise<string> {
