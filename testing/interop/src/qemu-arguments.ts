@@ -53,6 +53,8 @@ export interface SpiceOptions {
   readonly agentMouse?: boolean;
   /** Its display over D-Bus, too, by `Vm.displayQmp`. */
   readonly dbusDisplay?: boolean;
+  /** Its display over VNC, too, on two ports of 127.0.0.1, the plain one above 5900. */
+  readonly vnc?: { readonly webSocketPort: number; readonly plainPort: number };
   /** Devices that keep their place in the machine while their SPICE channels are missing. */
   readonly withoutChannels?: readonly ("audio" | "webdav" | "usbredir" | "agent")[];
 }
@@ -164,5 +166,10 @@ export function spiceArguments(
     spice.password === undefined
       ? []
       : ["-object", `secret,id=ticket,file=${join(directory, "ticket")}`];
-  return [...secret, "-spice", list.join(",")];
+  const { vnc } = spice;
+  const display =
+    vnc === undefined
+      ? []
+      : ["-vnc", `127.0.0.1:${vnc.plainPort - 5900},websocket=${vnc.webSocketPort}`];
+  return [...secret, "-spice", list.join(","), ...display];
 }
