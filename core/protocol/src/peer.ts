@@ -105,6 +105,8 @@ export const peerMessages = [
       viewOnly: u8,
       /** Whether its channels have headers of 6 bytes; the target's have to be the same. */
       miniHeader: u8,
+      /** The source's `mm_time` now: the target's goes on from there. */
+      mediaTime: unit(u32, "ms of the multimedia clock, wraps"),
     },
     "Source to target: this session will come over; it may link from the answer on, whatever the time of its ticket.",
   ),

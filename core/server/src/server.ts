@@ -67,7 +67,7 @@ export class SpiceServer
     const shared = { wiring, options: this.#options, mirror, mouseMode, agent, sound };
     this.#guest = { ...shared, inputs, streams, encodings };
     this.#peer = new PeerLink(wiring);
-    const moving = { wiring, peer: this.#peer, mouseMode };
+    const moving = { wiring, peer: this.#peer, mouseMode, mediaTime: sound.time };
     this.#source = new SourceMove({
       ...moving,
       clients: () => this.#clients.values(),

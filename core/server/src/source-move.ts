@@ -11,6 +11,7 @@ import type { KnownBy } from "./access.ts";
 import { channelLabel } from "./channel-name.ts";
 import type { ClientKey } from "./events.ts";
 import type { MoveAnswer } from "./main-channel.ts";
+import type { MediaTime } from "./media-time.ts";
 import { migrateFlagsOf } from "./migration-flags.ts";
 import type { MouseMode } from "./mouse-mode.ts";
 import type { ChannelPolicy, SourceMove as Move, MoveMode, MoveTarget } from "./moves.ts";
@@ -24,6 +25,7 @@ export interface SourceOwner {
   readonly wiring: Wiring;
   readonly peer: PeerLink;
   readonly mouseMode: MouseMode;
+  readonly mediaTime: MediaTime;
   clients(): Iterable<ServedClient>;
   isGuestRunning(): boolean;
 }
@@ -274,6 +276,7 @@ export class SourceMove {
       ...secretOf(served.knownBy),
       viewOnly: served.viewOnly ? 1 : 0,
       miniHeader: served.miniHeader ? 1 : 0,
+      mediaTime: this.#owner.mediaTime.at(this.#owner.wiring.now),
     };
     this.#tell({ name: "ANNOUNCE", body });
   }

@@ -7,6 +7,7 @@ import { decodeUtf8 } from "@caraway/wire";
 import type { Admittance, KnownBy, KnownClient } from "./access.ts";
 import { type ChannelId, channelLabel } from "./channel-name.ts";
 import type { ClientKey } from "./events.ts";
+import type { MediaTime } from "./media-time.ts";
 import type { MouseMode } from "./mouse-mode.ts";
 import { type HoldEnd, MoveHold } from "./move-hold.ts";
 import {
@@ -24,6 +25,7 @@ export interface TargetOwner {
   readonly wiring: Wiring;
   readonly peer: PeerLink;
   readonly mouseMode: MouseMode;
+  readonly mediaTime: MediaTime;
   newClientKey(): ClientKey;
   /** Whether a session with this id is here already. */
   hasSession(session: number): boolean;
@@ -272,6 +274,10 @@ export class TargetMove {
         miniHeader: body.miniHeader !== 0,
       };
       this.#add(arrival, session, known);
+      // Before anybody has heard of this server's time: clocks of clients do not jump then.
+      if (arrival.hold === null) {
+        this.#owner.mediaTime.goOn(body.mediaTime, this.#owner.wiring.now);
+      }
     }
     const accepted = reason === null ? 1 : 0;
     const answer = { round, session, accepted, reason: reason ?? "" };

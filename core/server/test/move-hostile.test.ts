@@ -60,6 +60,7 @@ class Target {
       secret,
       viewOnly: 0,
       miniHeader: 1,
+      mediaTime: 77_000,
       ...more,
     };
     this.say({ name: "ANNOUNCE", body });

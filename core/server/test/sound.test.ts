@@ -1,6 +1,7 @@
-import { AudioDataMode } from "@caraway/protocol";
+import { FrameWriter } from "@caraway/channel";
+import { AudioDataMode, PeerProof, peerCodec, peerVersion } from "@caraway/protocol";
 import { describe, expect, it } from "vitest";
-import { plainEncoders, type ServerOptions } from "../src/index.ts";
+import { defaultTargetMove, plainEncoders, type ServerOptions } from "../src/index.ts";
 import { type RawChannel, RawClient, type RawClientOptions } from "./raw-client.ts";
 import { ServerWorld } from "./server-world.ts";
 
@@ -135,6 +136,32 @@ describe("what the guest plays", () => {
     world.guest({ type: "detach", device: { kind: "playback", id: 0 } });
     expect(channel.names).toContain("STOP");
     expect(channel.isClosed).toBe(true);
+  });
+});
+
+describe("the multimedia time", () => {
+  it("goes on where the source's was, also over the end of its 32 bits", () => {
+    const world = new ServerWorld();
+    world.command({ name: "migrate-expect", move: { ...defaultTargetMove, peer: true } });
+    const body = {
+      version: peerVersion,
+      round: 1,
+      session: 5,
+      proof: PeerProof.NONE,
+      secret: new Uint8Array(0),
+      viewOnly: 0,
+      miniHeader: 1,
+      mediaTime: 2 ** 32 - 100,
+    };
+    const announce = peerCodec.encode({ name: "ANNOUNCE", body });
+    world.peer(new FrameWriter(true, 1n).write(announce));
+    world.command({ name: "migrate-abandon" });
+    world.begin();
+    world.advance(1000);
+    const main = new RawClient(world).open("main");
+    const [init] = main.ofName<{ multiMediaTime: number }>("INIT");
+    // Clients are set 400 ms behind.
+    expect(init?.multiMediaTime).toBe(500);
   });
 });
 

@@ -200,10 +200,11 @@ export function readPeerAnnounce(r: Reader): MessageBody<Peer, "ANNOUNCE"> {
   const proof = checkPeerProof(r.bytes[o + 10]!);
   const secretSize = r.view.getUint16(o + 11, true);
   const secret = r.block(secretSize);
-  const o2 = r.take(2);
+  const o2 = r.take(6);
   const viewOnly = r.bytes[o2]!;
   const miniHeader = r.bytes[o2 + 1]!;
-  return { version, round, session, proof, secret, viewOnly, miniHeader };
+  const mediaTime = r.view.getUint32(o2 + 2, true);
+  return { version, round, session, proof, secret, viewOnly, miniHeader, mediaTime };
 }
 
 export function readPeerAnnounced(r: Reader): MessageBody<Peer, "ANNOUNCED"> {
@@ -301,7 +302,7 @@ export function readPeer(id: number, r: Reader): Peer | null {
 }
 
 export function sizePeerAnnounce(value: MessageBody<Peer, "ANNOUNCE">): number {
-  return 15 + value.secret.length;
+  return 19 + value.secret.length;
 }
 
 export function writePeerAnnounce(w: Writer, value: MessageBody<Peer, "ANNOUNCE">): void {
@@ -312,9 +313,10 @@ export function writePeerAnnounce(w: Writer, value: MessageBody<Peer, "ANNOUNCE"
   w.u8(o + 10, checkPeerProof(value.proof));
   w.u16(o + 11, value.secret.length);
   appendBlock(w, value.secret);
-  const o2 = w.take(2);
+  const o2 = w.take(6);
   w.u8(o2, value.viewOnly);
   w.u8(o2 + 1, value.miniHeader);
+  w.u32(o2 + 2, value.mediaTime);
 }
 
 export function sizePeerAnnounced(value: MessageBody<Peer, "ANNOUNCED">): number {
