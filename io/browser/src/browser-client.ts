@@ -16,6 +16,7 @@ import {
   type ScreenKey,
   type SharedTime,
   type Statistics,
+  sharedTime,
   type TargetAddress,
   type ToClient,
 } from "./client-message.ts";
@@ -205,7 +206,12 @@ export class BrowserClient {
         if (!this.#closed) this.#hear(message);
       });
     });
-    host.catch((error: unknown) => this.#options.onFault?.(String(error)));
+    // What served the page may be away for a moment: the next session tries a worker again.
+    host.catch((cause: unknown) => {
+      const message = `the scripts of this page cannot be loaded: ${String(cause)}`;
+      const error = { code: "LINK_UNREACHABLE", message, hint: null };
+      this.#options.onEvent?.({ name: "ended", error }, sharedTime());
+    });
     return {
       placement: "page",
       post: (message) => {
