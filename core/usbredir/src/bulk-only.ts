@@ -59,6 +59,12 @@ interface InRequest {
   isAssigned: boolean;
 }
 
+interface OutRequest {
+  readonly id: bigint;
+  readonly length: number;
+  isDone: boolean;
+}
+
 const none = new Uint8Array(0);
 const commandSize = 31;
 const commandMark = 0x43425355;
@@ -73,8 +79,8 @@ export class BulkOnly {
   readonly #owner: BulkOnlyOwner;
   #state: State = { kind: "idle" };
   #requests: InRequest[] = [];
-  /** Requests to write that are not done yet. */
-  readonly #writes = new Set<bigint>();
+  /** Requests to write that are not answered yet, oldest first. */
+  #writes: OutRequest[] = [];
   /** Work of before a reset means nothing. */
   #epoch = 0;
 
@@ -87,7 +93,7 @@ export class BulkOnly {
     return {
       state: this.#state.kind,
       requests: this.#requests.length,
-      writes: this.#writes.size,
+      writes: this.#writes.length,
       disk: this.#disk.snapshot(),
     };
   }
@@ -97,7 +103,7 @@ export class BulkOnly {
     this.#epoch += 1;
     this.#state = { kind: "idle" };
     this.#requests = [];
-    this.#writes.clear();
+    this.#writes = [];
   }
 
   /** The guest no longer waits for this one. False: it was answered already. */
@@ -109,8 +115,11 @@ export class BulkOnly {
       this.#pump();
       return true;
     }
-    if (!this.#writes.delete(id)) return false;
+    const write = this.#writes.findIndex((request) => request.id === id);
+    if (write < 0) return false;
+    this.#writes.splice(write, 1);
     this.#owner.answer("out", { id, status: UsbStatus.CANCELLED, length: 0, data: none });
+    this.#pumpOut();
     return true;
   }
 
@@ -239,22 +248,31 @@ export class BulkOnly {
     command.used += kept.length;
     state.offset += kept.length;
     state.left -= kept.length;
-    if (kept.length === 0) {
-      this.#answerOut(id, UsbStatus.SUCCESS, data.length);
-      this.#endWriting(state);
-      return;
+    const request = { id, length: data.length, isDone: kept.length === 0 };
+    this.#writes.push(request);
+    if (kept.length > 0) {
+      this.#work({ kind: "write", offset, data: kept }, (done) => {
+        if (done === null) this.#fail(command, "write");
+        request.isDone = true;
+        this.#pumpOut();
+        this.#endWriting(state);
+      });
     }
-    this.#writes.add(id);
-    this.#work({ kind: "write", offset, data: kept }, (done) => {
-      if (done === null) this.#fail(command, "write");
-      if (this.#writes.delete(id)) this.#answerOut(id, UsbStatus.SUCCESS, data.length);
-      this.#endWriting(state);
-    });
+    this.#pumpOut();
+    this.#endWriting(state);
+  }
+
+  /** PEER: QEMU dies of answers of one endpoint that come in another order than its requests. */
+  #pumpOut(): void {
+    while (this.#writes[0]?.isDone === true) {
+      const { id, length } = this.#writes.shift()!;
+      this.#answerOut(id, UsbStatus.SUCCESS, length);
+    }
   }
 
   #endWriting(state: State & { kind: "writing" }): void {
     const { command } = state;
-    const isOver = command.moved >= command.expected && this.#writes.size === 0;
+    const isOver = command.moved >= command.expected && this.#writes.length === 0;
     if (this.#state === state && isOver) this.#state = { kind: "status", command };
   }
 

@@ -94,6 +94,21 @@ describe("a storage device", () => {
     );
   });
 
+  it("answers the requests of a write in their order, in whatever order they are done", () => {
+    const guest = stick();
+    guest.choose = () => null;
+    guest.command(transfer(WRITE, 0, 3), 1536, false);
+    const ids = [1, 2, 3].map(() => guest.bulkOut(new Uint8Array(512)));
+    const answered = () => guest.packets.map(({ id }) => id).filter((id) => ids.includes(id));
+    let left = 2;
+    guest.choose = () => (left-- > 0 ? 1 : null);
+    guest.work();
+    expect(answered()).toEqual([]);
+    guest.choose = () => 0;
+    guest.work();
+    expect(answered()).toEqual(ids);
+  });
+
   it("answers a write when it is done, and not before", () => {
     const guest = stick();
     guest.choose = () => null;

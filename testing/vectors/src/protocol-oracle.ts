@@ -3,10 +3,10 @@
 
 import {
   AgentMessageHeader,
+  AgentState,
   type AnyChannelSchema,
   agentCodec,
   agentMessageHeaderCodec,
-  AgentState,
   agentMessages,
   agentStateCodec,
   Cursor,
