@@ -23,11 +23,17 @@ describe("the viewer at the embedded guest (smoke)", () => {
     return ServedTestcard.start({ testcard, origins: [world.server.origin] });
   }
 
+  /** Pictures can be compared from here on: the guest's clock has come to its end. */
+  async function whenStill(viewer: ViewerPage, served: ServedTestcard): Promise<void> {
+    while (served.testcard.deadline() !== null) await viewer.page.waitForTimeout(50);
+  }
+
   async function open(served: ServedTestcard, more = "resize=off"): Promise<ViewerPage> {
     const { host, port } = served.address;
     const viewer = await world.open(`?host=${host}&port=${port}&${more}`);
     await viewer.untilShown();
     await viewer.hideControls();
+    await whenStill(viewer, served);
     return viewer;
   }
 
@@ -81,6 +87,7 @@ describe("the viewer at the embedded guest (smoke)", () => {
       element.connect(url, { placement: "page" });
     }, `ws://${host}:${port}`);
     await viewer.untilShown();
+    await whenStill(viewer, served);
     expect(await viewer.difference(served.picture())).toBe(0);
     await viewer.run((element) => {
       const canvas = element.shadowRoot!.querySelector<HTMLCanvasElement>(".screen canvas")!;
