@@ -76,6 +76,11 @@ interface MissingArea {
 const supersedeDepth = 64;
 /** Pixels of one refresh: a large area goes out in parts, so that others get their turn. */
 const refreshPixelsMax = 1 << 19;
+/**
+ * The first sight of a screen comes at once, up to that: some clients (spicy-screenshot) take the
+ * first drawing for the picture, as spice-server's is.
+ */
+const firstSightPixelsMax = 1 << 23;
 
 export class DisplayQueue implements DisplayView {
   readonly #display: ServedDisplay;
@@ -348,14 +353,15 @@ export class DisplayQueue implements DisplayView {
     const surface = first ?? any;
     if (surface === undefined) return null;
     const missing = this.#missing.get(surface)!;
-    const box = this.#takePart(missing.boxes);
     const isFirst = this.#unmarked !== null;
+    const isSight = isFirst && surface.isPrimary;
+    const box = this.#takePart(missing.boxes, isSight ? firstSightPixelsMax : refreshPixelsMax);
     if (surface.isPrimary) this.#unmarked?.subtract(box);
     if (missing.boxes.isEmpty) this.#missing.delete(surface);
     return { kind: "refresh", surface, box, isFirst };
   }
 
-  #takePart(boxes: BoxSet): Box {
+  #takePart(boxes: BoxSet, pixelsMax: number): Box {
     // Many small parts cost more than the pixels between them.
     const around = boxAround(boxes.boxes);
     if (boxes.boxes.length > 1 && areaOf(around) < 2 * boxes.pixelCount) {
@@ -363,7 +369,7 @@ export class DisplayQueue implements DisplayView {
       boxes.add(around);
     }
     const box = boxes.take()!;
-    const rows = Math.max(1, Math.floor(refreshPixelsMax / (box.right - box.left)));
+    const rows = Math.max(1, Math.floor(pixelsMax / (box.right - box.left)));
     if (box.bottom - box.top <= rows) return box;
     boxes.add({ ...box, top: box.top + rows });
     return { ...box, bottom: box.top + rows };

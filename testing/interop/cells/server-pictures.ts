@@ -1,6 +1,7 @@
 // Real clients at our server, the testcard behind it: each shows exactly what the guest shows, in every compression, with both kinds of
 // headers; and what was sent with losses becomes exact when the guest rests.
 
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import {
   CarawayClient,
@@ -8,7 +9,9 @@ import {
   type CellResult,
   compareImages,
   endpointOf,
+  ensurePackages,
   type RgbImage,
+  readPpm,
   ServedTestcard,
   type ServedTestcardOptions,
   startGtkClient,
@@ -17,6 +20,7 @@ import {
   XScreen,
 } from "@caraway/interop";
 import type { CompressionName } from "@caraway/server";
+import { makeOwnedDirectory, removeOwnedDirectory, runProgram } from "../src/ownership.ts";
 
 const compressions = ["off", "auto_glz", "auto_lz", "quic", "glz", "lz", "lz4"] as const;
 const clients = ["spice-gtk", "spicy", "remote-viewer", "our client"] as const;
@@ -138,7 +142,35 @@ function lossyAreas(served: ServedTestcard): number {
     .reduce((sum, { handler }) => sum + (handler.sender?.lossy.length ?? 0), 0);
 }
 
-export const cells: readonly Cell[] = clients.flatMap((name) => [
+/** One picture by the program that takes nothing else: what a client sees at once when it comes. */
+async function screenshotCell(compression: CompressionName): Promise<CellResult> {
+  for (const miniHeader of [true, false]) {
+    const server = { compression, miniHeader };
+    await using served = await ServedTestcard.start({ testcard, server });
+    await whenStill(served);
+    const directory = makeOwnedDirectory("screenshot");
+    try {
+      const file = join(directory, "picture.ppm");
+      const { host, port } = served.address;
+      await runProgram("spicy-screenshot", ["-h", host, "-p", `${port}`, "-o", file]);
+      const { pixels } = compareImages(readPpm(file), served.picture());
+      if (pixels > 0) return { outcome: "failed", detail: `${pixels} pixels differ` };
+    } finally {
+      removeOwnedDirectory(directory);
+    }
+  }
+  return { outcome: "passed", detail: "equal, with mini and with full headers" };
+}
+
+const screenshotCells: readonly Cell[] = compressions.map((compression) => ({
+  name: `spicy-screenshot, image-compression ${compression}`,
+  run: async () => {
+    await ensurePackages(["spice-client-gtk"]);
+    return await screenshotCell(compression);
+  },
+}));
+
+const pictureCells: readonly Cell[] = clients.flatMap((name) => [
   ...compressions.map((compression) => ({
     name: `${name}, image-compression ${compression}`,
     run: () => exactCell(name, compression),
@@ -149,3 +181,5 @@ export const cells: readonly Cell[] = clients.flatMap((name) => [
     run: () => lossyCell(name, compression),
   })),
 ]);
+
+export const cells: readonly Cell[] = [...pictureCells, ...screenshotCells];
