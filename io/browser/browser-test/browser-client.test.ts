@@ -150,7 +150,9 @@ describe("a session in a browser (smoke)", () => {
         expect(psnr).toBeGreaterThan(psnrFloor);
       });
       const codecs = await shown.evaluate(() => Object.keys(page.statistics?.codecs ?? {}));
-      expect(codecs).toEqual(expect.arrayContaining(["jpeg", "inflate"]));
+      // Whether photos have transparency is the guest's business.
+      expect(codecs.some((name) => name.startsWith("jpeg"))).toBe(true);
+      expect(codecs).toContain("inflate");
       expect(await shown.evaluate(() => page.faults)).toEqual([]);
     } finally {
       await slow.close();
