@@ -31,6 +31,19 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          // Run by the matrix (testing/interop/cells/long-tests.ts), not by `npm test`.
+          name: "long",
+          include: ["testing/interop/long/**/*.test.ts"],
+          fileParallelism: false,
+          maxWorkers: 1,
+          testTimeout: 180_000,
+          hookTimeout: 900_000,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "programs",
           include: programs,
           fileParallelism: false,
