@@ -64,20 +64,28 @@ export class Child {
 
   #untilReady(ready: RegExp): Promise<RegExpExecArray> {
     return new Promise((resolve, reject) => {
+      const ended = (): void => fail(this.#lastWords.trim());
+      const timer = setTimeout(() => {
+        fail(`it took too long; it said: ${this.#lastWords.trim()}`);
+      }, startMs);
+      const settle = (): void => {
+        clearTimeout(timer);
+        this.#process.off("exit", ended);
+      };
       const fail = (why: string): void => {
+        settle();
         void this.kill();
         reject(new Error(`caraway did not start: ${why}`));
       };
-      const timer = setTimeout(() => fail("it took too long"), startMs);
-      this.#process.once("error", (error) => fail(error.message));
-      this.#process.once("exit", () => fail(this.#lastWords.trim()));
+      this.#process.on("error", (error) => fail(error.message)).once("exit", ended);
+      let isReady = false;
       for (const stream of [this.#process.stdout, this.#process.stderr]) {
         stream?.setEncoding("utf8").on("data", (text: string) => {
           this.#lastWords = (this.#lastWords + text).slice(-4000);
-          const match = ready.exec(this.#lastWords);
+          const match = isReady ? null : ready.exec(this.#lastWords);
           if (match === null) return;
-          clearTimeout(timer);
-          this.#process.removeAllListeners("exit");
+          isReady = true;
+          settle();
           resolve(match);
         });
       }

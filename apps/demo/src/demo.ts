@@ -3,7 +3,6 @@
 
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ApiMigration, ApiNewMigration } from "caraway-host";
@@ -41,6 +40,7 @@ const breakages = ["nothing", "kill-target", "refuse-links"] as const;
 type Breakage = (typeof breakages)[number];
 const modes = ["seamless", "semi-seamless", "switch-host"] as const;
 
+const gatewayReady = /gateway at http:\/\/[\d.]+:(\d+)\//;
 const guestName = "desk";
 const token = "desk";
 /** The target is killed as soon as the move is in one of these. */
@@ -54,6 +54,7 @@ export class Demo {
   readonly #apiToken = randomBytes(32).toString("hex");
   #gateway: Child | null = null;
   #front: Front | null = null;
+  /** 0 until it was started for the first time: it comes back to the same one. */
   #gatewayPort = 0;
   #home: HostName | null = null;
   #move: ApiMigration | null = null;
@@ -108,7 +109,6 @@ export class Demo {
   async #begin(): Promise<void> {
     const { vm, port } = this.#options;
     writeFileSync(join(this.#folder, "key"), randomBytes(32).toString("hex"), { mode: 0o600 });
-    this.#gatewayPort = await freePort();
     if (vm === null) {
       await Promise.all(hostNames.map((name) => this.#startHost(name, name === "left")));
       await this.#refresh();
@@ -153,7 +153,9 @@ export class Demo {
       this.#options.onTrouble(`the gateway ended: ${lastWords.trim().slice(-400)}`);
       this.#tell();
     };
-    [this.#gateway] = await Child.start(words, {}, /gateway at/, onEnd);
+    const [gateway, match] = await Child.start(words, {}, gatewayReady, onEnd);
+    this.#gateway = gateway;
+    this.#gatewayPort = Number(match[1]);
     this.#tell();
   }
 
@@ -287,15 +289,4 @@ function countOf(value: unknown): number {
     throw new Error("deadlineMs: milliseconds up to a minute are expected");
   }
   return value;
-}
-
-/** The gateway comes back to the same one when it was restarted. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, "127.0.0.1", resolve);
-  });
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return address !== null && typeof address === "object" ? address.port : 0;
 }
