@@ -19,3 +19,4 @@ export {
 export * from "./link-server.ts";
 export * from "./link-server-task.ts";
 export * from "./machine.ts";
+export { Routing, type TaskOwner } from "./routing.ts";

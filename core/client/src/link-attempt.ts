@@ -160,7 +160,7 @@ export class LinkAttempt implements ConnectionOwner, TaskOwner {
           break;
         case "task":
           current.task = true;
-          this.#wiring.task(this, output.work);
+          this.#wiring.task(this, output.work.connection, output.work);
           break;
         case "linked": {
           this.#current = null;
