@@ -60,6 +60,7 @@ export class Demo {
   #move: ApiMigration | null = null;
   #moveFrom: HostName = "left";
   #isRefreshing = false;
+  #isStale = false;
   #isClosing = false;
 
   private constructor(options: DemoOptions) {
@@ -254,8 +255,20 @@ export class Demo {
 
   /** Finds the guest, and writes down where a new session finds it. */
   async #refresh(): Promise<void> {
-    if (this.#isRefreshing || this.#options.vm !== null) return;
+    if (this.#options.vm !== null) return;
+    // What happens while the hosts are asked may be newer than their answers: they are asked again.
+    this.#isStale = true;
+    if (this.#isRefreshing) return;
     this.#isRefreshing = true;
+    while (this.#isStale) {
+      this.#isStale = false;
+      await this.#findGuest();
+    }
+    this.#isRefreshing = false;
+    this.#tell();
+  }
+
+  async #findGuest(): Promise<void> {
     try {
       for (const [name, host] of this.#hosts) {
         if (!host.isAlive) continue;
@@ -267,10 +280,7 @@ export class Demo {
       }
     } catch {
       // A host that was asked just as it ended; the next event asks again.
-    } finally {
-      this.#isRefreshing = false;
     }
-    this.#tell();
   }
 
   #tell(): void {
