@@ -13,6 +13,8 @@ export class QmpError extends CarawayError {
 export interface QmpEvent {
   readonly name: string;
   readonly data: Readonly<Record<string, unknown>>;
+  /** QEMU's clock, milliseconds since 1970. */
+  readonly at: number;
 }
 
 export interface QmpListener {
@@ -27,6 +29,11 @@ interface Waiting {
   readonly command: string;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: QmpError) => void;
+}
+
+interface Timestamp {
+  readonly seconds?: number;
+  readonly microseconds?: number;
 }
 
 /** Longest line that QEMU may send. */
@@ -55,13 +62,21 @@ export class QmpClient {
         reject(new QmpError(`QEMU does not answer on ${path}: ${error.message}`));
       });
     });
+    return await QmpClient.over(socket, listener);
+  }
+
+  /**
+   * Over a socket that is connected to a monitor nobody else has talked to.
+   * @throws QmpError when nobody answers there as QEMU does.
+   */
+  static async over(socket: Socket, listener: QmpListener): Promise<QmpClient> {
     const client = new QmpClient(socket, listener);
     const lines = createInterface({ input: socket });
     // It passes the socket's errors on; those have been handled.
     lines.on("error", () => undefined);
     await new Promise<void>((resolve, reject) => {
       lines.once("line", () => resolve());
-      lines.once("close", () => reject(new QmpError(`${path}: QEMU sent no greeting`)));
+      lines.once("close", () => reject(new QmpError("QEMU sent no greeting")));
     });
     lines.on("line", (line) => client.#line(line));
     await client.execute("qmp_capabilities");
@@ -110,7 +125,9 @@ export class QmpClient {
     }
     if (typeof message["event"] === "string") {
       const data = (message["data"] ?? {}) as QmpEvent["data"];
-      this.#listener.event({ name: message["event"], data });
+      const { seconds = 0, microseconds = 0 } = (message["timestamp"] ?? {}) as Timestamp;
+      const at = seconds * 1000 + microseconds / 1000;
+      this.#listener.event({ name: message["event"], data, at });
       return;
     }
     const id = message["id"];

@@ -51,7 +51,7 @@ export type {
   VmDevices,
   WanCompression,
 } from "./qemu-arguments.ts";
-export { Qmp, type QmpCommands, QmpError, type QmpEvent } from "./qmp.ts";
+export { Qmp, type QmpCommands } from "./qmp.ts";
 export type * from "./qxl-drawing.ts";
 export {
   compareImages,

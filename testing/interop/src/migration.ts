@@ -3,7 +3,7 @@
 
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { QmpError, type QmpEvent } from "./qmp.ts";
+import { QmpError, type QmpEvent } from "@caraway/qemu";
 import type { Vm } from "./vm.ts";
 
 export interface MigrationOptions {
@@ -67,9 +67,9 @@ export async function waitForMigration(source: Vm, timeoutMs = 120_000): Promise
     const info = await source.qmp.execute("query-migrate");
     if (info.status === "completed") return;
     if (info.status === "failed" || info.status === "cancelled") {
-      throw new QmpError("migrate", info["error-desc"] ?? info.status);
+      throw new QmpError(`migrate: ${info["error-desc"] ?? info.status}`);
     }
-    if (Date.now() > deadline) throw new QmpError("migrate", `still ${info.status}`);
+    if (Date.now() > deadline) throw new QmpError(`migrate: still ${info.status}`);
     await delay(30);
   }
 }

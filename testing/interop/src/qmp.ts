@@ -1,7 +1,7 @@
-// A client of QEMU's machine protocol (QMP): commands with typed answers, and events as a log that can be awaited or iterated.
+// QEMU's machine protocol (QMP) as tests use it: commands with typed answers, and events as a log
+// that can be awaited or iterated.
 
-import type { Socket } from "node:net";
-import { createInterface } from "node:readline";
+import { QmpClient, QmpError, type QmpEvent, type QmpListener } from "@caraway/qemu";
 import { connectUnix } from "./unix-socket.ts";
 
 export type RunState =
@@ -71,64 +71,58 @@ export interface QmpCommands {
   quit: { arguments: None; result: None };
 }
 
-export interface QmpEvent {
-  readonly name: string;
-  readonly data: Readonly<Record<string, unknown>>;
-  /** QEMU's clock, milliseconds since 1970. */
-  readonly at: number;
-}
+/** What QEMU said by itself, oldest first, and whoever waits for more. */
+class EventLog implements QmpListener {
+  readonly events: QmpEvent[] = [];
+  isClosed = false;
+  readonly #watchers = new Set<() => void>();
 
-export class QmpError extends Error {
-  readonly command: string;
-  constructor(command: string, description: string) {
-    super(`${command}: ${description}`);
-    this.name = "QmpError";
-    this.command = command;
+  event(event: QmpEvent): void {
+    this.events.push(event);
+    this.#changed();
+  }
+
+  closed(): void {
+    this.isClosed = true;
+    this.#changed();
+  }
+
+  change(signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        this.#watchers.delete(done);
+        signal?.removeEventListener("abort", done);
+        resolve();
+      };
+      this.#watchers.add(done);
+      signal?.addEventListener("abort", done);
+    });
+  }
+
+  #changed(): void {
+    for (const watcher of [...this.#watchers]) watcher();
   }
 }
 
-interface QmpMessage {
-  QMP?: object;
-  id?: number;
-  return?: unknown;
-  error?: { class: string; desc: string };
-  event?: string;
-  data?: Record<string, unknown>;
-  timestamp?: { seconds: number; microseconds: number };
-}
-
 export class Qmp {
-  /** Every event since the connection began, oldest first. */
-  readonly events: QmpEvent[] = [];
-  readonly #socket: Socket;
-  readonly #pending = new Map<
-    number,
-    { command: string; resolve: (value: unknown) => void; reject: (error: Error) => void }
-  >();
-  readonly #watchers = new Set<() => void>();
-  #nextId = 1;
-  #closed = false;
+  readonly #client: QmpClient;
+  readonly #log: EventLog;
 
-  private constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.on("error", () => this.#close());
-    socket.on("close", () => this.#close());
+  private constructor(client: QmpClient, log: EventLog) {
+    this.#client = client;
+    this.#log = log;
   }
 
   /** Connects to QEMU's socket and negotiates; waits for the socket to appear. */
   static async connect(path: string, isAlive: () => boolean): Promise<Qmp> {
     const socket = await connectUnix(path, isAlive);
-    const qmp = new Qmp(socket);
-    const lines = createInterface({ input: socket });
-    // It passes the socket's errors on; those have been handled.
-    lines.on("error", () => undefined);
-    await new Promise<void>((resolve, reject) => {
-      lines.once("line", () => resolve());
-      lines.once("close", () => reject(new QmpError("connect", "QEMU ended before its greeting")));
-    });
-    lines.on("line", (line) => qmp.#receive(JSON.parse(line) as QmpMessage));
-    await qmp.executeAny("qmp_capabilities");
-    return qmp;
+    const log = new EventLog();
+    return new Qmp(await QmpClient.over(socket, log), log);
+  }
+
+  /** Every event since the connection began, oldest first. */
+  get events(): readonly QmpEvent[] {
+    return this.#log.events;
   }
 
   /** Runs a command. Throws `QmpError` when QEMU refuses it. */
@@ -143,14 +137,7 @@ export class Qmp {
 
   /** Runs a command that `QmpCommands` does not name. */
   executeAny(name: string, parameters?: Record<string, unknown>): Promise<unknown> {
-    if (this.#closed) return Promise.reject(new QmpError(name, "QEMU is gone"));
-    const id = this.#nextId++;
-    return new Promise((resolve, reject) => {
-      this.#pending.set(id, { command: name, resolve, reject });
-      this.#socket.write(
-        `${JSON.stringify({ execute: name, ...(parameters && { arguments: parameters }), id })}\n`,
-      );
-    });
+    return this.#client.execute(name, parameters);
   }
 
   /**
@@ -170,62 +157,22 @@ export class Qmp {
     for await (const event of this.eventsFrom(since, deadline)) {
       if (event.name === name && where(event.data)) return event;
     }
-    throw new QmpError(
-      name,
-      this.#closed ? "QEMU ended before the event came" : `no such event within ${timeoutMs} ms`,
-    );
+    const why = this.#log.isClosed ? "QEMU ended before" : `it did not come within ${timeoutMs} ms`;
+    throw new QmpError(`${name}: ${why}`);
   }
 
   /** Events from a position of the log on, past and future, until QEMU ends or the signal aborts. */
   async *eventsFrom(position: number, signal?: AbortSignal): AsyncGenerator<QmpEvent, void> {
     for (let index = position; ; index++) {
       while (index >= this.events.length) {
-        if (this.#closed || signal?.aborted) return;
-        await this.#change(signal);
+        if (this.#log.isClosed || signal?.aborted) return;
+        await this.#log.change(signal);
       }
       yield this.events[index]!;
     }
   }
 
   close(): void {
-    this.#socket.destroy();
-  }
-
-  #change(signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = () => {
-        this.#watchers.delete(done);
-        signal?.removeEventListener("abort", done);
-        resolve();
-      };
-      this.#watchers.add(done);
-      signal?.addEventListener("abort", done);
-    });
-  }
-
-  #receive(message: QmpMessage): void {
-    if (message.event !== undefined) {
-      const { seconds = 0, microseconds = 0 } = message.timestamp ?? {};
-      this.events.push({
-        name: message.event,
-        data: message.data ?? {},
-        at: seconds * 1000 + microseconds / 1000,
-      });
-      for (const watcher of [...this.#watchers]) watcher();
-    } else if (message.id !== undefined) {
-      const request = this.#pending.get(message.id);
-      this.#pending.delete(message.id);
-      if (message.error) request?.reject(new QmpError(request.command, message.error.desc));
-      else request?.resolve(message.return);
-    }
-  }
-
-  #close(): void {
-    this.#closed = true;
-    for (const { command, reject } of this.#pending.values()) {
-      reject(new QmpError(command, "QEMU ended before it answered"));
-    }
-    this.#pending.clear();
-    for (const watcher of [...this.#watchers]) watcher();
+    this.#client.close();
   }
 }
