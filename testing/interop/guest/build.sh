@@ -23,7 +23,7 @@ PACKAGES=(
   udev kmod busybox-static procps
   xserver-xorg-core xserver-xorg-video-qxl xserver-xorg-input-libinput xinit x11-xserver-utils
   x11-utils x11-apps xterm evilwm xfonts-base xclip xdotool
-  spice-vdagent spice-webdavd alsa-utils
+  spice-vdagent spice-webdavd alsa-utils curl cadaver davfs2
 )
 # What no test needs is not even unpacked. The Mesa drivers and LLVM are half of the whole: X renders in software here.
 EXCLUDES=(
