@@ -48,6 +48,11 @@ export class Routing<Owner, Work, Result, Extra> {
     return this.#owners.get(connection) ?? null;
   }
 
+  /** One for each connection. */
+  get owners(): Iterable<Owner> {
+    return this.#owners.values();
+  }
+
   /** The transport said `closed`: returns who is to hear of it. */
   forget(connection: ConnectionKey): Owner | null {
     const owner = this.owner(connection);

@@ -4,13 +4,11 @@
 //
 // INVARIANT: an address is reached only if it stands in a grant that this gateway has sealed.
 
-import type { ConnectionKey, Instant, LinkTask, Machine, TaskKey } from "@caraway/channel";
-import type { chooseAddress } from "@caraway/client";
+import type { ConnectionKey, Instant, Machine } from "@caraway/channel";
 import { Counters } from "./counters.ts";
 import type {
   Arrival,
   GatewayCommand,
-  GatewayEvent,
   GatewayInput,
   GatewayOptions,
   GatewayOutput,
@@ -19,6 +17,7 @@ import type {
 import { GatewaySession } from "./gateway-session.ts";
 import type { Grant } from "./grant.ts";
 import { Relay, type RelayHost } from "./relay.ts";
+import { Wiring } from "./wiring.ts";
 
 type Phase =
   | { readonly kind: "serving" }
@@ -27,20 +26,14 @@ type Phase =
 
 export class Gateway implements Machine<GatewayInput, GatewayOutput>, RelayHost {
   readonly options: GatewayOptions;
-  now: Instant = 0;
+  readonly wiring = new Wiring();
   #phase: Phase = { kind: "serving" };
-  readonly #outputs: GatewayOutput[] = [];
-  #taken = 0;
-  readonly #relays = new Map<ConnectionKey, Relay>();
   /** Those in the link stage, oldest first: all have the same time for it. */
   readonly #linking = new Set<Relay>();
-  readonly #tasks = new Map<TaskKey, { relay: Relay; connection: ConnectionKey }>();
   readonly #sessions = new Map<string, GatewaySession>();
   readonly #sessionsOfUser = new Counters();
   readonly #connectionsOfAddress = new Counters();
   #clients = 0;
-  #nextServer: ConnectionKey = -1;
-  #nextTask: TaskKey = 1;
 
   constructor(options: GatewayOptions) {
     this.options = options;
@@ -82,25 +75,25 @@ export class Gateway implements Machine<GatewayInput, GatewayOutput>, RelayHost 
   }
 
   handle(input: GatewayInput, now: Instant): void {
-    this.now = now;
+    this.wiring.now = now;
     switch (input.type) {
       case "accepted":
         this.#accept(input.connection, input.grant, input.arrival);
         break;
       case "connected":
-        this.#relays.get(input.connection)?.connected();
+        this.wiring.owner(input.connection)?.connected();
         break;
       case "received":
-        this.#relays.get(input.connection)?.received(input.connection, input.bytes);
+        this.wiring.owner(input.connection)?.received(input.connection, input.bytes);
         break;
       case "backlog":
-        this.#relays.get(input.connection)?.backlog(input.connection, input.bytes);
+        this.wiring.owner(input.connection)?.backlog(input.connection, input.bytes);
         break;
       case "closed":
-        this.#closed(input);
+        this.wiring.forget(input.connection)?.closed(input.connection, input.failure);
         break;
       case "done":
-        this.#done(input);
+        this.wiring.takeTask(input.task)?.done(input.result);
         break;
       case "timeout":
         this.#timeout();
@@ -111,19 +104,12 @@ export class Gateway implements Machine<GatewayInput, GatewayOutput>, RelayHost 
     }
     if (this.#phase.kind === "draining" && this.#clients === 0) {
       this.#phase = { kind: "drained" };
-      this.event({ name: "drained" });
+      this.wiring.event({ name: "drained" });
     }
   }
 
   poll(): GatewayOutput | null {
-    const output = this.#outputs[this.#taken];
-    if (output === undefined) {
-      this.#outputs.length = 0;
-      this.#taken = 0;
-      return null;
-    }
-    this.#taken += 1;
-    return output;
+    return this.wiring.poll();
   }
 
   deadline(): Instant | null {
@@ -139,14 +125,14 @@ export class Gateway implements Machine<GatewayInput, GatewayOutput>, RelayHost 
     return {
       phase: phase.kind === "draining" ? { kind: phase.kind, leftMs: phase.until - now } : phase,
       sessions: [...this.#sessions.keys()],
-      relays: [...new Set(this.#relays.values())].map((relay) => relay.snapshot()),
+      relays: [...new Set(this.wiring.owners)].map((relay) => relay.snapshot()),
     };
   }
 
   #accept(connection: ConnectionKey, grant: Grant, arrival: Arrival): void {
     // Between the driver's question and now nothing can have changed; a wrong driver fails closed.
     if (this.refusal(grant, arrival) !== null) {
-      this.disconnect(connection);
+      this.wiring.say({ type: "disconnect", connection });
       return;
     }
     let session = this.#sessions.get(grant.session);
@@ -155,36 +141,22 @@ export class Gateway implements Machine<GatewayInput, GatewayOutput>, RelayHost 
       this.#sessions.set(session.id, session);
       this.#sessionsOfUser.add(session.user);
       const { id, vm, user } = session;
-      this.event({ name: "session-began", session: id, vm, user });
+      this.wiring.event({ name: "session-began", session: id, vm, user });
     }
     session.connections += 1;
     this.#clients += 1;
     this.#connectionsOfAddress.add(arrival.address);
     const relay = new Relay(this, connection, grant, session, arrival);
-    this.#relays.set(connection, relay);
+    this.wiring.handOver(connection, relay);
     this.#linking.add(relay);
-  }
-
-  #closed({ connection, failure }: Extract<GatewayInput, { type: "closed" }>): void {
-    const relay = this.#relays.get(connection);
-    if (relay === undefined) return;
-    this.#relays.delete(connection);
-    this.#dropTasks(connection);
-    relay.closed(connection, failure);
-  }
-
-  #done({ task, result }: Extract<GatewayInput, { type: "done" }>): void {
-    const asked = this.#tasks.get(task);
-    this.#tasks.delete(task);
-    asked?.relay.done(result);
   }
 
   #timeout(): void {
     for (const relay of [...this.#linking]) {
-      if (relay.linkDeadline > this.now) break;
+      if (relay.linkDeadline > this.wiring.now) break;
       relay.timeout();
     }
-    if (this.#phase.kind === "draining" && this.#phase.until <= this.now) {
+    if (this.#phase.kind === "draining" && this.#phase.until <= this.wiring.now) {
       this.#closeAll(() => true, "the gateway is going away");
     }
   }
@@ -193,7 +165,7 @@ export class Gateway implements Machine<GatewayInput, GatewayOutput>, RelayHost 
     switch (command.name) {
       case "drain":
         if (this.#phase.kind === "drained") return;
-        this.#phase = { kind: "draining", until: this.now + command.withinMs };
+        this.#phase = { kind: "draining", until: this.wiring.now + command.withinMs };
         if (command.withinMs <= 0) this.#closeAll(() => true, "the gateway is going away");
         break;
       case "end-session":
@@ -206,45 +178,10 @@ export class Gateway implements Machine<GatewayInput, GatewayOutput>, RelayHost 
   }
 
   #closeAll(which: (relay: Relay) => boolean, detail: string): void {
-    for (const relay of new Set(this.#relays.values())) if (which(relay)) relay.close(detail);
+    for (const relay of new Set(this.wiring.owners)) if (which(relay)) relay.close(detail);
   }
 
   // What relays ask for.
-
-  connect(relay: Relay, choice: NonNullable<ReturnType<typeof chooseAddress>>): ConnectionKey {
-    const connection = this.#nextServer--;
-    this.#relays.set(connection, relay);
-    this.#outputs.push({ type: "connect", connection, ...choice, grant: relay.grant });
-    return connection;
-  }
-
-  transmit(connection: ConnectionKey, bytes: Uint8Array): void {
-    this.#outputs.push({ type: "transmit", connection, bytes });
-  }
-
-  pause(connection: ConnectionKey): void {
-    this.#outputs.push({ type: "pause", connection });
-  }
-
-  resume(connection: ConnectionKey): void {
-    this.#outputs.push({ type: "resume", connection });
-  }
-
-  disconnect(connection: ConnectionKey): void {
-    this.#relays.delete(connection);
-    this.#dropTasks(connection);
-    this.#outputs.push({ type: "disconnect", connection });
-  }
-
-  task(relay: Relay, work: LinkTask): void {
-    const task = this.#nextTask++;
-    this.#tasks.set(task, { relay, connection: work.connection });
-    this.#outputs.push({ type: "task", task, work });
-  }
-
-  event(event: GatewayEvent): void {
-    this.#outputs.push({ type: "event", event });
-  }
 
   settled(relay: Relay): void {
     this.#linking.delete(relay);
@@ -259,14 +196,6 @@ export class Gateway implements Machine<GatewayInput, GatewayOutput>, RelayHost 
     this.#sessions.delete(session.id);
     this.#sessionsOfUser.remove(session.user);
     const { id, vm, user } = session;
-    this.event({ name: "session-ended", session: id, vm, user });
-  }
-
-  /** The answer to a task is of no use without its connection. */
-  #dropTasks(connection: ConnectionKey): void {
-    if (this.#tasks.size === 0) return;
-    for (const [task, asked] of this.#tasks) {
-      if (asked.connection === connection) this.#tasks.delete(task);
-    }
+    this.wiring.event({ name: "session-ended", session: id, vm, user });
   }
 }

@@ -10,7 +10,6 @@ import {
   LinkFailure,
   type LinkRequest,
   LinkServer,
-  type LinkTask,
   type LinkTaskResult,
   type TransportFailure,
 } from "@caraway/channel";
@@ -29,11 +28,12 @@ import {
   LinkError,
 } from "@caraway/protocol";
 import { CarawayError } from "@caraway/wire";
-import type { Arrival, EventSubject, GatewayEvent, GatewayOptions } from "./gateway-border.ts";
+import type { Arrival, EventSubject, GatewayOptions } from "./gateway-border.ts";
 import type { GatewaySession } from "./gateway-session.ts";
 import type { Grant } from "./grant.ts";
 import { type Destination, MainTap, type MainTapOwner } from "./main-tap.ts";
 import { targetGrant } from "./target-grant.ts";
+import type { Wiring } from "./wiring.ts";
 
 /** Bytes that wait for one side before the other is not read any more, and before it is again. */
 const backlogHigh = 512 << 10;
@@ -41,15 +41,8 @@ const backlogLow = 128 << 10;
 
 /** What a relay asks of the machine that it is part of. */
 export interface RelayHost {
-  readonly now: Instant;
   readonly options: GatewayOptions;
-  connect(relay: Relay, choice: NonNullable<ReturnType<typeof chooseAddress>>): ConnectionKey;
-  transmit(connection: ConnectionKey, bytes: Uint8Array): void;
-  pause(connection: ConnectionKey): void;
-  resume(connection: ConnectionKey): void;
-  disconnect(connection: ConnectionKey): void;
-  task(relay: Relay, work: LinkTask): void;
-  event(event: GatewayEvent): void;
+  readonly wiring: Wiring;
   /** The link stage is over, one way or the other. */
   settled(relay: Relay): void;
   /** Both connections are closed. */
@@ -77,6 +70,7 @@ export class Relay implements MainTapOwner {
   readonly session: GatewaySession;
   readonly arrival: Arrival;
   readonly #host: RelayHost;
+  readonly #wiring: Wiring;
   readonly #acceptedAt: Instant;
   #state: State;
   #request: LinkRequest | null = null;
@@ -96,11 +90,12 @@ export class Relay implements MainTapOwner {
     arrival: Arrival,
   ) {
     this.#host = host;
+    this.#wiring = host.wiring;
     this.client = client;
     this.grant = grant;
     this.session = session;
     this.arrival = arrival;
-    this.#acceptedAt = host.now;
+    this.#acceptedAt = host.wiring.now;
     const server = new LinkServer(client, {
       usesSasl: false,
       admit: (request) => {
@@ -147,8 +142,8 @@ export class Relay implements MainTapOwner {
     const other = isClient ? this.#vm : this.client;
     if (other === null || this.#state.kind !== "relaying") return;
     const paused = isClient ? this.#vmPaused : this.#clientPaused;
-    if (!paused && bytes > backlogHigh) this.#host.pause(other);
-    else if (paused && bytes < backlogLow) this.#host.resume(other);
+    if (!paused && bytes > backlogHigh) this.#wiring.pause(other);
+    else if (paused && bytes < backlogLow) this.#wiring.resume(other);
     else return;
     if (isClient) this.#vmPaused = !paused;
     else this.#clientPaused = !paused;
@@ -192,7 +187,7 @@ export class Relay implements MainTapOwner {
   #fromClient(bytes: Uint8Array): void {
     this.#bytesUp += bytes.length;
     const state = this.#state;
-    if (state.kind === "relaying") this.#host.transmit(this.#vm!, bytes);
+    if (state.kind === "relaying") this.#wiring.transmit(this.#vm!, bytes);
     else if (state.kind !== "over") {
       state.server.received(bytes);
       this.#drainServer(state.server);
@@ -241,7 +236,7 @@ export class Relay implements MainTapOwner {
       this.#linkFailed(new LinkFailure("LINK_NEED_SECURED", "the server has no known TLS port"));
       return;
     }
-    this.#vm = this.#host.connect(this, choice);
+    this.#vm = this.#wiring.connect(this, choice);
     const link = new LinkClient({
       connection: this.#vm,
       connectionId: request.connectionId,
@@ -276,10 +271,10 @@ export class Relay implements MainTapOwner {
       if (output === null) return;
       switch (output.type) {
         case "transmit":
-          this.#host.transmit(this.#vm!, output.bytes);
+          this.#wiring.transmit(this.#vm!, output.bytes);
           break;
         case "task":
-          this.#host.task(this, output.work);
+          this.#wiring.task(this, output.work.connection, output.work);
           break;
         case "linked": {
           const { agreement, rest } = output;
@@ -289,7 +284,7 @@ export class Relay implements MainTapOwner {
             this.#linkFailed(new LinkFailure("LINK_BAD_REPLY", detail));
             return;
           }
-          this.#host.pause(this.#vm!);
+          this.#wiring.pause(this.#vm!);
           this.#state = { kind: "answering", server, rest };
           server.admitted({ kind: "admit", channelCapabilities: agreement.channelCapabilities });
           this.#drainServer(server);
@@ -335,7 +330,7 @@ export class Relay implements MainTapOwner {
   }
 
   #fail(code: string, detail: string): void {
-    this.#host.event({ name: "link-failed", subject: this.subject, code, detail });
+    this.#wiring.event({ name: "link-failed", subject: this.subject, code, detail });
     this.#end("gateway", detail);
   }
 
@@ -349,12 +344,12 @@ export class Relay implements MainTapOwner {
     const tap = isMain ? new MainTap(miniHeader, this) : null;
     this.#state = { kind: "relaying", tap };
     this.#host.settled(this);
-    const setupMs = this.#host.now - this.#acceptedAt;
+    const setupMs = this.#wiring.now - this.#acceptedAt;
     const { way } = this.arrival;
-    this.#host.event({ name: "linked", subject: this.subject, way, setupMs });
-    if (restOfClient.length > 0) this.#host.transmit(this.#vm!, restOfClient);
+    this.#wiring.event({ name: "linked", subject: this.subject, way, setupMs });
+    if (restOfClient.length > 0) this.#wiring.transmit(this.#vm!, restOfClient);
     this.#pass(tap, rest);
-    if (this.#vm !== null) this.#host.resume(this.#vm);
+    if (this.#vm !== null) this.#wiring.resume(this.#vm);
   }
 
   #pass(tap: MainTap | null, bytes: Uint8Array): void {
@@ -380,13 +375,13 @@ export class Relay implements MainTapOwner {
     const named = targetGrant(this.grant, destination, options);
     const event = { subject: this.subject, message, target: named.target };
     if (named.grant === null) {
-      this.#host.event({ name: "target-refused", ...event });
+      this.#wiring.event({ name: "target-refused", ...event });
       // A name that no client can do anything with: it degrades as it does for a lost target.
       return { port: 0, sport: 0, host: "refused", certSubject: "" };
     }
     this.#named.push(named.grant);
     this.session.targetNamed(named.grant.server);
-    this.#host.event({ name: "target-named", ...event });
+    this.#wiring.event({ name: "target-named", ...event });
     return {
       // Any port will do where the host's name says it all.
       port: portOf(destination.port) ?? destination.sport,
@@ -404,7 +399,7 @@ export class Relay implements MainTapOwner {
   #toClient(bytes: Uint8Array): void {
     if (this.#state.kind === "over") return;
     this.#bytesDown += bytes.length;
-    this.#host.transmit(this.client, bytes);
+    this.#wiring.transmit(this.client, bytes);
   }
 
   get subject(): EventSubject {
@@ -423,7 +418,7 @@ export class Relay implements MainTapOwner {
   }
 
   #dropServer(): void {
-    if (this.#vm !== null) this.#host.disconnect(this.#vm);
+    if (this.#vm !== null) this.#wiring.disconnect(this.#vm);
     this.#vm = null;
   }
 
@@ -432,11 +427,11 @@ export class Relay implements MainTapOwner {
     if (kind === "over") return;
     this.#state = { kind: "over" };
     this.#dropServer();
-    if (by !== "client") this.#host.disconnect(this.client);
+    if (by !== "client") this.#wiring.disconnect(this.client);
     if (kind === "relaying") {
       const { subject } = this;
       const [bytesUp, bytesDown] = [this.#bytesUp, this.#bytesDown];
-      this.#host.event({ name: "ended", subject, by, bytesUp, bytesDown, detail });
+      this.#wiring.event({ name: "ended", subject, by, bytesUp, bytesDown, detail });
     } else this.#host.settled(this);
     this.#host.over(this);
   }
