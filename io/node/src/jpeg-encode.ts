@@ -1,72 +1,70 @@
-// Encodes JPEG with the libjpeg of the package @jsquash/jpeg, compiled to WebAssembly. Its loader
-// would fetch its binary; here the binary is read from the installed package.
+// Encodes JPEG with libjpeg-turbo, which the package @cornerstonejs/codec-libjpeg-turbo-8bit has
+// compiled to WebAssembly. It is loaded with the first image.
 
-import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import type { ColorImage } from "@caraway/codecs";
-import mozjpegFactory from "@jsquash/jpeg/codec/enc/mozjpeg_enc.js";
-import { defaultOptions } from "@jsquash/jpeg/meta.js";
 
-/** What the library's module offers; `data` is red, green, blue, alpha per pixel. */
-interface JpegModule {
-  encode(data: Uint8Array, width: number, height: number, options: object): Uint8Array;
+/** One encoder of the library. What it gives out is its own memory, until the next call. */
+interface TurboEncoder {
+  /** Where the pixels go: red, green, blue. */
+  getDecodedBuffer(frame: {
+    readonly width: number;
+    readonly height: number;
+    readonly bitsPerSample: 8;
+    readonly componentCount: 3;
+    readonly isSigned: false;
+  }): Uint8Array;
+  setQuality(quality: number): void;
+  setProgressive(progressive: boolean): void;
+  setSubSampling(subSampling: number): void;
+  encode(): void;
+  getEncodedBuffer(): Uint8Array;
+  delete(): void;
 }
 
-type JpegModuleFactory = (options: {
-  noInitialRun: boolean;
-  instantiateWasm(imports: object, done: (instance: WasmInstance) => void): object;
-}) => Promise<JpegModule>;
-
-interface WasmInstance {
-  readonly exports: object;
+interface TurboModule {
+  readonly JPEGEncoder: new () => TurboEncoder;
 }
 
-// The part of WebAssembly in use: Node's types leave it to the DOM's.
-declare const WebAssembly: {
-  compile(bytes: Uint8Array): Promise<object>;
-  readonly Instance: new (module: object, imports: object) => WasmInstance;
-};
+/** The library's number for colours at half the width and height. */
+const subSampling420 = 2;
+/** An encoder keeps the memory of its largest image; above this many pixels it is let go. */
+const maxKeptPixels = 1 << 23;
 
-const createModule = mozjpegFactory as unknown as JpegModuleFactory;
-
-/** Speed counts, and every client must read it: no search for the best tables, no progression. */
-const fastOptions = {
-  ...defaultOptions,
-  baseline: true,
-  progressive: false,
-  optimize_coding: false,
-  quant_table: 0,
-};
-
-let shared: Promise<JpegModule> | undefined;
+let loading: Promise<TurboModule> | undefined;
+let spare: TurboEncoder | undefined;
 
 /** `quality` from 1 to 100. The high byte of the pixels does not count. */
 export async function encodeJpeg(image: ColorImage, quality: number): Promise<Uint8Array> {
-  shared ??= instantiate();
-  const module = await shared;
+  loading ??= load();
+  const { JPEGEncoder } = await loading;
   const { width, height, pixels } = image;
-  const bytes = new Uint8Array(pixels.length * 4);
-  for (let at = 0, to = 0; at < pixels.length; at++, to += 4) {
-    const pixel = pixels[at]!;
-    bytes[to] = pixel >> 16;
-    bytes[to + 1] = pixel >> 8;
-    bytes[to + 2] = pixel;
-    bytes[to + 3] = 255;
-  }
-  const options = { ...fastOptions, quality, chroma_quality: quality };
-  return module.encode(bytes, width, height, options).slice();
+  const encoder = spare ?? new JPEGEncoder();
+  // One that has failed is not used again.
+  spare = undefined;
+  const form = { bitsPerSample: 8, componentCount: 3, isSigned: false } as const;
+  writeColors(pixels, encoder.getDecodedBuffer({ width, height, ...form }));
+  encoder.setQuality(quality);
+  encoder.setProgressive(false);
+  encoder.setSubSampling(subSampling420);
+  encoder.encode();
+  const data = encoder.getEncodedBuffer().slice();
+  if (pixels.length <= maxKeptPixels) spare = encoder;
+  else encoder.delete();
+  return data;
 }
 
-async function instantiate(): Promise<JpegModule> {
+function writeColors(pixels: Uint32Array, samples: Uint8Array): void {
+  for (let at = 0, to = 0; at < pixels.length; at++, to += 3) {
+    const pixel = pixels[at]!;
+    samples[to] = pixel >> 16;
+    samples[to + 1] = pixel >> 8;
+    samples[to + 2] = pixel;
+  }
+}
+
+async function load(): Promise<TurboModule> {
   const require = createRequire(import.meta.url);
-  const path = require.resolve("@jsquash/jpeg/codec/enc/mozjpeg_enc.wasm");
-  const compiled = await WebAssembly.compile(await readFile(path));
-  return createModule({
-    noInitialRun: true,
-    instantiateWasm(imports, done) {
-      const instance = new WebAssembly.Instance(compiled, imports);
-      done(instance);
-      return instance.exports;
-    },
-  });
+  const create = require("@cornerstonejs/codec-libjpeg-turbo-8bit/wasmjs");
+  return await (create as () => Promise<TurboModule>)();
 }
