@@ -5,9 +5,10 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ApiMigration, ApiNewMigration } from "caraway-host";
+import type { ApiEvent, ApiMigration, ApiNewMigration } from "caraway-host";
 import { Child } from "./child.ts";
 import { Front } from "./front.ts";
+import { GuestCourses, type MoveCourse } from "./guest-courses.ts";
 import { HostProcess } from "./host-process.ts";
 import { type NetworkName, networks } from "./slow-line.ts";
 
@@ -32,6 +33,8 @@ export interface DemoState {
   /** Where the guest runs; null while that is not known. */
   readonly home: HostName | null;
   readonly move: ApiMigration | null;
+  /** How the guest stood still in its latest moves, oldest first. */
+  readonly courses: readonly MoveCourse[];
   readonly network: NetworkName;
   readonly gateway: "running" | "down";
 }
@@ -44,7 +47,7 @@ const gatewayReady = /gateway at http:\/\/[\d.]+:(\d+)\//;
 const guestName = "desk";
 const token = "desk";
 /** The target is killed as soon as the move is in one of these. */
-const phasesUnderWay: ReadonlySet<string> = new Set(["linking", "stopping", "sending"]);
+const phasesUnderWay: ReadonlySet<string> = new Set(["linking", "stopping", "moving", "sending"]);
 
 export class Demo {
   readonly #options: DemoOptions;
@@ -58,6 +61,7 @@ export class Demo {
   #gatewayPort = 0;
   #home: HostName | null = null;
   #move: ApiMigration | null = null;
+  readonly #courses = new GuestCourses();
   #moveFrom: HostName = "left";
   #isRefreshing = false;
   #isStale = false;
@@ -95,6 +99,7 @@ export class Demo {
         })),
       home: this.#home,
       move: this.#move,
+      courses: this.#courses.list,
       network: this.#front?.lines.kind ?? "fast",
       gateway: this.#gateway?.isAlive === true ? "running" : "down",
     };
@@ -133,7 +138,7 @@ export class Demo {
       token: this.#apiToken,
       peerKey: join(this.#folder, "key"),
       guest: hasGuest ? guestName : null,
-      onEvent: () => void this.#refresh(),
+      onEvent: (event) => this.#hear(event),
       onEnd: (lastWords) => {
         this.#options.onTrouble(`the ${name} host ended: ${lastWords.trim().slice(-400)}`);
         this.#tell();
@@ -142,6 +147,11 @@ export class Demo {
     if (this.#isClosing) await host.end();
     else this.#hosts.set(name, host);
     this.#tell();
+  }
+
+  #hear(event: ApiEvent): void {
+    this.#courses.note(event);
+    void this.#refresh();
   }
 
   async #startGateway(): Promise<void> {

@@ -299,6 +299,7 @@ export class Host {
       const found = door.push(bytes);
       if (found === null) return;
       clearTimeout(timer);
+      if (found.kind === "stream") throw new Error("it brings a guest of which nobody knows");
       if (found.kind === "resolve") this.#resume(inherited, found);
       else this.#arrive(inherited, peer, found);
     };

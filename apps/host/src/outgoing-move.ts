@@ -105,7 +105,7 @@ export class OutgoingMove {
 
   /** Whether it can be called off still. */
   get isBeforeCommit(): boolean {
-    const early = ["idle", "connecting", "preparing", "linking", "stopping", "sending"];
+    const early = ["idle", "connecting", "preparing", "linking", "stopping", "moving", "sending"];
     return early.includes(this.#machine.phase);
   }
 

@@ -1,6 +1,12 @@
 export { MoveError, type MoveFault } from "./errors.ts";
 export * from "./move-border.ts";
-export { type DoorFinding, moveName, PeerDoor, unknownMove } from "./peer-door.ts";
+export {
+  type DoorFinding,
+  moveName,
+  PeerDoor,
+  streamGreeting,
+  unknownMove,
+} from "./peer-door.ts";
 export { moveIdSize, SourceMessages, TargetMessages } from "./peer-messages.ts";
 export { SourceMove, type SourceMoveOptions } from "./source-move.ts";
 export { TargetMove, type TargetMoveOptions } from "./target-move.ts";

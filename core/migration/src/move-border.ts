@@ -78,6 +78,8 @@ export type SourcePhase =
   | "linking"
   /** The guest is stopped and saved. */
   | "stopping"
+  /** The same for a guest that goes over while it runs, and stands still at last. */
+  | "moving"
   /** Its state goes over and is loaded. */
   | "sending"
   /** COMMIT is on its way. Nobody can cancel from here on. */
@@ -105,6 +107,8 @@ export type SourceMoveInput =
   | { readonly type: "clients-cancelled" }
   /** Answers `stop-guest`: it is stopped and drained, and this is its state. */
   | { readonly type: "guest-saved"; readonly state: Uint8Array }
+  /** Before that, of a guest that goes over while it runs: so many bytes have gone. */
+  | { readonly type: "guest-progress"; readonly sent: number; readonly total: number }
   | { readonly type: "guest-failed"; readonly reason: string }
   /** From the source's server to the target's: one message, which arrives as one. */
   | { readonly type: "peer"; readonly bytes: Uint8Array }
@@ -121,7 +125,10 @@ export type SourceMoveOutput =
   | { readonly type: "begin-clients"; readonly address: Uint8Array }
   | { readonly type: "switch-clients" }
   | { readonly type: "cancel-clients" }
-  /** Stop the guest, drain and save it. */
+  /**
+   * Stop the guest, drain and save it. Of a `live` one, whose hypervisor has a way of its own to the
+   * target: let it go over, and stop it at last; its state is what does not go that way.
+   */
   | { readonly type: "stop-guest" }
   /** Run it again: it is ours. */
   | { readonly type: "run-guest" }

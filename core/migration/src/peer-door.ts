@@ -2,7 +2,7 @@
 // belongs to that move.
 
 import { ByteQueue } from "@caraway/channel";
-import { WireError } from "@caraway/wire";
+import { type EncodedMessage, WireError } from "@caraway/wire";
 import {
   MoveVerdict,
   moveVersion,
@@ -34,7 +34,9 @@ export type DoorFinding =
       readonly move: string;
       readonly question: Pick<Greeting<"RESOLVE">, "stage" | "seen">;
       readonly rest: Uint8Array;
-    };
+    }
+  /** Connect it with the hypervisor that awaits the guest of this move. */
+  | { readonly kind: "stream"; readonly move: string; readonly rest: Uint8Array };
 
 export class PeerDoor {
   readonly #received = new ByteQueue();
@@ -50,19 +52,30 @@ export class PeerDoor {
     this.#received.take(peerHeaderSize);
     const message = decode(type, this.#received.take(size)!);
     const rest = this.#received.takeAll();
-    if (message?.name !== "PREPARE" && message?.name !== "RESOLVE") {
+    if (message === null || !("move" in message.body)) {
       throw violation("it does not say which move it is about");
     }
     const { version } = message.body;
     if (version !== moveVersion)
       throw violation(`it speaks version ${version}, not ${moveVersion}`);
     const move = moveName(message.body.move);
-    if (message.name === "RESOLVE") {
+    if ("stage" in message.body) {
       const { stage, seen } = message.body;
       return { kind: "resolve", move, question: { stage, seen }, rest };
     }
+    if (!("description" in message.body)) return { kind: "stream", move, rest };
     return { kind: "prepare", move, description: message.body.description.slice(), rest };
   }
+}
+
+/** The first words on a link that carries what hypervisors say to each other. */
+export function streamGreeting(move: Uint8Array): Uint8Array {
+  return frame(sourceCodec.encode({ name: "STREAM", body: { version: moveVersion, move } }));
+}
+
+function frame({ id, body }: EncodedMessage): Uint8Array {
+  const header = peerHeaderCodec.encode({ type: id, size: body.length });
+  return Uint8Array.from([...header, ...body]);
 }
 
 function decode(type: number, body: Uint8Array): SourceMessage | null {
@@ -76,9 +89,7 @@ function decode(type: number, body: Uint8Array): SourceMessage | null {
 /** What to send, before the connection is closed, when nobody here knows the move. */
 export function unknownMove(): Uint8Array {
   const body = { verdict: MoveVerdict.UNKNOWN, seen: 0 };
-  const { id, body: encoded } = targetCodec.encode({ name: "RESOLVED", body });
-  const header = peerHeaderCodec.encode({ type: id, size: encoded.length });
-  return Uint8Array.from([...header, ...encoded]);
+  return frame(targetCodec.encode({ name: "RESOLVED", body }));
 }
 
 /** The id of a move as text: lower-case hexadecimal. */

@@ -95,6 +95,12 @@ export const SourceMessages = [
   ),
   message("COMMIT", 19, {}, "The guest is yours as soon as you read this. Answered by COMMITTED."),
   message("ABORT", 20, { reason: text({ rest: true }, false) }, "The move is off."),
+  message(
+    "STREAM",
+    22,
+    { version: u16, move: bytes({ fixed: moveIdSize }) },
+    "First on a link of its own: what follows is between the guest's hypervisors, both ways.",
+  ),
   message("END", 21, {}, "DONE has come, and the old copy is gone: the move may be forgotten."),
 ] as const;
 

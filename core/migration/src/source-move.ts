@@ -27,7 +27,7 @@ import {
 } from "./peer-messages.ts";
 import { type LinkLoss, type LinkNews, ReturningLink } from "./returning-link.ts";
 import { join, violation } from "./server-stream.ts";
-import { beforeCommit, lateFaults } from "./source-phases.ts";
+import { beforeCommit, lateFaults, type SourceState as State } from "./source-phases.ts";
 import { StateSender } from "./state-sender.ts";
 
 export interface SourceMoveOptions {
@@ -35,32 +35,9 @@ export interface SourceMoveOptions {
   readonly id: Uint8Array;
   /** For the target's host, uninterpreted here: at most 64 KiB. */
   readonly description: Uint8Array;
+  /** The guest goes over while it runs, by a way of its own: see `stop-guest`. */
+  readonly live?: boolean;
   readonly timing?: Partial<MoveTiming>;
-}
-
-type State =
-  | { readonly phase: "idle" | "ended" }
-  | {
-      readonly phase:
-        | "connecting"
-        | "preparing"
-        | "linking"
-        | "stopping"
-        | "committing"
-        | "switching"
-        | "settling";
-      readonly until: Instant;
-    }
-  | { readonly phase: "sending"; readonly until: Instant; readonly sender: StateSender }
-  | InDoubt
-  | { readonly phase: "cancelling"; readonly until: Instant; readonly error: MoveError };
-
-interface InDoubt {
-  readonly phase: "in-doubt";
-  /** COMMITTED has come: the guest is the target's, but its host does not answer. */
-  readonly committed: boolean;
-  /** What an operator has said while an answer of the target was awaited. */
-  readonly word: MoveOwner | null;
 }
 
 /** Bytes of OUTCOME parts, together. */
@@ -113,7 +90,10 @@ export class SourceMove implements Machine<SourceMoveInput, SourceMoveOutput> {
         if (state.phase === "linking") this.#stop(now);
         break;
       case "guest-saved":
-        if (state.phase === "stopping") this.#send(input.state, now);
+        if (state.phase === "stopping" || state.phase === "moving") this.#send(input.state, now);
+        break;
+      case "guest-progress":
+        if (state.phase === "moving") this.#moves(input, now);
         break;
       case "guest-failed":
         if (beforeCommit.has(state.phase)) {
@@ -355,8 +335,16 @@ export class SourceMove implements Machine<SourceMoveInput, SourceMoveOutput> {
       return;
     }
     this.#isGuestStopped = true;
-    this.#enter({ phase: "stopping", until: now + this.#timing.stopWithinMs });
+    const { stopWithinMs, stateWithinMs } = this.#timing;
+    if (this.#options.live === true) this.#enter({ phase: "moving", until: now + stateWithinMs });
+    else this.#enter({ phase: "stopping", until: now + stopWithinMs });
     this.#outputs.push({ type: "stop-guest" });
+  }
+
+  /** As long as it gets on, it has time. */
+  #moves({ sent, total }: { readonly sent: number; readonly total: number }, now: Instant): void {
+    this.#state = { phase: "moving", until: now + this.#timing.stateWithinMs };
+    this.#tell({ name: "progress", sent, total });
   }
 
   #send(state: Uint8Array, now: Instant): void {

@@ -287,6 +287,7 @@ export class TargetMove implements Machine<TargetMoveInput, TargetMoveOutput> {
         break;
       case "PREPARE":
       case "RESOLVE":
+      case "STREAM":
         throw unexpected(message, state.phase);
     }
   }

@@ -49,6 +49,8 @@ export interface WorldPlan {
   readonly operator?: "source" | "target";
   /** The guest has no room on the target. */
   readonly refuses?: "prepare" | "load";
+  /** The guest goes over while it runs. */
+  readonly live?: boolean;
 }
 
 interface Wire {
@@ -100,7 +102,10 @@ export class MoveWorld {
   constructor(plan: WorldPlan = {}) {
     this.#plan = plan;
     this.#state = Uint8Array.from({ length: plan.stateSize ?? 1000 }, (_, index) => index * 7);
-    this.source = new SourceMove({ id, description: Uint8Array.of(1, 2, 3) });
+    const description = Uint8Array.of(1, 2, 3);
+    const { live = false } = plan;
+    const timing = live ? { stateWithinMs: 3000 } : {};
+    this.source = new SourceMove({ id, description, live, timing });
     this.#do("start", 0, () => this.toSource({ type: "start" }));
   }
 
@@ -204,10 +209,8 @@ export class MoveWorld {
         });
         break;
       case "stop-guest":
-        this.sourceGuest = "stopped";
-        this.#do("guest saved", 5, () => {
-          this.toSource({ type: "guest-saved", state: this.#state });
-        });
+        if (this.#plan.live === true) this.#goOver();
+        else this.#save();
         break;
       case "run-guest":
         if (this.isCommitted && this.decided !== "source") this.#bad("run behind the commit");
@@ -227,6 +230,28 @@ export class MoveWorld {
         this.#sourceEvent(out.event);
         break;
     }
+  }
+
+  #goOver(): void {
+    for (const [sent, afterMs] of [
+      [0, 5],
+      [50, 2000],
+      [100, 4500],
+    ] as const) {
+      this.#do(`${sent} of 100 over`, afterMs, () => {
+        this.toSource({ type: "guest-progress", sent, total: 100 });
+      });
+    }
+    this.#do("guest over", 5000, () => {
+      if (this.source.phase === "moving") this.#save();
+    });
+  }
+
+  #save(): void {
+    this.sourceGuest = "stopped";
+    this.#do("guest saved", 5, () => {
+      this.toSource({ type: "guest-saved", state: this.#state });
+    });
   }
 
   #sourceEvent(event: SourceMoveEvent): void {
@@ -341,7 +366,8 @@ export class MoveWorld {
     if (found === null) return;
     wire.door = null;
     if (found.move !== moveName(id)) this.#bad("another move");
-    if (found.kind === "prepare") {
+    if (found.kind === "stream") this.#bad("a stream of hypervisors");
+    else if (found.kind === "prepare") {
       const { description } = found;
       const options = { description, connection: wire.key, stateSizeMax: 1 << 20 };
       this.target = new TargetMove(options, this.now);

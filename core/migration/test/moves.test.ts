@@ -46,6 +46,18 @@ describe("two movers", () => {
     expect(last).toEqual({ name: "progress", sent: stateSize, total: stateSize });
   });
 
+  it("give a guest that goes over while it runs time as long as it gets on", () => {
+    const done = world({ live: true });
+    const { sourceGuest, targetGuest, violations } = done;
+    expect({ sourceGuest, targetGuest, violations }).toEqual({
+      sourceGuest: "destroyed",
+      targetGuest: "running",
+      violations: [],
+    });
+    expect(done.sourceEvents).toContainEqual({ name: "phase", phase: "moving" });
+    expect(done.sourceEvents).toContainEqual({ name: "progress", sent: 50, total: 100 });
+  });
+
   it("refuse a state that is too large, and the guest goes on", () => {
     const done = world({ stateSize: (1 << 20) + 1 });
     expect(done.ended?.error?.message).toMatch(/more than 1048576 bytes/);
@@ -72,6 +84,14 @@ describe.each(faults)("whenever this happens: %s", (fault) => {
       }
     },
   );
+
+  it("one owner at most, of a guest that goes over while it runs", () => {
+    const steps = world({ live: true }).log.length * 2;
+    for (let step = 0; step < steps; step++) {
+      const done = world({ live: true, faults: new Map([[step, fault]]) });
+      expect(done.violations, `step ${step}\n${done.log.join("\n")}`).toEqual([]);
+    }
+  });
 
   it.each(["source", "target"] as const)("and an operator who decides for the %s", (operator) => {
     for (let step = 0; step < stepCount; step++) {

@@ -371,6 +371,7 @@ export class Moving {
       const found = door.push(bytes);
       if (found === null) return;
       const { now } = this.#owner;
+      if (found.kind === "stream") throw new Error("nobody here has a hypervisor");
       if (found.kind === "prepare") {
         const { description } = found;
         const { timing } = this.#owner;
