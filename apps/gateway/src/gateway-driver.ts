@@ -1,8 +1,8 @@
 // Drives the gateway's machine: clients that were let in, connections to servers, the tasks of the
-// link stage, and one timer. Keeps the law: one input, then drain, then the deadline.
+// link stage, and one timer, in turns.
 
-import type { Address, ConnectionKey, Instant } from "@caraway/channel";
-import { LinkTasks, type Transport } from "@caraway/driver";
+import type { Address, ConnectionKey } from "@caraway/channel";
+import { LinkTasks, type Transport, Turns } from "@caraway/driver";
 import type {
   Arrival,
   Gateway,
@@ -46,13 +46,9 @@ export class GatewayDriver {
   readonly #options: DriverOptions;
   readonly #platform;
   readonly #connections = new Map<ConnectionKey, Open>();
-  readonly #waiting: GatewayInput[] = [];
+  readonly #turns: Turns;
   #nextClient: ConnectionKey = 1;
   #backlogOfAll = 0;
-  #running = false;
-  #faulty = false;
-  #timer: NodeJS.Timeout | null = null;
-  #timerAt: Instant | null = null;
 
   constructor(gateway: Gateway, options: DriverOptions) {
     this.#gateway = gateway;
@@ -60,6 +56,12 @@ export class GatewayDriver {
     const sizeMax = () => (this.#backlogOfAll > backlogOfAllHigh ? readSizeWhenFull : readSizeMax);
     const { tls, connectTimeoutMs } = options;
     this.#platform = nodePlatform({ tls, connectTimeoutMs, bulkReads: { sizeMax } });
+    this.#turns = new Turns({
+      clock: this.#platform,
+      deadline: () => gateway.deadline(),
+      wake: () => this.#turn({ type: "timeout" }),
+      fault: options.onFault,
+    });
   }
 
   get backlogOfAll(): number {
@@ -67,7 +69,7 @@ export class GatewayDriver {
   }
 
   refusal(grant: Grant, arrival: Arrival): Refusal | null {
-    return this.#faulty ? "draining" : this.#gateway.refusal(grant, arrival);
+    return this.#turns.isStopped ? "draining" : this.#gateway.refusal(grant, arrival);
   }
 
   /** Takes over the stream of a client against whom `refusal` had nothing. */
@@ -119,25 +121,14 @@ export class GatewayDriver {
   }
 
   #feed(input: GatewayInput): void {
-    if (this.#faulty) return;
-    this.#waiting.push(input);
-    if (this.#running) return;
-    this.#running = true;
-    try {
-      for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-        this.#gateway.handle(next, this.#platform.now());
-        for (let out = this.#gateway.poll(); out !== null; out = this.#gateway.poll()) {
-          this.#perform(out);
-        }
-      }
-    } catch (error) {
-      this.#faulty = true;
-      this.#options.onFault(error);
-      return;
-    } finally {
-      this.#running = false;
+    this.#turns.take(() => this.#turn(input));
+  }
+
+  #turn(input: GatewayInput): void {
+    this.#gateway.handle(input, this.#platform.now());
+    for (let out = this.#gateway.poll(); out !== null; out = this.#gateway.poll()) {
+      this.#perform(out);
     }
-    this.#setTimer(this.#gateway.deadline());
   }
 
   #perform(output: GatewayOutput): void {
@@ -196,20 +187,5 @@ export class GatewayDriver {
       if (this.#connections.get(work.connection) !== open) return;
       this.#feed({ type: "done", task, result });
     });
-  }
-
-  #setTimer(deadline: Instant | null): void {
-    if (deadline === this.#timerAt) return;
-    this.#timerAt = deadline;
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-    if (deadline === null) return;
-    const delayMs = Math.min(Math.max(0, Math.ceil(deadline - this.#platform.now())), 2 ** 31 - 1);
-    this.#timer = setTimeout(() => {
-      this.#timer = null;
-      this.#timerAt = null;
-      if (this.#platform.now() < deadline) this.#setTimer(deadline);
-      else this.#feed({ type: "timeout" });
-    }, delayMs);
   }
 }

@@ -1,5 +1,5 @@
 // Drives a machine: gives it connections, a clock and the link stage's tasks, and hands everything
-// else it says to the embedder. Keeps the law: one input, then drain, then the deadline.
+// else it says to the embedder.
 
 import type {
   Address,
@@ -13,6 +13,7 @@ import type {
 } from "@caraway/channel";
 import { type CredentialsSource, LinkTasks } from "./link-tasks.ts";
 import type { Platform, Transport } from "./platform.ts";
+import { Turns } from "./turns.ts";
 
 /** What the driver itself tells a machine. */
 export type DriverInput =
@@ -52,9 +53,6 @@ export interface Driver<Command> {
   close(): void;
 }
 
-/** The longest delay that the timers of Node and of browsers take. */
-const maxDelayMs = 2 ** 31 - 1;
-
 interface OpenConnection {
   readonly transport: Transport;
   readonly address: Address;
@@ -79,12 +77,7 @@ class MachineDriver<Command, Extra extends { readonly type: string }> implements
   readonly #options: DriveOptions<Extra>;
   readonly #tasks: LinkTasks;
   readonly #connections = new Map<ConnectionKey, OpenConnection>();
-  /** Inputs in order of arrival; a guard says at its turn whether it still matters. */
-  readonly #waiting: { input: DriverInput | Command; matters: () => boolean }[] = [];
-  #running = false;
-  #closed = false;
-  #stopTimer: (() => void) | null = null;
-  #timerAt: number | null = null;
+  readonly #turns: Turns;
 
   constructor(
     machine: Machine<DriverInput | Command, DriverOutput | Extra>,
@@ -95,6 +88,16 @@ class MachineDriver<Command, Extra extends { readonly type: string }> implements
     this.#platform = platform;
     this.#options = options;
     this.#tasks = new LinkTasks(options.credentials ?? { password: "" }, platform.crypto);
+    this.#turns = new Turns({
+      clock: platform,
+      deadline: () => machine.deadline(),
+      wake: () => this.#turn({ type: "timeout" }),
+      fault: (error) => {
+        this.close();
+        if (options.onFault === undefined) throw error;
+        options.onFault(error);
+      },
+    });
   }
 
   feed(input: Command): void {
@@ -102,37 +105,22 @@ class MachineDriver<Command, Extra extends { readonly type: string }> implements
   }
 
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#waiting.length = 0;
-    this.#setTimer(null);
+    this.#turns.stop();
     for (const { transport } of this.#connections.values()) transport.close();
     this.#connections.clear();
   }
 
+  /** `matters` says at its turn whether it still does. */
   #enqueue(input: DriverInput | Command, matters = always): void {
-    if (this.#closed) return;
-    this.#waiting.push({ input, matters });
-    if (this.#running) return;
-    this.#running = true;
-    try {
-      for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-        if (next.matters()) this.#turn(next.input);
-      }
-    } catch (error) {
-      this.close();
-      if (this.#options.onFault === undefined) throw error;
-      this.#options.onFault(error);
-    } finally {
-      this.#running = false;
-    }
-    if (!this.#closed) this.#setTimer(this.#machine.deadline());
+    this.#turns.take(() => {
+      if (matters()) this.#turn(input);
+    });
   }
 
   #turn(input: DriverInput | Command): void {
     this.#machine.handle(input, this.#platform.now());
     // `close` may be called by the embedder between two outputs.
-    while (!this.#closed) {
+    while (!this.#turns.isStopped) {
       const output = this.#machine.poll();
       if (output === null) return;
       this.#perform(output);
@@ -209,22 +197,6 @@ class MachineDriver<Command, Extra extends { readonly type: string }> implements
     void this.#tasks.run(work, connection).then((result) => {
       const isCurrent = (): boolean => this.#connections.get(work.connection) === connection;
       this.#enqueue({ type: "done", task, result }, isCurrent);
-    });
-  }
-
-  #setTimer(deadline: number | null): void {
-    if (deadline === this.#timerAt) return;
-    this.#timerAt = deadline;
-    this.#stopTimer?.();
-    this.#stopTimer = null;
-    if (deadline === null) return;
-    const delayMs = Math.min(Math.max(0, Math.ceil(deadline - this.#platform.now())), maxDelayMs);
-    this.#stopTimer = this.#platform.wake(delayMs, () => {
-      this.#stopTimer = null;
-      this.#timerAt = null;
-      // A timer may fire a little early, and long delays are cut.
-      if (this.#platform.now() < deadline) this.#setTimer(deadline);
-      else this.#enqueue({ type: "timeout" });
     });
   }
 }

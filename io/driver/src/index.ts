@@ -26,5 +26,14 @@ export type {
 } from "./platform.ts";
 export { prepareString } from "./sasl-prep.ts";
 export { type Picture, type Screen, Screens } from "./screens.ts";
+export {
+  type Card,
+  type PrivateKeys,
+  type SmartcardEvent,
+  SmartcardReader,
+  SmartcardReaders,
+  SoftwareCard,
+} from "./smartcard.ts";
+export { type Clock, Turns, type TurnsOptions } from "./turns.ts";
 export { type KeyStroke, leftShift, strokeOf, typing } from "./us-keyboard.ts";
 export { type BlockStore, UsbDrive, type UsbDriveEvent, UsbDrives } from "./usb-drive.ts";

@@ -1,7 +1,8 @@
 // What a driver takes from the platform that it runs on: a clock, connections and cryptography.
 // Node and the browser bring one each; everything above them is written once.
 
-import type { Address, Instant, TlsIdentity, TransportFailure } from "@caraway/channel";
+import type { Address, TlsIdentity, TransportFailure } from "@caraway/channel";
+import type { Clock } from "./turns.ts";
 
 /** What a transport tells its owner; never called before the call that opened it has returned. */
 export interface TransportListener {
@@ -24,11 +25,7 @@ export interface Transport {
   destroy(): void;
 }
 
-export interface Platform {
-  /** A monotonic clock. */
-  now(): Instant;
-  /** Calls `run` once, not much earlier than in `delayMs`; the answer calls that off. */
-  wake(delayMs: number, run: () => void): () => void;
+export interface Platform extends Clock {
   open(address: Address, tls: TlsIdentity | null, listener: TransportListener): Transport;
   readonly crypto: LinkCrypto;
 }

@@ -1,6 +1,7 @@
 // Drivers for Node: the machines of the core with sockets, TLS, timers and crypto.
 
 export {
+  type Card,
   ClientStream,
   type Credentials,
   type CredentialsRequest,
@@ -13,6 +14,10 @@ export {
   type PictureEvent,
   type Screen,
   Screens,
+  type SmartcardEvent,
+  SmartcardReader,
+  SmartcardReaders,
+  SoftwareCard,
   type StreamUser,
   type Transport,
   type TransportListener,
@@ -33,6 +38,7 @@ export {
 } from "./capture.ts";
 export * from "./connection-options.ts";
 export * from "./drive.ts";
+export { type FileCardKey, type FileCardOptions, openFileCard } from "./file-card.ts";
 export { type FileDriveOptions, openFileDrive } from "./file-drive.ts";
 export { openFile } from "./file-source.ts";
 export { inflate } from "./inflate.ts";
@@ -48,7 +54,7 @@ export {
   type PacketEncoder,
   SoundError,
 } from "./opus.ts";
-export { nodePlatform } from "./platform.ts";
+export { nodeClock, nodePlatform } from "./platform.ts";
 export { GuestServer, type ServeOptions, type Traffic } from "./serve.ts";
 export type { SaslPasswords } from "./serve-scram.ts";
 export { type PlaybackSink, type SoundFormat, SoundPlayer } from "./sound-player.ts";

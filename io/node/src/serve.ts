@@ -1,9 +1,9 @@
-// A whole server on Node: a guest and a server machine, driven by sockets and one timer. Keeps the
-// law for both: one input, then drain, then the deadline.
+// A whole server on Node: a guest and a server machine, driven by sockets and one timer, in turns.
 
 import { randomBytes } from "node:crypto";
 import { deflateSync } from "node:zlib";
 import type { ConnectionKey, Instant } from "@caraway/channel";
+import { Turns } from "@caraway/driver";
 import {
   type Arrival,
   type Guest,
@@ -19,6 +19,7 @@ import {
 import type { ByteStream } from "./byte-stream.ts";
 import { type ListenAddress, Listener, type ListenTls } from "./listen.ts";
 import type { OriginRule } from "./listen-websocket.ts";
+import { nodeClock } from "./platform.ts";
 import type { SaslPasswords } from "./serve-scram.ts";
 import { ServerTasks } from "./serve-tasks.ts";
 
@@ -53,22 +54,16 @@ export interface Traffic {
   readonly received: number;
 }
 
-/** The longest delay that a timer of Node takes. */
-const delayMaxMs = 2 ** 31 - 1;
-
 export class GuestServer {
   readonly #options: ServeOptions;
   readonly #server: SpiceServer;
   #guest: Guest | null;
   readonly #tasks: ServerTasks;
   readonly #connections = new Map<ConnectionKey, OpenConnection>();
-  readonly #work: (() => void)[] = [];
+  readonly #turns: Turns;
   #listener: Listener | null = null;
   #nextConnection: ConnectionKey = 1;
-  #isWorking = false;
   #isClosed = false;
-  #timer: NodeJS.Timeout | null = null;
-  #timerAt: Instant | null = null;
   #sent = 0;
   #received = 0;
 
@@ -83,6 +78,12 @@ export class GuestServer {
     };
     this.#server = new SpiceServer({ encoders, ...options.server });
     this.#tasks = new ServerTasks(options.saslPasswords ?? (() => null));
+    this.#turns = new Turns({
+      clock: nodeClock,
+      deadline: () => this.#deadline(),
+      wake: () => this.#wake(),
+      fault: (error) => this.#fault(error),
+    });
   }
 
   /** Runs the guest and listens; rejects when an address cannot be had. */
@@ -131,7 +132,7 @@ export class GuestServer {
 
   /** The guest of a server that began without: it describes itself, and stays stopped. */
   attachGuest(guest: Guest): void {
-    this.#do(() => {
+    this.#turns.take(() => {
       this.#guest = guest;
       this.#drainGuest();
     });
@@ -139,20 +140,23 @@ export class GuestServer {
 
   /** Hands the guest an input, such as `run` and `stop`. */
   input(input: GuestInput): void {
-    this.#do(() => this.#guestTurn(input));
+    this.#turns.take(() => this.#guestTurn(input));
   }
 
   /** A guest with inputs of its own has something to say. */
   drainGuest(): void {
-    this.#do(() => this.#drainGuest());
+    this.#turns.take(() => this.#drainGuest());
   }
 
   /** Ends all sessions and listens no more. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
-    this.command({ name: "close" });
     this.#isClosed = true;
-    this.#setTimer(null);
+    this.#turns.take(() => {
+      this.#serverTurn({ type: "command", command: { name: "close" } });
+      // Behind what that brings about for the guest.
+      this.#turns.take(() => this.#turns.stop());
+    });
     this.#tasks.close();
     await this.#listener?.close();
   }
@@ -166,7 +170,7 @@ export class GuestServer {
     const opened = { stream, arrival, sent: 0 };
     this.#connections.set(connection, opened);
     const tell = (input: ServerInput): void => {
-      this.#do(() => {
+      this.#turns.take(() => {
         if (this.#connections.get(connection) !== opened) return;
         // After `closed` the connection is gone, also for what the machine says then.
         if (input.type === "closed") this.#drop(connection);
@@ -191,29 +195,11 @@ export class GuestServer {
   }
 
   #enqueue(input: ServerInput): void {
-    this.#do(() => this.#serverTurn(input));
-  }
-
-  /** One after the other: what an output brings about waits its turn. */
-  #do(work: () => void): void {
-    if (this.#isClosed) return;
-    this.#work.push(work);
-    if (this.#isWorking) return;
-    this.#isWorking = true;
-    try {
-      for (let next = this.#work.shift(); next !== undefined; next = this.#work.shift()) next();
-    } catch (error) {
-      this.#fault(error);
-    } finally {
-      this.#isWorking = false;
-    }
-    if (!this.#isClosed) this.#setTimer(this.#deadline());
+    this.#turns.take(() => this.#serverTurn(input));
   }
 
   #fault(error: unknown): void {
     this.#isClosed = true;
-    this.#work.length = 0;
-    this.#setTimer(null);
     for (const { stream } of this.#connections.values()) stream.destroy();
     this.#connections.clear();
     void this.#listener?.close();
@@ -267,7 +253,7 @@ export class GuestServer {
       }
       case "guest": {
         const { input } = output;
-        this.#work.push(() => this.#guestTurn(input));
+        this.#turns.take(() => this.#guestTurn(input));
         break;
       }
       case "peer":
@@ -294,29 +280,13 @@ export class GuestServer {
     return Math.min(server, guest);
   }
 
-  #setTimer(deadline: Instant | null): void {
-    if (deadline === this.#timerAt) return;
-    this.#timerAt = deadline;
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-    if (deadline === null) return;
-    const delay = Math.min(Math.max(0, Math.ceil(deadline - performance.now())), delayMaxMs);
-    this.#timer = setTimeout(() => {
-      this.#timer = null;
-      this.#timerAt = null;
-      this.#wake();
-    }, delay);
-  }
-
   #wake(): void {
-    this.#do(() => {
-      const now = performance.now();
-      if ((this.#guest?.deadline() ?? Number.POSITIVE_INFINITY) <= now) {
-        this.#guestTurn({ type: "timeout" });
-      }
-      if ((this.#server.deadline() ?? Number.POSITIVE_INFINITY) <= now) {
-        this.#serverTurn({ type: "timeout" });
-      }
-    });
+    const now = performance.now();
+    if ((this.#guest?.deadline() ?? Number.POSITIVE_INFINITY) <= now) {
+      this.#guestTurn({ type: "timeout" });
+    }
+    if ((this.#server.deadline() ?? Number.POSITIVE_INFINITY) <= now) {
+      this.#serverTurn({ type: "timeout" });
+    }
   }
 }
