@@ -22,7 +22,7 @@ import { Head } from "./display.ts";
 import { Point16, Rect } from "./graphics.ts";
 
 /** Version of every state below. Another one is refused, and the target begins with nothing. */
-export const channelStateVersion = 1;
+export const channelStateVersion = 2;
 
 /** What is known of an image in a client's cache. */
 export const CachedImageFlag = {
@@ -115,6 +115,17 @@ export const SurfaceState = struct("SurfaceState", {
   lossy: list(Rect, { count: "lossyCount" }),
 });
 
+/** A video stream that the client shows, and that goes on. */
+export const VideoStreamState = struct("VideoStreamState", {
+  streamId: u32,
+  surfaceId: u32,
+  box: Rect,
+  /** The `uniqueId` of STREAM_ACTIVATE_REPORT; 0: the client does not report. */
+  reportId: u32,
+  /** How well and how often frames are sent, from the best, 0. */
+  rateStep: u8,
+});
+
 export const DisplayStateFlag = {
   /** The connection is slow: losses and the wider ack window are in order. */
   SLOW: 1,
@@ -150,6 +161,8 @@ export const DisplayState = struct("DisplayState", {
   monitorsMaxAllowed: u16,
   headCount: count(u16, "heads"),
   heads: list(Head, { count: "headCount" }),
+  streamCount: count(u8, "streams"),
+  streams: list(VideoStreamState, { count: "streamCount" }),
 });
 
 export const CursorStateFlag = {

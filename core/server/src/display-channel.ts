@@ -31,7 +31,9 @@ import {
   type MovedSurface,
   movesMax,
 } from "./display-state.ts";
+import { DisplayVideos, type MovedVideo } from "./display-videos.ts";
 import type { DisplayView, DoneDrawing } from "./display-view.ts";
+import type { MediaTime } from "./media-time.ts";
 import { type CompressionName, compressionNumbers, type ServerOptions } from "./options.ts";
 import type { SharedEncodings } from "./picture-encoder.ts";
 import type { ServedDisplay } from "./served-display.ts";
@@ -60,7 +62,11 @@ type ChannelState =
     }
   | { readonly kind: "running" }
   /** The client goes to another server with these. */
-  | { readonly kind: "leaving"; readonly left: ReturnType<DisplayQueue["leave"]> };
+  | {
+      readonly kind: "leaving";
+      readonly left: ReturnType<DisplayQueue["leave"]>;
+      readonly videos: readonly MovedVideo[];
+    };
 
 export class DisplayChannel implements ChannelHandler, DisplayView {
   readonly #end: ChannelEnd;
@@ -70,6 +76,7 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
   readonly #options: ServerOptions;
   readonly #queue: DisplayQueue;
   readonly #sender: DisplaySender;
+  readonly #videos: DisplayVideos;
   #state: ChannelState = { kind: "awaiting-init", until: 0 };
   #init: DisplayInit | null = null;
   /** The turn is over, and there is more: go on at once. */
@@ -82,6 +89,7 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
     client: DisplayClient,
     options: ServerOptions,
     shared: SharedEncodings,
+    time: MediaTime,
   ) {
     this.#end = end;
     this.#wiring = wiring;
@@ -96,6 +104,8 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
       a8Surfaces: can(DisplayCapability.SPICE_DISPLAY_CAP_A8_SURFACE),
     };
     this.#queue = new DisplayQueue(display, abilities, () => wiring.now);
+    const queue = this.#queue;
+    this.#videos = new DisplayVideos(end, wiring, display, queue, client, options, time);
   }
 
   opened(): void {
@@ -112,7 +122,16 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
     if (this.#resumeAt !== null) return this.#resumeAt;
     const { lossy, isBusy, lastSentAt } = this.#sender;
     const mayRepair = !lossy.isEmpty && this.#queue.isEmpty && !isBusy;
-    return mayRepair ? lastSentAt + repairDelayMs : null;
+    const repairAt = mayRepair ? lastSentAt + repairDelayMs : null;
+    const videoAt = this.#videos.deadline();
+    if (repairAt === null || videoAt === null) return repairAt ?? videoAt;
+    return Math.min(repairAt, videoAt);
+  }
+
+  #isRepairDue(): boolean {
+    const { lossy, isBusy, lastSentAt } = this.#sender;
+    if (lossy.isEmpty || !this.#queue.isEmpty || isBusy) return false;
+    return this.#wiring.now >= lastSentAt + repairDelayMs;
   }
 
   timeout(): void {
@@ -123,8 +142,9 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
       }
       return;
     }
-    if (this.#resumeAt !== null && now >= this.#resumeAt) this.#pump();
-    else if (now >= (this.deadline() ?? Number.POSITIVE_INFINITY)) this.#repair();
+    if (this.#state.kind !== "running") return;
+    if (this.#resumeAt === null && this.#isRepairDue()) this.#repair();
+    else this.#pump();
   }
 
   writable(): void {
@@ -136,6 +156,7 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
       state: this.#state.kind,
       queue: this.#queue.snapshot(now),
       sender: this.#sender.snapshot(),
+      videos: this.#videos.snapshot(),
     };
   }
 
@@ -155,6 +176,10 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
         }
         break;
       }
+      case "STREAM_REPORT":
+        this.#videos.report(message.body);
+        this.#pump();
+        break;
       default:
         throw this.#end.unexpected(message.name, "it belongs to what was not offered");
     }
@@ -192,11 +217,13 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
     if (this.#state.kind !== "running") return;
     const unsent = this.#sender.takeUnsent();
     if (unsent !== null) this.#queue.miss(unsent.surface, unsent.region);
+    if (!hasPeer) this.#videos.endAll();
     // Without a peer the other server is told of no more than surfaces: the client has to have all.
     for (let item = hasPeer ? null : this.#queue.next(); item !== null; item = this.#queue.next()) {
       this.#sender.sendNow(item);
     }
-    this.#state = { kind: "leaving", left: this.#queue.leave() };
+    const videos = this.#videos.leave();
+    this.#state = { kind: "leaving", left: this.#queue.leave(), videos };
   }
 
   earlyState(isFirst: boolean): Uint8Array | null {
@@ -207,6 +234,7 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
 
   finalState(): Uint8Array | null {
     if (this.#state.kind !== "leaving" || this.#init === null) return null;
+    const { videos } = this.#state;
     const { surfaces, isMarked } = this.#state.left;
     const sender = this.#sender;
     return encodeDisplayState({
@@ -219,6 +247,7 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
       palettes: sender.palettes.keys,
       surfaces: surfaces.map((surface) => ({ ...surface, lossy: sender.lossy.of(surface.shape) })),
       monitors: sender.monitors,
+      videos,
     });
   }
 
@@ -286,6 +315,7 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
       if (there === null || !this.#queue.has(there)) continue;
       for (const box of lossy) this.#sender.lossy.sent(there, box, true);
     }
+    this.#videos.resume(kept?.videos ?? []);
     const isTold = isSameMonitors(this.#display.monitors, this.#sender.monitors);
     if (!isTold) this.#queue.monitorsChanged();
     this.#pump();
@@ -307,6 +337,7 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
       this.#sender.send({ name: "INVAL_ALL_PIXMAPS", body: { waitList: waitsOf(others) } });
     }
     this.#sender.send({ name: "INVAL_ALL_PALETTES", body: {} });
+    this.#sender.send({ name: "STREAM_DESTROY_ALL", body: {} });
   }
 
   /** Does not use the image cache before it is empty. */
@@ -343,6 +374,7 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
   }
 
   destroying(surface: ServedSurface): void {
+    if (this.#state.kind === "running") this.#videos.endOn(surface);
     this.#queue.destroying(surface);
     this.#sender.lossy.forget(surface);
     this.#pump();
@@ -350,6 +382,7 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
 
   drawn(done: DoneDrawing): void {
     this.#queue.drawn(done);
+    this.#videos.painted(done.surface, done.region);
     this.#pump();
   }
 
@@ -358,6 +391,7 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
     box: { left: number; top: number; right: number; bottom: number },
   ) {
     this.#queue.updated(surface, box);
+    this.#videos.painted(surface, [box]);
     this.#pump();
   }
 
@@ -366,10 +400,15 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
     this.#pump();
   }
 
+  videosChanged(): void {
+    this.#pump();
+  }
+
   // To the client.
 
   #pump(): void {
     if (this.#state.kind !== "running") return;
+    this.#videos.pump();
     this.#resumeAt = null;
     let pixels = 0;
     while (!this.#sender.isBusy && this.#end.canSend) {

@@ -92,6 +92,8 @@ export class DisplayQueue implements DisplayView {
   /** What the client will have when all that waits is out. */
   readonly #planned = new Map<number, ServedSurface>();
   readonly #missing = new Map<ServedSurface, MissingArea>();
+  /** Areas that somebody else shows: the client's pixels there are never the server's. */
+  readonly #held = new Map<ServedSurface, readonly Box[]>();
   /** What of the primary surface the client has not seen at all; null when it has been marked. */
   #unmarked: BoxSet | null = null;
 
@@ -181,7 +183,34 @@ export class DisplayQueue implements DisplayView {
     if (!this.has(surface)) return;
     const missing = this.#missing.get(surface) ?? { boxes: new BoxSet(), since: this.#now() };
     missing.boxes.addAll(boxes);
-    if (!missing.boxes.isEmpty) this.#missing.set(surface, missing);
+    for (const box of this.#held.get(surface) ?? []) missing.boxes.subtract(box);
+    if (missing.boxes.isEmpty) this.#missing.delete(surface);
+    else this.#missing.set(surface, missing);
+  }
+
+  /** Whether the client shows the surface. */
+  isSeen(surface: ServedSurface): boolean {
+    return this.has(surface) && !(surface.isPrimary && this.#unmarked !== null);
+  }
+
+  /** From now on somebody else shows what is there. */
+  hold(surface: ServedSurface, box: Box): void {
+    this.#collapse();
+    this.#held.set(surface, [...(this.#held.get(surface) ?? []), box]);
+    this.miss(surface, []);
+  }
+
+  /** Nobody does any more: the client needs all of it. */
+  release(surface: ServedSurface, box: Box): void {
+    const left = (this.#held.get(surface) ?? []).filter((one) => one !== box);
+    if (left.length === 0) this.#held.delete(surface);
+    else this.#held.set(surface, left);
+    this.miss(surface, [box]);
+  }
+
+  /** Another server goes on with what is held. */
+  forgetHeld(surface: ServedSurface): void {
+    this.#held.delete(surface);
   }
 
   /** Takes what is to be sent next. */
@@ -208,6 +237,7 @@ export class DisplayQueue implements DisplayView {
 
   destroying(surface: ServedSurface): void {
     this.#missing.delete(surface);
+    this.#held.delete(surface);
     if (!this.has(surface)) return;
     this.#planned.delete(surface.id);
     if (surface.isPrimary) this.#unmarked = null;
@@ -255,6 +285,7 @@ export class DisplayQueue implements DisplayView {
         surface: id,
         boxes: boxes.boxes,
       })),
+      held: [...this.#held].map(([{ id }, boxes]) => ({ surface: id, boxes })),
       isMarked: this.#unmarked === null,
     };
   }
@@ -289,11 +320,13 @@ export class DisplayQueue implements DisplayView {
       if (!this.has(read.surface)) return true;
       if (this.#lacks(read.surface, read.area ?? read.surface.box)) return true;
     }
+    if (this.#held.get(surface)?.some((held) => overlap(held, bounds)) === true) return true;
     return !shape.covers && this.#lacks(surface, bounds);
   }
 
   #lacks(surface: ServedSurface, box: Box): boolean {
-    return this.#missing.get(surface)?.boxes.touches(box) === true;
+    if (this.#missing.get(surface)?.boxes.touches(box) === true) return true;
+    return this.#held.get(surface)?.some((held) => overlap(held, box)) === true;
   }
 
   /** The client gets these pixels. */

@@ -18,6 +18,7 @@ import type { DisplayItem } from "./display-queue.ts";
 import type { DisplayInit, DisplayMonitors } from "./display-state.ts";
 import type { DoneDrawing } from "./display-view.ts";
 import { withImages } from "./drawing-images.ts";
+import type { ClientKey } from "./events.ts";
 import type { GuestPixels } from "./guest-drawing.ts";
 import { bitmapImage } from "./guest-picture.ts";
 import { LossyAreas } from "./lossy-areas.ts";
@@ -44,6 +45,9 @@ export interface DisplayClient {
   readonly isSlow: boolean;
   /** Another server found it slow. */
   wasSlow(): void;
+  readonly key: ClientKey;
+  /** A frame of video came so long before its time; sound is heard `audioDelayMs` after it came. */
+  videoMargin(marginMs: number, audioDelayMs: number): void;
 }
 
 /** A drawing on its way out, whose pictures may still be with a task. */

@@ -10,12 +10,14 @@ import {
   DisplayStateFlag,
   displayEarlyStateCodec,
   displayStateCodec,
+  streamsMax,
 } from "@caraway/protocol";
 import { expectState } from "./bad-state.ts";
-import { partsMax } from "./box-set.ts";
+import { isEmptyBox, partsMax } from "./box-set.ts";
 import type { CachesPart } from "./caches-departure.ts";
 import type { CachesAccount } from "./client-caches.ts";
 import type { ClientSurface } from "./display-queue.ts";
+import type { MovedVideo } from "./display-videos.ts";
 import { type CompressionName, compressionNumbers } from "./options.ts";
 import { palettesMax } from "./palette-ledger.ts";
 import type { MonitorHead } from "./served-display.ts";
@@ -47,6 +49,7 @@ export interface MovedDisplay {
   readonly surfaces: readonly MovedSurface[];
   /** What the client was told; null for nothing. */
   readonly monitors: DisplayMonitors | null;
+  readonly videos: readonly MovedVideo[];
 }
 
 /** Moves that are counted. */
@@ -71,6 +74,9 @@ export function encodeDisplayState(moved: MovedDisplay): Uint8Array {
     }),
     monitorsMaxAllowed: moved.monitors?.maxAllowed ?? 0,
     heads: moved.monitors?.heads ?? [],
+    streams: moved.videos.map(({ id: streamId, surface: surfaceId, ...rest }) => {
+      return { streamId, surfaceId, ...rest };
+    }),
   });
 }
 
@@ -95,6 +101,7 @@ export function decodeDisplayState(bytes: Uint8Array): MovedDisplay {
     palettes,
     surfaces: state.surfaces.map((surface) => movedSurface(surface)),
     monitors: heads.length === 0 ? null : { maxAllowed, heads },
+    videos: movedVideos(state.streams),
   };
 }
 
@@ -114,6 +121,17 @@ function movedSurface(state: SurfaceState): MovedSurface {
   }
   const shape = { id, width, height, format: format as MovedSurface["shape"]["format"] };
   return { shape, missing, lossy };
+}
+
+type VideoStreamState = ReturnType<typeof displayStateCodec.decode>["streams"][number];
+
+function movedVideos(streams: readonly VideoStreamState[]): MovedVideo[] {
+  const areDistinct = new Set(streams.map(({ streamId }) => streamId)).size === streams.length;
+  expectState(areDistinct && streams.every(({ streamId }) => streamId < streamsMax), "streams");
+  return streams.map(({ streamId: id, surfaceId: surface, box, reportId, rateStep }) => {
+    expectState(box.left >= 0 && box.top >= 0 && !isEmptyBox(box), `area of stream ${id}`);
+    return { id, surface, box, reportId, rateStep };
+  });
 }
 
 function compressionOf(wanted: number): CompressionName {

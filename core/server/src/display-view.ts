@@ -29,4 +29,6 @@ export interface DisplayView {
   /** New pixels without a drawing. */
   updated(surface: ServedSurface, box: Box): void;
   monitorsChanged(): void;
+  /** Another part of the primary surface behaves like video, or one no longer does. */
+  videosChanged?(): void;
 }

@@ -54,6 +54,20 @@ export type ServerEvent =
       readonly roundTripMs: number;
       readonly bitsPerSecond: number;
     }
+  /** A video was shown to a client as a stream, and is no longer. */
+  | {
+      readonly name: "video-ended";
+      readonly client: ClientKey;
+      /** `display 0`. */
+      readonly channel: string;
+      readonly stream: number;
+      readonly frames: number;
+      readonly bytes: number;
+      /** Frames that were due while the client had not taken earlier ones. */
+      readonly skipped: number;
+      /** Frames that the client reported as too late. */
+      readonly drops: number;
+    }
   /** Who has a device now, such as `usbredir 0`; null for nobody. */
   | {
       readonly name: "stream-owner";

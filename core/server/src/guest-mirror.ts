@@ -160,6 +160,7 @@ export class GuestMirror {
       case "running":
         this.#isRunning = output.running;
         for (const stream of this.#streams.values()) stream.setRunning(output.running);
+        for (const display of this.#displays.values()) display.setRunning(output.running);
         this.#owner.runningChanged(output.running);
         this.#wiring.event({ name: "guest-running", running: output.running });
         break;
@@ -219,7 +220,7 @@ export class GuestMirror {
       case "display":
         if (this.#displays.has(device.id)) throw new GuestFault(`display ${device.id} is there`);
         if (device.id > 255) throw new GuestFault(`display ${device.id} has no channel`);
-        this.#displays.set(device.id, new ServedDisplay(device.id));
+        this.#displays.set(device.id, new ServedDisplay(device.id, () => this.#wiring.now));
         this.#cursors.set(device.id, new ServedCursor());
         this.#owner.channelsChanged();
         break;

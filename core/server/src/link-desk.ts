@@ -304,6 +304,7 @@ function capabilitiesOf(name: ChannelTypeName, opus: boolean): number[] {
     case "display":
       return capabilityWords([
         DisplayCapability.SPICE_DISPLAY_CAP_MONITORS_CONFIG,
+        DisplayCapability.SPICE_DISPLAY_CAP_STREAM_REPORT,
         DisplayCapability.SPICE_DISPLAY_CAP_PREF_COMPRESSION,
       ]);
     case "inputs":
@@ -315,6 +316,7 @@ function capabilitiesOf(name: ChannelTypeName, opus: boolean): number[] {
     case "playback":
       return capabilityWords([
         PlaybackCapability.SPICE_PLAYBACK_CAP_VOLUME,
+        PlaybackCapability.SPICE_PLAYBACK_CAP_LATENCY,
         ...(opus ? [PlaybackCapability.SPICE_PLAYBACK_CAP_OPUS] : []),
       ]);
     case "record":

@@ -60,6 +60,8 @@ export interface ServerOptions {
   readonly jpeg: WanChoice;
   /** 1 to 100. */
   readonly jpegQuality: number;
+  /** Send what behaves like video as a stream of JPEG frames. */
+  readonly streaming: "off" | "filter";
   /** zlib around GLZ images. */
   readonly zlibGlz: WanChoice;
   /** Let the guest's agent move the pointer, where there is one and no tablet. */
@@ -84,6 +86,7 @@ export const defaultServerOptions: ServerOptions = {
   compression: "auto_glz",
   jpeg: "auto",
   jpegQuality: 85,
+  streaming: "filter",
   zlibGlz: "auto",
   agentMouse: true,
   copyPaste: true,

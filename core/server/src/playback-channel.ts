@@ -24,6 +24,7 @@ export class PlaybackChannel implements ChannelHandler, PlaybackView {
   /** As it was told to the client; null before the first MODE. */
   #isOpus: boolean | null = null;
   #isStarted = false;
+  #latencyMs = 0;
   #dropped = 0;
 
   /** `hasOpus`: there is an encoder. */
@@ -82,7 +83,12 @@ export class PlaybackChannel implements ChannelHandler, PlaybackView {
   }
 
   snapshot(): unknown {
-    return { isOpus: this.#isOpus, isStarted: this.#isStarted, dropped: this.#dropped };
+    return {
+      isOpus: this.#isOpus,
+      isStarted: this.#isStarted,
+      latencyMs: this.#latencyMs,
+      dropped: this.#dropped,
+    };
   }
 
   started(): void {
@@ -102,6 +108,15 @@ export class PlaybackChannel implements ChannelHandler, PlaybackView {
   stopped(): void {
     if (this.#isStarted) this.#send({ name: "STOP", body: {} });
     this.#isStarted = false;
+  }
+
+  /** It is to be heard no earlier than that behind its time, so that video is in step with it. */
+  leastLatency(ms: number): void {
+    const latencyCapability = PlaybackCapability.SPICE_PLAYBACK_CAP_LATENCY;
+    if (ms === this.#latencyMs || !this.#isStarted) return;
+    if (!hasCapability(this.#end.capabilities, latencyCapability)) return;
+    this.#latencyMs = ms;
+    this.#send({ name: "LATENCY", body: { latencyMs: ms } });
   }
 
   volumeChanged(): void {

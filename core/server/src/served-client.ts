@@ -93,6 +93,11 @@ export interface NewLink {
   readonly link: LinkServed;
 }
 
+/** So long before its time a frame of video should come. */
+const videoMarginMs = 30;
+/** Sound is not held back longer than that. */
+const audioLatencyMaxMs = 400;
+
 export class ServedClient implements ChannelEndOwner {
   readonly key: ClientKey;
   readonly sessionId: number;
@@ -109,6 +114,8 @@ export class ServedClient implements ChannelEndOwner {
   /** For people: where it is. */
   readonly peer: string;
   readonly comesOver: boolean;
+  readonly #playbacks = new Map<ChannelEnd, PlaybackChannel>();
+  #audioLatencyMs = 0;
   #inputs: InputsChannel | null = null;
   #isSlow = false;
   #isOver = false;
@@ -270,6 +277,7 @@ export class ServedClient implements ChannelEndOwner {
   /** The handler of an end that came to nothing. */
   #forget(end: ChannelEnd): void {
     this.#displays.delete(end);
+    this.#playbacks.delete(end);
     if (end.channel.name === "inputs") this.#inputs = null;
   }
 
@@ -328,7 +336,9 @@ export class ServedClient implements ChannelEndOwner {
       case "display": {
         const display = mirror.display(id);
         if (display === null) return null;
-        const handler = new DisplayChannel(end, wiring, display, this, options, encodings);
+        const handler = new DisplayChannel(
+          ...([end, wiring, display, this, options, encodings, sound.time] as const),
+        );
         this.#displays.set(end, handler);
         return handler;
       }
@@ -341,7 +351,10 @@ export class ServedClient implements ChannelEndOwner {
         return this.#inputs;
       case "playback": {
         const playback = sound.playback(id);
-        return playback === null ? null : new PlaybackChannel(end, playback, hasOpus);
+        if (playback === null) return null;
+        const channel = new PlaybackChannel(end, playback, hasOpus);
+        this.#playbacks.set(end, channel);
+        return channel;
       }
       case "record": {
         const record = sound.record(id);
@@ -447,9 +460,18 @@ export class ServedClient implements ChannelEndOwner {
   #drop(end: ChannelEnd, error: CarawayError | null): void {
     end.close();
     if (this.#ends.get(end.label) === end) this.#ends.delete(end.label);
+    this.#playbacks.delete(end);
     const { label: channel } = end;
     this.#guest.wiring.event({ name: "channel-lost", client: this.key, channel, error });
     if (this.#displays.delete(end)) this.caches.break();
+  }
+
+  /** Sound that is heard late enough leaves video the time that it takes. */
+  videoMargin(marginMs: number, audioDelayMs: number): void {
+    const wanted = audioDelayMs + videoMarginMs - marginMs;
+    if (Math.abs(marginMs - videoMarginMs) < videoMarginMs) return;
+    this.#audioLatencyMs = Math.round(Math.min(Math.max(wanted, 0), audioLatencyMaxMs));
+    for (const playback of this.#playbacks.values()) playback.leastLatency(this.#audioLatencyMs);
   }
 
   /** Another server measured it. */

@@ -3,6 +3,7 @@
 // gets the outcome in place of the drawing.
 
 import { type Box, CanvasError, drawDirectly, maxSurfaceSide } from "@caraway/canvas";
+import type { Instant } from "@caraway/channel";
 import { type Head, ImageType, SurfaceFormat } from "@caraway/protocol";
 import { CarawayError, type Infer } from "@caraway/wire";
 import { boxAround, contains, isEmptyBox } from "./box-set.ts";
@@ -14,6 +15,7 @@ import type { DisplayOutput } from "./guest.ts";
 import type { Drawing, GuestImage } from "./guest-drawing.ts";
 import { bitmapImage, definitePicture } from "./guest-picture.ts";
 import { ServedSurface } from "./served-surface.ts";
+import { type Video, VideoDetector } from "./video-detector.ts";
 
 export type MonitorHead = Infer<typeof Head>;
 
@@ -24,13 +26,16 @@ const surfacePixelsMax = 1 << 27;
 export class ServedDisplay {
   readonly id: number;
   readonly #surfaces = new Map<number, ServedSurface>();
+  readonly #now: () => Instant;
   readonly #views = new Set<DisplayView>();
+  #detector: VideoDetector | null = null;
   #changes: DisplayChanges | null = null;
   #pixelCount = 0;
   #monitors: { readonly maxAllowed: number; readonly heads: readonly MonitorHead[] } | null = null;
 
-  constructor(id: number) {
+  constructor(id: number, now: () => Instant) {
     this.id = id;
+    this.#now = now;
   }
 
   get primary(): ServedSurface | null {
@@ -84,6 +89,30 @@ export class ServedDisplay {
     this.#views.delete(view);
   }
 
+  /** What of the primary surface behaves like video. */
+  get videos(): readonly Video[] {
+    return this.#detector?.videos ?? [];
+  }
+
+  /** When `expireVideos` has something to do. */
+  videoDeadline(): Instant | null {
+    return this.#detector?.deadline() ?? null;
+  }
+
+  expireVideos(): void {
+    this.#detector?.timeout(this.#now());
+  }
+
+  /** It plays at the server that the guest comes from; null when it cannot play here. */
+  adoptVideo(surface: ServedSurface, box: Box): Video | null {
+    if (surface !== this.primary) return null;
+    return this.#detector?.adopt(box, this.#now()) ?? null;
+  }
+
+  setRunning(isRunning: boolean): void {
+    this.#detector?.setRunning(isRunning, this.#now());
+  }
+
   /** @throws CarawayError when it makes no sense; then nothing has changed. */
   handle(output: DisplayOutput): void {
     switch (output.type) {
@@ -119,6 +148,7 @@ export class ServedDisplay {
         return { id, width, height, format };
       }),
       views: this.#views.size,
+      videos: this.#detector?.snapshot() ?? [],
       monitors: this.#monitors,
     };
   }
@@ -139,11 +169,17 @@ export class ServedDisplay {
     }
     this.#surfaces.set(id, surface);
     this.#pixelCount += width * height;
+    if (surface.isPrimary) {
+      this.#detector = VideoDetector.of(surface, () => {
+        for (const view of this.#views) view.videosChanged?.();
+      });
+    }
     for (const view of this.#views) view.created(surface);
   }
 
   #destroy(surface: ServedSurface): void {
     for (const view of this.#views) view.destroying(surface);
+    if (surface.isPrimary) this.#detector = null;
     this.#surfaces.delete(surface.id);
     this.#pixelCount -= surface.width * surface.height;
   }
@@ -165,6 +201,9 @@ export class ServedDisplay {
     surface.isDrawn = true;
     const bounds = boxAround(region);
     const done: DoneDrawing = { drawing, surface, region, bounds, reads, shape, isFirst };
+    if (surface.isPrimary && hasFreshPicture(drawing)) {
+      this.#detector?.painted(region, this.#now());
+    }
     for (const view of this.#views) view.drawn(done);
   }
 
@@ -174,6 +213,7 @@ export class ServedDisplay {
     if (!contains(surface.box, box) || !surface.write(box, pixels)) {
       throw new CanvasError("INVALID", `pixels for surface ${id} do not fit`);
     }
+    if (surface.isPrimary) this.#detector?.painted([box], this.#now());
     for (const view of this.#views) view.updated(surface, box);
   }
 
@@ -182,6 +222,11 @@ export class ServedDisplay {
     if (surface === undefined) throw new CanvasError("NO_SURFACE", `there is no surface ${id}`);
     return surface;
   }
+}
+
+/** Of pixels that no client can have yet: what is drawn from others costs next to nothing as it is. */
+function hasFreshPicture({ body }: Drawing): boolean {
+  return "srcBitmap" in body && body.srcBitmap.kind === "pixels" && body.srcBitmap.key === null;
 }
 
 function withDefinitePictures(drawing: Drawing, format: SurfaceFormat): Drawing {

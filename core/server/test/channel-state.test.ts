@@ -44,6 +44,7 @@ const display: MovedDisplay = {
     { shape: { ...shape, id: 9, format: 96 as const }, missing: [], lossy: [] },
   ],
   monitors: { maxAllowed: 4, heads: [head] },
+  videos: [{ id: 3, surface: 0, box: box(1, 2, 30, 40), reportId: 7, rateStep: 2 }],
 };
 
 const cursor: MovedCursor = {
@@ -75,12 +76,16 @@ describe("the state of a display channel", () => {
 
   it("is refused when no server of ours has such a channel", () => {
     const [primary] = display.surfaces;
+    const [video] = display.videos;
     const surface = (change: object) => ({ surfaces: [{ ...primary!, ...change }] });
     const wrong: Partial<MovedDisplay>[] = [
       { palettes: [1n, 1n] },
       { palettes: Array.from({ length: 130 }, (_, key) => BigInt(key)) },
       { surfaces: [primary!, primary!] },
       { monitors: { maxAllowed: 1, heads: Array.from({ length: 257 }, () => head) } },
+      { videos: [video!, video!] },
+      { videos: [{ ...video!, id: 64 }] },
+      { videos: [{ ...video!, box: box(5, 5, 5, 9) }] },
       surface({ shape: { ...shape, width: 0 } }),
       surface({ shape: { ...shape, height: 0x8000 } }),
       surface({ missing: [box(0, 0, 65, 1)] }),
@@ -95,7 +100,7 @@ describe("the state of a display channel", () => {
       );
     }
     const bytes = encodeDisplayState(display);
-    expect(() => decodeDisplayState(bytes.subarray(0, bytes.length - 1))).toThrow(/heads/);
+    expect(() => decodeDisplayState(bytes.subarray(0, bytes.length - 1))).toThrow(/streams/);
   });
 });
 

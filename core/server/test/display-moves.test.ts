@@ -11,7 +11,7 @@ const abilities = { composite: true, a8Surfaces: true };
 
 /** The guest's display, at the source and, loaded, at the target. */
 class Guest {
-  readonly display = new ServedDisplay(0);
+  readonly display = new ServedDisplay(0, () => 0);
 
   create(surface: number, more: { width?: number; height?: number } = {}): this {
     const { width, height } = { ...size, ...more };

@@ -401,6 +401,7 @@ describe("without a peer link", () => {
       "SET_ACK",
       "INVAL_ALL_PIXMAPS",
       "INVAL_ALL_PALETTES",
+      "STREAM_DESTROY_ALL",
       "MONITORS_CONFIG",
     ]);
     world.draw("target", copy(box(20, 0, 40, 20), icon(5n)));

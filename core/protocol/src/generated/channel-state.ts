@@ -29,6 +29,7 @@ type InputsState = Infer<typeof declared.InputsState>;
 type PixmapCacheState = Infer<typeof declared.PixmapCacheState>;
 type StreamState = Infer<typeof declared.StreamState>;
 type SurfaceState = Infer<typeof declared.SurfaceState>;
+type VideoStreamState = Infer<typeof declared.VideoStreamState>;
 type Head = Infer<typeof declaredDisplay.Head>;
 type Rect = Infer<typeof declaredGraphics.Rect>;
 
@@ -230,6 +231,13 @@ export function readDisplayState(r: Reader): DisplayState {
   for (const end2 = r.at; at2 < end2; at2 += 28) {
     heads.push(readHead(r, at2));
   }
+  const o5 = r.take(1);
+  const streamCount = r.bytes[o5]!;
+  let at3 = r.take(streamCount * 29);
+  const streams: VideoStreamState[] = [];
+  for (const end3 = r.at; at3 < end3; at3 += 29) {
+    streams.push(readVideoStreamState(r, at3));
+  }
   return {
     version,
     flags,
@@ -245,11 +253,12 @@ export function readDisplayState(r: Reader): DisplayState {
     surfaces,
     monitorsMaxAllowed,
     heads,
+    streams,
   };
 }
 
 export function sizeDisplayState(value: DisplayState): number {
-  return 29 + sumOfSizes(value.parts, sizeDisplayCachesPart) + value.palettes.length * 8 + sumOfSizes(value.surfaces, sizeSurfaceState) + value.heads.length * 28;
+  return 30 + sumOfSizes(value.parts, sizeDisplayCachesPart) + value.palettes.length * 8 + sumOfSizes(value.surfaces, sizeSurfaceState) + value.heads.length * 28 + value.streams.length * 29;
 }
 
 export function writeDisplayState(w: Writer, value: DisplayState): void {
@@ -286,6 +295,13 @@ export function writeDisplayState(w: Writer, value: DisplayState): void {
   for (const item of value.heads) {
     writeHead(w, at2, item);
     at2 += 28;
+  }
+  const o5 = w.take(1);
+  w.u8(o5, value.streams.length);
+  let at3 = w.take(value.streams.length * 29);
+  for (const item of value.streams) {
+    writeVideoStreamState(w, at3, item);
+    at3 += 29;
   }
 }
 
@@ -513,4 +529,22 @@ export function writeSurfaceState(w: Writer, value: SurfaceState): void {
     writeRect(w, at2, item);
     at2 += 16;
   }
+}
+
+export function readVideoStreamState(r: Reader, o: number): VideoStreamState {
+  return {
+    streamId: r.view.getUint32(o, true),
+    surfaceId: r.view.getUint32(o + 4, true),
+    box: readRect(r, o + 8),
+    reportId: r.view.getUint32(o + 24, true),
+    rateStep: r.bytes[o + 28]!,
+  };
+}
+
+export function writeVideoStreamState(w: Writer, o: number, value: VideoStreamState): void {
+  w.u32(o, value.streamId);
+  w.u32(o + 4, value.surfaceId);
+  writeRect(w, o + 8, value.box);
+  w.u32(o + 24, value.reportId);
+  w.u8(o + 28, value.rateStep);
 }
