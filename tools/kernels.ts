@@ -16,6 +16,11 @@ interface Kernel {
 
 export const kernels: readonly Kernel[] = [
   {
+    source: "core/codecs/kernels/lz4.ts",
+    target: "core/codecs/src/generated/lz4-kernel.ts",
+    constant: "lz4KernelBytes",
+  },
+  {
     source: "core/codecs/kernels/quic.ts",
     target: "core/codecs/src/generated/quic-kernel.ts",
     constant: "quicKernelBytes",

@@ -7,6 +7,7 @@ export {
   encodeBitmap,
 } from "./bitmap.ts";
 export { type CursorData, CursorDataType, type CursorPicture, decodeCursor } from "./cursor.ts";
+export { lz4KernelBytes } from "./generated/lz4-kernel.ts";
 export { quicKernelBytes } from "./generated/quic-kernel.ts";
 export { GlzDictionary, type GlzSentImage, type GlzType } from "./glz-dictionary.ts";
 export { type GlzHeader, readGlzHeader } from "./glz-header.ts";
@@ -23,6 +24,7 @@ export { encodeLz, encodeLzIndices, type LzColorType } from "./lz-encode.ts";
 export { type LzHeader, LzType, readLzHeader } from "./lz-header.ts";
 export { decodeLz4Block, decodeLz4Image } from "./lz4.ts";
 export { encodeLz4Block, encodeLz4Image } from "./lz4-encode.ts";
+export { createLz4Kernel, type Lz4Kernel, type Lz4KernelExports } from "./lz4-kernel.ts";
 export { widen555, widenPalette } from "./palette.ts";
 export {
   type AlphaImage,

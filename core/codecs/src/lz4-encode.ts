@@ -26,21 +26,39 @@ const formats: readonly number[] = [
  * @throws CodecError when the bitmap has another format, or padding, or too little data.
  */
 export function encodeLz4Image(bitmap: Bitmap): Uint8Array {
-  const { format, width, height, stride, topDown } = bitmap;
+  const bytes = checkLz4Bitmap(bitmap);
+  const header = lz4ImageHeader(bitmap);
+  const start = header.length + blockHeaderSize;
+  const data = new Uint8Array(start + maxBlockSize(bytes.length));
+  const end = encodeSequences(bytes, data, start);
+  data.set(header);
+  new DataView(data.buffer).setUint32(header.length, end - start);
+  return data.slice(0, end);
+}
+
+/** Bytes of a block's size. */
+const blockHeaderSize = 4;
+
+/**
+ * The bytes of a bitmap that can be sent as an LZ4 image.
+ *
+ * @throws CodecError as `encodeLz4Image`.
+ */
+export function checkLz4Bitmap({ format, width, height, stride, data }: Bitmap): Uint8Array {
   countPixels("LZ4", 0, width, height);
   if (!formats.includes(format)) {
     throw new CodecError("LZ4", 1, `bitmap format ${format} is not allowed`);
   }
   const size = stride * height;
-  if (stride !== bitmapRowSize(format, width) || bitmap.data.length < size) {
+  if (stride !== bitmapRowSize(format, width) || data.length < size) {
     throw new CodecError("LZ4", 2, `rows of ${stride} bytes do not fit a width of ${width}`);
   }
-  const data = new Uint8Array(6 + maxBlockSize(size));
-  const end = encodeSequences(bitmap.data.subarray(0, size), data, 6);
-  data[0] = topDown ? 1 : 0;
-  data[1] = format;
-  new DataView(data.buffer).setUint32(2, end - 6);
-  return data.slice(0, end);
+  return data.subarray(0, size);
+}
+
+/** What an LZ4 image has before its blocks. */
+export function lz4ImageHeader({ topDown, format }: Bitmap): Uint8Array {
+  return Uint8Array.of(topDown ? 1 : 0, format);
 }
 
 /** Encodes bytes as one LZ4 block that stands alone (COMPRESSED_DATA). */

@@ -121,8 +121,20 @@ export function decodePicture(picture: GuestPixels): PixelImage {
 
 /** 32-bit pixels whose unused byte is 0. */
 export function withClearHighBytes(image: ColorImage): ColorImage {
-  if (image.format === "argb") return image;
-  return { ...image, pixels: image.pixels.map((pixel) => pixel & 0xffffff) };
+  if (image.format === "argb" || areHighBytesClear(image.pixels)) return image;
+  return { ...image, pixels: clearHighBytes(image.pixels) };
+}
+
+function areHighBytesClear(pixels: Uint32Array): boolean {
+  let all = 0;
+  for (let at = 0; at < pixels.length; at++) all |= pixels[at]!;
+  return all >>> 24 === 0;
+}
+
+function clearHighBytes(pixels: Uint32Array): Uint32Array {
+  const cleared = new Uint32Array(pixels.length);
+  for (let at = 0; at < pixels.length; at++) cleared[at] = pixels[at]! & 0xffffff;
+  return cleared;
 }
 
 /** The picture as a bitmap without padding, rows from the top down, for a message. */

@@ -1,7 +1,11 @@
 // Instantiates the WebAssembly kernels that core carries as bytes.
 
 import {
+  createLz4Kernel,
   createQuicKernel,
+  type Lz4Kernel,
+  type Lz4KernelExports,
+  lz4KernelBytes,
   type QuicKernel,
   type QuicKernelExports,
   quicKernelBytes,
@@ -18,9 +22,22 @@ export interface Kernels {
   readonly quic: QuicKernel;
 }
 
+/** The fast encoders, of which the same holds. */
+export interface EncoderKernels {
+  readonly lz4: Lz4Kernel;
+}
+
 /** Makes new instances, which takes about a millisecond: one set per thread is enough. */
 export function loadKernels(): Kernels {
   return { quic: createQuicKernel(instantiate<QuicKernelExports>(quicKernelBytes)) };
+}
+
+let encoders: EncoderKernels | undefined;
+
+/** One set for all servers of the thread, made when it is first needed. */
+export function encoderKernels(): EncoderKernels {
+  encoders ??= { lz4: createLz4Kernel(instantiate<Lz4KernelExports>(lz4KernelBytes)) };
+  return encoders;
 }
 
 function instantiate<Exports>(bytes: Uint8Array<ArrayBuffer>): Exports {

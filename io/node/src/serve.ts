@@ -3,6 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { deflateSync } from "node:zlib";
 import type { ConnectionKey, Instant } from "@caraway/channel";
+import type { Bitmap } from "@caraway/codecs";
 import { Turns } from "@caraway/driver";
 import {
   type Arrival,
@@ -17,6 +18,7 @@ import {
   SpiceServer,
 } from "@caraway/server";
 import type { ByteStream } from "./byte-stream.ts";
+import { encoderKernels } from "./kernels.ts";
 import { type ListenAddress, Listener, type ListenTls } from "./listen.ts";
 import type { OriginRule } from "./listen-websocket.ts";
 import { nodeClock } from "./platform.ts";
@@ -72,6 +74,7 @@ export class GuestServer {
     this.#guest = options.guest;
     const encoders = {
       ...plainEncoders,
+      lz4: (bitmap: Bitmap) => encoderKernels().lz4.encode(bitmap),
       deflate: (bytes: Uint8Array) => new Uint8Array(deflateSync(bytes, { level: 3 })),
       jpeg: true,
       opus: true,

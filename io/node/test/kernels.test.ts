@@ -1,6 +1,17 @@
 // The instantiated kernels, held against the plain decoders.
 
-import { CodecError, decodeQuic, type PixelImage } from "@caraway/codecs";
+import {
+  type Bitmap,
+  BitmapFormat,
+  bitmapRowSize,
+  CodecError,
+  decodeBitmap,
+  decodeLz4Image,
+  decodeQuic,
+  encodeLz4Image,
+  type PixelImage,
+} from "@caraway/codecs";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   bitFlips,
@@ -9,7 +20,7 @@ import {
   readVector,
   truncations,
 } from "../../../core/codecs/test/quic-vectors.ts";
-import { loadKernels } from "../src/kernels.ts";
+import { encoderKernels, loadKernels } from "../src/kernels.ts";
 
 const { quic } = loadKernels();
 
@@ -66,5 +77,81 @@ describe("the QUIC kernel", () => {
     const decoded = quic.decode(image);
     expect([decoded.width, decoded.height]).toEqual([width, 1]);
     expect(outcome(quic.decode, image)).toBe(outcome(decodeQuic, image));
+  });
+});
+
+describe("the LZ4 kernel", () => {
+  const { lz4 } = encoderKernels();
+
+  /** A bitmap of 32BIT whose bytes are pieces, some of which come again, near and far. */
+  function bitmapOf(width: number, height: number, seed: number): Bitmap {
+    const format = BitmapFormat["32BIT"];
+    const stride = bitmapRowSize(format, width);
+    const data = new Uint8Array(stride * height);
+    let state = seed;
+    const next = (bound: number) => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return (state >>> 8) % bound;
+    };
+    for (let at = 0; at < data.length; ) {
+      const length = 1 + next(next(8) === 0 ? 3000 : 30);
+      const stop = Math.min(at + length, data.length);
+      const back = at === 0 ? 0 : 1 + next(Math.min(at, next(2) === 0 ? 70_000 : 300));
+      const kind = next(3);
+      for (; at < stop; at++) {
+        if (kind === 0) data[at] = next(256);
+        else data[at] = data[at - back] ?? kind;
+      }
+    }
+    return { format, width, height, stride, topDown: true, data };
+  }
+
+  function expectSame(bitmap: Bitmap): void {
+    const { width, height } = bitmap;
+    const decoded = decodeLz4Image(lz4.encode(bitmap), width, height);
+    expect(pixelHash(decoded)).toBe(pixelHash(decodeBitmap(bitmap, null)));
+  }
+
+  test("gives back any bitmap", () => {
+    fc.assert(
+      fc.property(fc.nat(40), fc.nat(40), fc.nat(), (width, height, seed) => {
+        expectSame(bitmapOf(width + 1, height + 1, seed));
+      }),
+    );
+  });
+
+  test("gives back what it takes in several parts", () => {
+    // A part has 65536 pixels; the last one may have less than a match needs.
+    for (const width of [65_535, 65_536, 65_537, 65_538, 65_540, 300_000]) {
+      expectSame(bitmapOf(width, 1, width));
+      expectSame(bitmapOf(1, width, 7 * width));
+    }
+  });
+
+  test("finds in one part what was in the part before", () => {
+    const bitmap = bitmapOf(65_536 * 2, 1, 1);
+    const noise = bitmapOf(8000, 1, 3).data.map((_, at) => Math.imul(at + 1, 0x9e3779b1) >>> 24);
+    bitmap.data.set(noise, 65_536 * 4 - noise.length);
+    bitmap.data.set(noise, 65_536 * 4);
+    const apart = { ...bitmap, data: bitmap.data.slice() };
+    for (let at = 0; at < noise.length; at++) apart.data[65_536 * 4 + at]! ^= at + 1;
+    expectSame(bitmap);
+    expect(lz4.encode(bitmap).length).toBeLessThan(lz4.encode(apart).length - noise.length / 2);
+  });
+
+  test("compresses as well as the plain encoder, and keeps what it has given out", () => {
+    const bitmap = bitmapOf(500, 300, 5);
+    const first = lz4.encode(bitmap);
+    const copy = first.slice();
+    lz4.encode(bitmapOf(500, 300, 6));
+    expect(first).toEqual(copy);
+    expect(first.length).toBeLessThan(encodeLz4Image(bitmap).length * 1.05);
+  });
+
+  test("refuses what the plain encoder refuses", () => {
+    const bitmap = bitmapOf(4, 4, 1);
+    expect(() => lz4.encode({ ...bitmap, format: BitmapFormat["8BIT"] })).toThrow(CodecError);
+    expect(() => lz4.encode({ ...bitmap, stride: 20 })).toThrow(CodecError);
+    expect(() => lz4.encode({ ...bitmap, data: bitmap.data.subarray(1) })).toThrow(CodecError);
   });
 });
