@@ -10,10 +10,15 @@ import {
 } from "@caraway/client";
 import { type ClientStream, typing } from "@caraway/driver";
 import {
+  type FileCardOptions,
   type FileDriveOptions,
+  openFileCard,
   openFileDrive,
   type PictureEvent,
   readWav,
+  type SmartcardEvent,
+  SmartcardReader,
+  SmartcardReaders,
   type SpiceClient,
   type UsbDriveEvent,
   UsbDrives,
@@ -21,7 +26,7 @@ import {
   wavSource,
 } from "@caraway/node";
 import { type Command, Option } from "commander";
-import { parseCount, parseSize, parseUsb } from "./argument-values.ts";
+import { parseCount, parseSize, parseSmartcard, parseUsb } from "./argument-values.ts";
 import {
   addConnectionOptions,
   type ConnectionFlags,
@@ -41,6 +46,7 @@ interface ConnectFlags extends ConnectionFlags {
   readonly play?: string;
   readonly record?: string;
   readonly usb?: readonly FileDriveOptions[];
+  readonly smartcard?: FileCardOptions;
   readonly migration: MigrationMode;
   readonly resize?: { readonly width: number; readonly height: number };
 }
@@ -74,6 +80,11 @@ export function addConnectCommand(program: Command): void {
       "plug in a stick, file=IMAGE[,readonly], or a CD drive, cd=ISO; may be repeated",
       parseUsb,
     )
+    .option(
+      "--smartcard <card>",
+      "insert a PIV card made of files, cert=FILE,key=FILE[,slot=9a][,pin=123456][,puk=DIGITS]",
+      parseSmartcard,
+    )
     .addOption(
       new Option("--migration <mode>", "best way to announce of going along when the VM moves")
         .choices(migrationModes)
@@ -90,13 +101,21 @@ async function connect(target: string, flags: ConnectFlags): Promise<void> {
   const writer = flags.play === undefined ? null : new WavWriter(flags.play);
   const heard = flags.record === undefined ? null : wavSource(readWav(flags.record));
   const drives = await plugDrives(flags.usb ?? [], tell);
+  const readers = await insertCard(flags.smartcard, tell);
   const { channels } = defaultSessionOptions;
   const watcher = {
     session: {
       migration: flags.migration,
-      channels: drives.drives.length > 0 ? [...channels, "usbredir" as const] : channels,
+      channels: [
+        ...channels,
+        ...(drives.drives.length > 0 ? (["usbredir"] as const) : []),
+        ...(readers.readers.length > 0 ? (["smartcard"] as const) : []),
+      ],
     },
-    onStream: (stream: ClientStream) => drives.offer(stream),
+    onStream(stream: ClientStream): void {
+      drives.offer(stream);
+      readers.offer(stream);
+    },
     sound: { ...(writer && { playback: writer }), ...(heard && { record: heard }) },
     onEvent(event: SessionEvent): void {
       if (event.name === "channel-linked") linked.add(event.channel);
@@ -122,6 +141,7 @@ async function connect(target: string, flags: ConnectFlags): Promise<void> {
   } finally {
     writer?.close();
     await drives.close();
+    await readers.close();
   }
 }
 
@@ -133,6 +153,21 @@ async function plugDrives(
     return openFileDrive(options, (event) => tell(driveData(options, event), null));
   });
   return new UsbDrives(await Promise.all(drives));
+}
+
+async function insertCard(
+  options: FileCardOptions | undefined,
+  tell: (data: object | null, text: string | null) => void,
+): Promise<SmartcardReaders> {
+  if (options === undefined) return new SmartcardReaders([]);
+  const card = await openFileCard(options);
+  const onEvent = (event: SmartcardEvent) => tell(cardData(event), null);
+  return new SmartcardReaders([new SmartcardReader("Caraway", card, onEvent)]);
+}
+
+function cardData(event: SmartcardEvent): object {
+  if (!("error" in event)) return { event: "smartcard", ...event };
+  return { event: "smartcard", type: event.type, message: (event.error as Error).message };
 }
 
 /** For `--json`; a person sees the guest's own. */

@@ -24,6 +24,7 @@ PACKAGES=(
   xserver-xorg-core xserver-xorg-video-qxl xserver-xorg-input-libinput xinit x11-xserver-utils
   x11-utils x11-apps xterm evilwm xfonts-base xclip xdotool
   spice-vdagent spice-webdavd alsa-utils curl cadaver davfs2
+  pcscd libccid opensc
 )
 # What no test needs is not even unpacked. The Mesa drivers and LLVM are half of the whole: X renders in software here.
 EXCLUDES=(
@@ -61,9 +62,11 @@ say "adding the programs"
   find drivers/gpu/drm -mindepth 1 -maxdepth 1 -type d \
     ! -name qxl ! -name ttm ! -name virtio ! -name tiny ! -name display -exec rm -rf {} +
   # drivers/leds stays: the generic sound codec depends on it.
-  rm -rf drivers/{iio,mtd,isdn,nfc,bluetooth,ata,nvme,md,target,hwmon,mfd,mmc,platform,power,gpio,comedi,scsi} \
+  rm -rf drivers/{iio,mtd,isdn,nfc,bluetooth,ata,nvme,md,target,hwmon,mfd,mmc,platform,power,gpio,comedi} \
     drivers/usb/{gadget,serial} sound/isa \
     fs/{xfs,btrfs,ceph,cifs,smb*,gfs2,ocfs2,nfs,nfsd,f2fs,jfs,reiserfs,ntfs3,afs,orangefs,udf,ext4,dlm}
+  # Of disks, those that come by USB.
+  find drivers/scsi -type f ! -name scsi_common.ko ! -name scsi_mod.ko ! -name sd_mod.ko ! -name sr_mod.ko -delete
 )
 chroot "$ROOT" depmod "$KERNEL"
 # Otherwise the first X client of every boot scans the fonts, which takes seconds under TCG.

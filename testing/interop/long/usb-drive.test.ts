@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { openFileDrive, type UsbDrive, type UsbDriveEvent, UsbDrives } from "@caraway/node";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { loadDiskModules } from "../src/guest-storage.ts";
 import { connectCaraway, startMigrationTarget, startSavedVm, type Vm } from "../src/index.ts";
 import { makeOwnedDirectory, removeOwnedDirectory } from "../src/ownership.ts";
+import { usbMachine } from "../src/usb-machine.ts";
 
 const megabyte = 1 << 20;
 const size = 12 * megabyte;
@@ -19,8 +19,7 @@ let directory: string;
 
 beforeAll(async () => {
   directory = makeOwnedDirectory("usb");
-  vm = await startSavedVm("qxl-vga");
-  await loadDiskModules(vm);
+  vm = await startSavedVm(usbMachine);
 }, 900_000);
 afterAll(async () => {
   await vm?.close();

@@ -21,6 +21,8 @@ export interface VmDevices {
   readonly webdav?: boolean;
   /** Redirected USB slots. Default 1. */
   readonly usbredir?: number;
+  /** A smartcard reader whose card is the client's. Default no. */
+  readonly smartcard?: boolean;
   /** Default 512. */
   readonly memoryMiB?: number;
 }
@@ -79,6 +81,7 @@ export function completeDevices(devices: VmDevices): Required<VmDevices> {
     audio: devices.audio ?? true,
     webdav: devices.webdav ?? true,
     usbredir: devices.usbredir ?? 1,
+    smartcard: devices.smartcard ?? false,
     memoryMiB: devices.memoryMiB ?? 512,
   };
 }
@@ -93,7 +96,7 @@ function displayArguments(display: DisplayDevice, monitors: number): string[] {
 }
 
 export function deviceArguments(devices: VmDevices, spice: SpiceOptions, guest: Guest): string[] {
-  const { display, monitors, pointer, agent, audio, webdav, usbredir, memoryMiB } =
+  const { display, monitors, pointer, agent, audio, webdav, usbredir, smartcard, memoryMiB } =
     completeDevices(devices);
   const without = new Set(spice.withoutChannels);
   const chardev = (id: string, kind: string, name: "agent" | "webdav" | "usbredir") =>
@@ -123,6 +126,12 @@ export function deviceArguments(devices: VmDevices, spice: SpiceOptions, guest: 
     const id = `usbredir${slot}`;
     list.push("-chardev", chardev(id, "spicevmc,name=usbredir", "usbredir"));
     list.push("-device", `usb-redir,chardev=${id}`);
+  }
+  if (smartcard) {
+    // The reader is of USB 1, and the controller of the others of USB 2.
+    list.push("-device", "piix3-usb-uhci,id=usb1", "-device", "usb-ccid,bus=usb1.0");
+    list.push("-chardev", "spicevmc,id=ccid,name=smartcard");
+    list.push("-device", "ccid-card-passthru,chardev=ccid");
   }
   if (audio) {
     list.push("-audiodev", `${without.has("audio") ? "none" : "spice"},id=sound`);
