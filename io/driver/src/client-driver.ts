@@ -52,8 +52,8 @@ export interface ClientDriverOptions {
 }
 
 export class ClientDriver {
-  readonly renderer = new Renderer();
-  readonly screens = new Screens(this.renderer);
+  readonly renderer: Renderer;
+  readonly screens: Screens;
   readonly #options: ClientDriverOptions;
   readonly #session: ClientSession;
   readonly #driver: Driver<SessionFeed>;
@@ -66,6 +66,8 @@ export class ClientDriver {
 
   /** Begins to connect at once. */
   constructor(platform: Platform, decode: DecodeImage, options: ClientDriverOptions) {
+    this.renderer = new Renderer({ videoCodecs: options.session.videoCodecs });
+    this.screens = new Screens(this.renderer);
     this.#options = options;
     this.#decode = decode;
     const { onStream } = options;

@@ -27,6 +27,12 @@ export type {
 export { prepareString } from "./sasl-prep.ts";
 export { type Picture, type Screen, Screens } from "./screens.ts";
 export {
+  type FolderStore,
+  SharedFolder,
+  type SharedFolderEvent,
+  type SharedFolderOptions,
+} from "./shared-folder.ts";
+export {
   type Card,
   type PrivateKeys,
   type SmartcardEvent,

@@ -14,6 +14,8 @@ export {
   type PictureEvent,
   type Screen,
   Screens,
+  SharedFolder,
+  type SharedFolderEvent,
   type SmartcardEvent,
   SmartcardReader,
   SmartcardReaders,
@@ -41,6 +43,7 @@ export * from "./drive.ts";
 export { type FileCardKey, type FileCardOptions, openFileCard } from "./file-card.ts";
 export { type FileDriveOptions, openFileDrive } from "./file-drive.ts";
 export { openFile } from "./file-source.ts";
+export { NodeFolder, openSharedFolder, type ShareOptions } from "./folder-store.ts";
 export { inflate } from "./inflate.ts";
 export { decodeJpeg } from "./jpeg.ts";
 export { encodeJpeg } from "./jpeg-encode.ts";

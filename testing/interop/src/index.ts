@@ -80,5 +80,6 @@ export {
   waitForDesktop,
   waitUntilLoaded,
 } from "./vm.ts";
+export { WebdavDaemon } from "./webdav-daemon.ts";
 export { startXClient, type XClientName, type XClientOptions, xClientNames } from "./x-clients.ts";
 export { findPicture, type XProgram, XScreen, type XScreenOptions } from "./x-screen.ts";
