@@ -14,8 +14,11 @@ import {
   type FileDriveOptions,
   openFileCard,
   openFileDrive,
+  openSharedFolder,
   type PictureEvent,
   readWav,
+  type SharedFolder,
+  type SharedFolderEvent,
   type SmartcardEvent,
   SmartcardReader,
   SmartcardReaders,
@@ -32,7 +35,14 @@ import {
   type ConnectionFlags,
   readConnection,
 } from "./connection-arguments.ts";
-import { eventData, eventText, pictureData, pictureText } from "./event-text.ts";
+import {
+  eventData,
+  eventText,
+  folderData,
+  folderText,
+  pictureData,
+  pictureText,
+} from "./event-text.ts";
 import { jsonLine } from "./json-lines.ts";
 import { waitForPicture } from "./picture-wait.ts";
 import { writePng } from "./png.ts";
@@ -47,6 +57,8 @@ interface ConnectFlags extends ConnectionFlags {
   readonly record?: string;
   readonly usb?: readonly FileDriveOptions[];
   readonly smartcard?: FileCardOptions;
+  readonly share?: string;
+  readonly shareReadOnly: boolean;
   readonly migration: MigrationMode;
   readonly resize?: { readonly width: number; readonly height: number };
 }
@@ -85,6 +97,8 @@ export function addConnectCommand(program: Command): void {
       "insert a PIV card made of files, cert=FILE,key=FILE[,slot=9a][,pin=123456][,puk=DIGITS]",
       parseSmartcard,
     )
+    .option("--share <folder>", "share this folder with the guest's spice-webdavd")
+    .option("--share-read-only", "let the guest read the shared folder only", false)
     .addOption(
       new Option("--migration <mode>", "best way to announce of going along when the VM moves")
         .choices(migrationModes)
@@ -102,6 +116,7 @@ async function connect(target: string, flags: ConnectFlags): Promise<void> {
   const heard = flags.record === undefined ? null : wavSource(readWav(flags.record));
   const drives = await plugDrives(flags.usb ?? [], tell);
   const readers = await insertCard(flags.smartcard, tell);
+  const folder = await shareFolder(flags, tell);
   const { channels } = defaultSessionOptions;
   const watcher = {
     session: {
@@ -110,11 +125,13 @@ async function connect(target: string, flags: ConnectFlags): Promise<void> {
         ...channels,
         ...(drives.drives.length > 0 ? (["usbredir"] as const) : []),
         ...(readers.readers.length > 0 ? (["smartcard"] as const) : []),
+        ...(folder !== null ? (["webdav"] as const) : []),
       ],
     },
     onStream(stream: ClientStream): void {
       drives.offer(stream);
       readers.offer(stream);
+      folder?.offer(stream);
     },
     sound: { ...(writer && { playback: writer }), ...(heard && { record: heard }) },
     onEvent(event: SessionEvent): void {
@@ -142,6 +159,7 @@ async function connect(target: string, flags: ConnectFlags): Promise<void> {
     writer?.close();
     await drives.close();
     await readers.close();
+    await folder?.close();
   }
 }
 
@@ -153,6 +171,15 @@ async function plugDrives(
     return openFileDrive(options, (event) => tell(driveData(options, event), null));
   });
   return new UsbDrives(await Promise.all(drives));
+}
+
+async function shareFolder(
+  { share, shareReadOnly: readOnly }: ConnectFlags,
+  tell: (data: object | null, text: string | null) => void,
+): Promise<SharedFolder | null> {
+  if (share === undefined) return null;
+  const onEvent = (event: SharedFolderEvent) => tell(folderData(event), folderText(event));
+  return await openSharedFolder({ folder: share, readOnly, onEvent });
 }
 
 async function insertCard(

@@ -1,11 +1,20 @@
 // What a session tells, in words for a person and as data for a script.
 
 import type { SessionEvent } from "@caraway/client";
-import type { PictureEvent } from "@caraway/node";
+import type { PictureEvent, SharedFolderEvent } from "@caraway/node";
+
+/** Told many times a second, or meant for a device. */
+const rawEvents: ReadonlySet<SessionEvent["name"]> = new Set([
+  "playback-data",
+  "agent-message",
+  "stream-data",
+  "stream-card",
+  "stream-sent",
+]);
 
 /** `event` first, then the fields as they are. Pixels and raw messages stay out. */
 export function eventData(event: SessionEvent): object | null {
-  if (event.name === "playback-data" || event.name === "agent-message") return null;
+  if (rawEvents.has(event.name)) return null;
   if (event.name === "cursor") {
     const { shape, channelId } = event;
     if (shape === null) return { event: "cursor", channelId, shape: null };
@@ -107,4 +116,19 @@ export function pictureText(event: PictureEvent): string | null {
     default:
       return null;
   }
+}
+
+export function folderData(event: SharedFolderEvent): object {
+  if (event.type === "guest") return { event: "folder", connected: event.connected };
+  return { event: "folder-request", ...event.request };
+}
+
+/** A person is told what was refused, not what was read. */
+export function folderText(event: SharedFolderEvent): string | null {
+  if (event.type === "guest") {
+    return event.connected ? "the guest can use the shared folder" : "the guest left the folder";
+  }
+  const { method, target, status, detail } = event.request;
+  if (detail === null || status === 404) return null;
+  return `shared folder: refused ${method} ${target}: ${detail}`;
 }
