@@ -11,6 +11,8 @@ export type CanvasFault =
   | "LIMIT"
   /** An image whose size or kind is not what the message says or the operation can use. */
   | "BAD_IMAGE"
+  /** A frame of video that is not wanted any more. */
+  | "SKIPPED"
   /** A value that the operation has no meaning for. */
   | "INVALID";
 

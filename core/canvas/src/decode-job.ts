@@ -26,6 +26,16 @@ export type DecodeJob =
       readonly height: number;
     }
   | { readonly codec: "jpeg"; readonly data: Uint8Array }
+  /** A frame of video whose decoding goes on where that of the stream's last frame ended. */
+  | {
+      readonly codec: "video";
+      readonly stream: number;
+      /** A `VideoCodecType`. */
+      readonly videoCodec: number;
+      readonly width: number;
+      readonly height: number;
+      readonly data: Uint8Array;
+    }
   | {
       readonly codec: "jpeg-alpha";
       readonly jpeg: Uint8Array;
@@ -50,6 +60,16 @@ export type JpegDecoder = (
   done: (result: ColorImage | CarawayError) => void,
 ) => void;
 
+/** Takes the frames of each stream in order; answers each, in any order. */
+export interface VideoDecoder {
+  decode(
+    job: DecodeJob & { readonly codec: "video" },
+    done: (result: ColorImage | CarawayError) => void,
+  ): void;
+  /** No more frames of the stream come. */
+  end(stream: number): void;
+}
+
 /** What a driver has to bring: the platform's, or faster ones than the plain ones here. */
 export interface Decoders {
   readonly quic: (data: Uint8Array) => PixelImage;
@@ -57,10 +77,17 @@ export interface Decoders {
   readonly lz4: (data: Uint8Array, width: number, height: number) => PixelImage;
   readonly inflate: Inflate;
   readonly jpeg: JpegDecoder;
+  /** For what is not MJPEG; null where only that is shown. */
+  readonly video: VideoDecoder | null;
 }
 
 /** The decoders in plain TypeScript. */
-export const plainDecoders = { quic: decodeQuic, lz: decodeLz, lz4: decodeLz4Image } as const;
+export const plainDecoders = {
+  quic: decodeQuic,
+  lz: decodeLz,
+  lz4: decodeLz4Image,
+  video: null,
+} as const;
 
 /**
  * Runs a job and hands its outcome to `done`: before it returns, unless the job needs JPEG and
@@ -73,6 +100,11 @@ export function runDecodeJob(
 ): void {
   if (job.codec === "jpeg" || job.codec === "jpeg-alpha") {
     runJpegJob(job, decoders, done);
+    return;
+  }
+  if (job.codec === "video") {
+    if (decoders.video === null) done({ error: new CodecError("video", 0, "no decoder for it") });
+    else decoders.video.decode(job, (result) => done(imageOrError(result)));
     return;
   }
   done(
@@ -89,6 +121,10 @@ export function runDecodeJob(
       }
     }),
   );
+}
+
+function imageOrError(result: ColorImage | CarawayError): DecodeOutcome {
+  return result instanceof CarawayError ? { error: result } : { kind: "image", image: result };
 }
 
 function runJpegJob(

@@ -3,25 +3,29 @@
 
 import {
   ResourceType,
-  StreamFlag,
   SurfaceFlag,
   SurfaceFormat,
   streamsMax,
   VideoCodecType,
 } from "@caraway/protocol";
 import { CarawayError } from "@caraway/wire";
-import type { Box } from "./box.ts";
 import { CanvasError } from "./canvas-error.ts";
 import { type DrawMessage, draw, isDrawMessage } from "./draw.ts";
+import { FrameStore } from "./frame-store.ts";
 import type { ImageCache } from "./image-cache.ts";
 import { areReady, type ImageStores, loadImage } from "./image-loader.ts";
-import { planFrame, planImages, type Slot } from "./image-slot.ts";
+import { planImages, type Slot } from "./image-slot.ts";
 import type { LoadedImage, WireImage } from "./loaded-image.ts";
 import { PaletteCache } from "./palette-cache.ts";
 import { surfacePixelFormat } from "./pixmap.ts";
 import { Queue } from "./queue.ts";
 import { type Region, regionExtents } from "./region.ts";
-import type { DisplayMessage, RendererOptions, RenderOutput } from "./renderer-output.ts";
+import type {
+  DisplayMessage,
+  FrameMessage,
+  RendererOptions,
+  RenderOutput,
+} from "./renderer-output.ts";
 import { createStream, drawFrame, type Stream } from "./stream.ts";
 import { createSurface, maxSurfaceSide, type Surface } from "./surface.ts";
 
@@ -56,6 +60,10 @@ export class DisplayRenderer {
   #formats = new Map<number, SurfaceFormat>();
   #palettes = new PaletteCache();
   #streams = new Map<number, Stream>();
+  #streamCount = 0;
+  readonly #frames: FrameStore;
+  /** Of frames that nobody named. */
+  #unnamedFrame = -1;
 
   constructor(
     id: number,
@@ -68,6 +76,18 @@ export class DisplayRenderer {
     this.#cache = cache;
     this.#emit = emit;
     this.#stores = { cache, surface: (surfaceId) => this.#need(surfaceId).pixmap };
+    this.#frames = new FrameStore({
+      shown: ({ key, stream, dest }, image) => {
+        emit({ type: "frame-shown", display: id, stream: stream.id, key });
+        const surface = this.#surfaces.get(stream.surfaceId);
+        if (surface === undefined) return;
+        const region = drawFrame(surface.pixmap, stream, image, dest ?? stream.dest);
+        this.#damage(surface.id, region);
+      },
+      lost: ({ key, stream }, error) => {
+        emit({ type: "frame-lost", display: id, stream: stream.id, key, error });
+      },
+    });
   }
 
   /** Messages that are not applied yet. */
@@ -88,11 +108,34 @@ export class DisplayRenderer {
     try {
       const stream = this.#planStreams(message);
       this.#planState(message);
-      this.#queue.push({ message, stream, slots: this.#planSlots(message, stream), error: null });
+      this.#queue.push({ message, stream, slots: this.#planSlots(message), error: null });
     } catch (error) {
       if (!(error instanceof CarawayError)) throw error;
       this.#queue.push({ message, stream: null, slots: [], error });
     }
+  }
+
+  /** A frame; `isDue`: it is to be shown at once. */
+  takeFrame(key: number, message: FrameMessage, isDue: boolean): void {
+    const { id, data } = message.body;
+    const stream = this.#streams.get(id);
+    if (stream === undefined) this.#refuse(id, "unknown");
+    else if (this.#options.videoCodecs.includes(stream.codec)) {
+      const dest = message.name === "STREAM_DATA" ? null : message.body.dest;
+      this.#frames.take(key, stream, data, dest, isDue);
+      return;
+    }
+    const error = new CanvasError("INVALID", `frames of stream ${id} cannot be shown`);
+    this.#emit({ type: "frame-lost", display: this.id, stream: id, key, error });
+  }
+
+  showFrame(key: number): void {
+    this.#frames.show(key);
+  }
+
+  /** Shows the frames that are due and decoded; returns slots that are not needed any more. */
+  showFrames(): readonly Slot[] {
+    return this.#frames.advance();
   }
 
   /** Whether the first message of the queue has all its images. */
@@ -106,6 +149,7 @@ export class DisplayRenderer {
    * under way; those of the first message at any rate.
    */
   decodeAhead(start: (slot: Slot, urgent: boolean) => boolean): void {
+    for (const slot of this.#frames.slots) start(slot, true);
     for (; this.#ahead < this.#queue.length; this.#ahead++) {
       for (const slot of this.#queue.at(this.#ahead)!.slots) {
         if (!start(slot, this.#ahead === 0)) return;
@@ -140,7 +184,8 @@ export class DisplayRenderer {
     }
     this.#formats = new Map([...this.#surfaces].map(([id, { format }]) => [id, format]));
     this.#palettes.clear();
-    this.#streams.clear();
+    this.#frames.clear();
+    this.#endStreams();
     return waiting;
   }
 
@@ -194,31 +239,42 @@ export class DisplayRenderer {
         if (message.body.id >= streamsMax) {
           throw new CanvasError("INVALID", `there is no stream ${message.body.id}`);
         }
-        const topDown = (message.body.flags & StreamFlag.TOP_DOWN) !== 0;
-        const stream = createStream(message.body, topDown);
+        this.#endStream(message.body.id);
+        const stream = createStream(message.body, this.id * 2 ** 32 + this.#streamCount++);
         this.#streams.set(stream.id, stream);
         return stream;
       }
       case "STREAM_DATA":
       case "STREAM_DATA_SIZED":
+        this.takeFrame(this.#unnamedFrame--, message, true);
+        return null;
       case "STREAM_CLIP":
         return this.#streams.get(message.body.id) ?? null;
       case "STREAM_DESTROY":
-        this.#streams.delete(message.body.id);
+        this.#endStream(message.body.id);
         return null;
       case "STREAM_DESTROY_ALL":
-        this.#streams.clear();
+        this.#endStreams();
         return null;
       default:
         return null;
     }
   }
 
-  #planSlots(message: DisplayMessage, stream: Stream | null): Slot[] {
-    if (message.name === "STREAM_DATA" || message.name === "STREAM_DATA_SIZED") {
-      if (stream?.codec !== VideoCodecType.MJPEG) return [];
-      return [planFrame(message.body.data, stream.width * stream.height)];
-    }
+  #endStream(id: number): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) return;
+    this.#streams.delete(id);
+    this.#frames.end(stream);
+    if (stream.codec === VideoCodecType.MJPEG) return;
+    this.#emit({ type: "video-ended", stream: stream.instance });
+  }
+
+  #endStreams(): void {
+    for (const id of [...this.#streams.keys()]) this.#endStream(id);
+  }
+
+  #planSlots(message: DisplayMessage): Slot[] {
     if (!isDrawMessage(message)) return [];
     const { surfaceId } = message.body.base;
     const format = this.#formats.get(surfaceId);
@@ -266,15 +322,9 @@ export class DisplayRenderer {
       }
       case "STREAM_CREATE":
         this.#need(message.body.surfaceId);
-        if (stream !== null && stream.codec !== VideoCodecType.MJPEG) {
+        if (stream !== null && !this.#options.videoCodecs.includes(stream.codec)) {
           this.#refuse(stream.id, "codec");
         }
-        break;
-      case "STREAM_DATA":
-        this.#showFrame(message.body.id, stream, slots, null);
-        break;
-      case "STREAM_DATA_SIZED":
-        this.#showFrame(message.body.id, stream, slots, message.body.dest);
         break;
       case "STREAM_CLIP":
         if (stream === null) this.#refuse(message.body.id, "unknown");
@@ -294,23 +344,6 @@ export class DisplayRenderer {
       if (slot.role !== "frame") images.set(slot.image, loadImage(slot, format, this.#stores));
     }
     const region = draw(message, surface.pixmap, (image) => images.get(image)!);
-    this.#damage(surface.id, region);
-  }
-
-  #showFrame(id: number, stream: Stream | null, slots: readonly Slot[], dest: Box | null): void {
-    if (stream === null) {
-      this.#refuse(id, "unknown");
-      return;
-    }
-    const state = slots[0]?.state;
-    if (state === undefined) return;
-    if (state.kind === "failed") {
-      this.#emit({ type: "frame-lost", display: this.id, stream: id, error: state.error });
-      return;
-    }
-    const surface = this.#need(stream.surfaceId);
-    if (state.kind !== "decoded" || state.image.format === "a8") return;
-    const region = drawFrame(surface.pixmap, stream, state.image, dest ?? stream.dest);
     this.#damage(surface.id, region);
   }
 

@@ -51,11 +51,6 @@ export interface FrameSlot {
 
 export type Slot = ImageSlot | FrameSlot;
 
-/** The slot of a JPEG file, whose size is known from the stream. */
-export function planFrame(data: Uint8Array, pixels: number): FrameSlot {
-  return { role: "frame", pixels, state: { kind: "job", job: { codec: "jpeg", data } } };
-}
-
 type Message = ServerMessage<typeof Display>;
 
 /**

@@ -7,14 +7,28 @@ import type { DecodeJob, DecodeOutcome } from "./decode-job.ts";
 
 export type DisplayMessage = ServerMessage<typeof Display>;
 
+export type FrameMessage = Extract<DisplayMessage, { readonly name: `STREAM_DATA${string}` }>;
+
 export type RenderInput =
   /**
-   * The next message of a display channel, in the order of its wire. The common messages of all
+   * The next message of a display channel, in the order of its wire. Frames of streams that come
+   * this way are shown as soon as they are decoded. The common messages of all
    * channels are not for the renderer; those that wait for other channels (WAIT_FOR_CHANNELS, and
    * INVAL_ALL_PIXMAPS with its list) are handed in when the wait is over. Its bytes stay referred
    * to until the message is applied.
    */
   | { readonly type: "apply"; readonly display: number; readonly message: DisplayMessage }
+  /**
+   * A frame of a stream, STREAM_DATA or STREAM_DATA_SIZED: decoded now, and drawn when `show-frame`
+   * names its key, which is the caller's. Its end is told by `frame-shown` or `frame-lost`.
+   */
+  | {
+      readonly type: "frame";
+      readonly display: number;
+      readonly key: number;
+      readonly message: FrameMessage;
+    }
+  | { readonly type: "show-frame"; readonly display: number; readonly key: number }
   /** The outcome of a `decode` output; `task` is that output's. */
   | { readonly type: "decoded"; readonly task: number; readonly outcome: DecodeOutcome }
   /**
@@ -70,13 +84,22 @@ export type RenderOutput =
       readonly stream: number;
       readonly reason: "codec" | "unknown";
     }
-  /** A frame could not be decoded; the stream goes on. */
+  | {
+      readonly type: "frame-shown";
+      readonly display: number;
+      readonly stream: number;
+      readonly key: number;
+    }
+  /** A frame could not be decoded, or was not wanted any more; the stream goes on. */
   | {
       readonly type: "frame-lost";
       readonly display: number;
       readonly stream: number;
+      readonly key: number;
       readonly error: CarawayError;
     }
+  /** No more `decode` jobs come for this stream of video. */
+  | { readonly type: "video-ended"; readonly stream: number }
   /** The server sent what cannot be drawn: the display channel is over. Its primary surface stays. */
   | { readonly type: "failed"; readonly display: number; readonly error: CarawayError };
 
@@ -89,6 +112,8 @@ export interface RendererOptions {
   readonly maxSurfacePixels: number;
   /** Bound of the surfaces of a display. */
   readonly maxSurfaces: number;
+  /** `VideoCodecType`s that the driver decodes; streams of others are refused. */
+  readonly videoCodecs: readonly number[];
   /** How many pixels may be decoded ahead of the messages that wait to be applied. */
   readonly maxAheadPixels: number;
 }

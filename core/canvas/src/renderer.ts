@@ -2,6 +2,7 @@
 // display channels and what they share, and applies the messages of each channel in the order of
 // its wire, each as soon as its own images are there.
 
+import { VideoCodecType } from "@caraway/protocol";
 import { CarawayError } from "@caraway/wire";
 import { DecodeScheduler } from "./decode-scheduler.ts";
 import { DisplayRenderer } from "./display-renderer.ts";
@@ -23,6 +24,7 @@ export const defaultRendererOptions: RendererOptions = {
   maxSurfacePixels: 1 << 26,
   maxSurfaces: 10_000,
   maxAheadPixels: 1 << 24,
+  videoCodecs: [VideoCodecType.MJPEG],
 };
 
 /**
@@ -51,6 +53,13 @@ export class Renderer {
     switch (input.type) {
       case "apply":
         this.#enqueue(input.display, input.message);
+        break;
+      case "frame":
+        if (this.#failed.has(input.display)) break;
+        this.#display(input.display).takeFrame(input.key, input.message, false);
+        break;
+      case "show-frame":
+        this.#displays.get(input.display)?.showFrame(input.key);
         break;
       case "decoded":
         this.#scheduler.finish(input.task, input.outcome);
@@ -102,21 +111,25 @@ export class Renderer {
   }
 
   #enqueue(id: number, message: DisplayMessage): void {
-    if (this.#failed.has(id)) return;
-    let display = this.#displays.get(id);
-    if (display === undefined) {
-      display = new DisplayRenderer(id, this.#options, this.#cache, (output) => {
-        this.#outputs.push(output);
-      });
-      this.#displays.set(id, display);
-    }
-    display.enqueue(message);
+    if (!this.#failed.has(id)) this.#display(id).enqueue(message);
+  }
+
+  #display(id: number): DisplayRenderer {
+    const known = this.#displays.get(id);
+    if (known !== undefined) return known;
+    const display = new DisplayRenderer(id, this.#options, this.#cache, (output) => {
+      this.#outputs.push(output);
+    });
+    this.#displays.set(id, display);
+    return display;
   }
 
   #reset(id: number): void {
-    for (const { slots } of this.#displays.get(id)?.reset() ?? []) {
+    const display = this.#displays.get(id);
+    for (const { slots } of display?.reset() ?? []) {
       for (const slot of slots) this.#scheduler.abandon(slot);
     }
+    for (const slot of display?.showFrames() ?? []) this.#scheduler.abandon(slot);
   }
 
   /** Applies all that can be applied: what one channel caches may be what another waits for. */
@@ -132,20 +145,28 @@ export class Renderer {
           display.decodeAhead(start);
           progress = true;
         }
+        // A slot that is still with a decoder is of no more use.
+        this.#guard(display, () => {
+          for (const slot of display.showFrames()) this.#scheduler.abandon(slot);
+        });
       }
     }
   }
 
   #applyNext(display: DisplayRenderer): void {
     const command = display.next();
+    this.#guard(display, () => display.apply(command));
+    for (const slot of command.slots) this.#scheduler.release(slot);
+  }
+
+  #guard({ id }: DisplayRenderer, run: () => void): void {
     try {
-      display.apply(command);
+      run();
     } catch (error) {
       if (!(error instanceof CarawayError)) throw error;
-      this.#failed.add(display.id);
-      this.#outputs.push({ type: "failed", display: display.id, error });
-      this.#reset(display.id);
+      this.#failed.add(id);
+      this.#outputs.push({ type: "failed", display: id, error });
+      this.#reset(id);
     }
-    for (const slot of command.slots) this.#scheduler.release(slot);
   }
 }

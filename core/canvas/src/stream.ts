@@ -1,6 +1,7 @@
 // Video streams: a part of a surface whose picture comes as frames.
 
 import type { ColorImage } from "@caraway/codecs";
+import { StreamFlag } from "@caraway/protocol";
 import type { Box } from "./box.ts";
 import type { Body } from "./draw-copy.ts";
 import type { Pixmap } from "./pixmap.ts";
@@ -11,6 +12,8 @@ import { scaleRegion } from "./scale.ts";
 
 export interface Stream {
   readonly id: number;
+  /** Tells streams apart that have had the same id, one after the other. */
+  readonly instance: number;
   readonly surfaceId: number;
   /** A value of `VideoCodecType`, or one that we do not know. */
   readonly codec: number;
@@ -23,12 +26,13 @@ export interface Stream {
   clip: Clip;
 }
 
-export function createStream(body: Body<"STREAM_CREATE">, topDown: boolean): Stream {
+export function createStream(body: Body<"STREAM_CREATE">, instance: number): Stream {
   return {
     id: body.id,
+    instance,
     surfaceId: body.surfaceId,
     codec: body.codecType,
-    topDown,
+    topDown: (body.flags & StreamFlag.TOP_DOWN) !== 0,
     width: body.streamWidth,
     height: body.streamHeight,
     dest: body.dest,

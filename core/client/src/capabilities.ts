@@ -8,6 +8,7 @@ import {
   PlaybackCapability,
   RecordCapability,
   SpicevmcCapability,
+  VideoCodecType,
 } from "@caraway/protocol";
 import type { ChannelName } from "./channel-name.ts";
 import type { SessionOptions } from "./options.ts";
@@ -20,15 +21,23 @@ export const commonCapabilities = capabilityWords([
   CommonCapability.SPICE_COMMON_CAP_MINI_HEADER,
 ]);
 
-const displayCapabilities = capabilityWords([
+const videoCapabilities: Readonly<Partial<Record<VideoCodecType, number>>> = {
+  [VideoCodecType.MJPEG]: DisplayCapability.SPICE_DISPLAY_CAP_CODEC_MJPEG,
+  [VideoCodecType.VP8]: DisplayCapability.SPICE_DISPLAY_CAP_CODEC_VP8,
+  [VideoCodecType.H264]: DisplayCapability.SPICE_DISPLAY_CAP_CODEC_H264,
+  [VideoCodecType.VP9]: DisplayCapability.SPICE_DISPLAY_CAP_CODEC_VP9,
+  [VideoCodecType.H265]: DisplayCapability.SPICE_DISPLAY_CAP_CODEC_H265,
+};
+
+const displayCapabilities = [
   DisplayCapability.SPICE_DISPLAY_CAP_SIZED_STREAM,
+  DisplayCapability.SPICE_DISPLAY_CAP_STREAM_REPORT,
   DisplayCapability.SPICE_DISPLAY_CAP_MONITORS_CONFIG,
   DisplayCapability.SPICE_DISPLAY_CAP_COMPOSITE,
   DisplayCapability.SPICE_DISPLAY_CAP_A8_SURFACE,
   DisplayCapability.SPICE_DISPLAY_CAP_LZ4_COMPRESSION,
   DisplayCapability.SPICE_DISPLAY_CAP_MULTI_CODEC,
-  DisplayCapability.SPICE_DISPLAY_CAP_CODEC_MJPEG,
-]);
+] as const;
 
 const streamCapabilities = capabilityWords([
   SpicevmcCapability.SPICE_SPICEVMC_CAP_DATA_COMPRESS_LZ4,
@@ -63,7 +72,10 @@ function recordCapabilities({ opus }: SessionOptions): number[] {
 
 export function channelCapabilities(name: ChannelName, options: SessionOptions): readonly number[] {
   if (name === "main") return mainCapabilities(options);
-  if (name === "display") return displayCapabilities;
+  if (name === "display") {
+    const codecs = options.videoCodecs.flatMap((codec) => videoCapabilities[codec] ?? []);
+    return capabilityWords([...displayCapabilities, ...codecs]);
+  }
   if (isStreamName(name) && name !== "smartcard") return streamCapabilities;
   if (name === "playback") return playbackCapabilities(options);
   if (name === "record") return recordCapabilities(options);

@@ -44,6 +44,8 @@ interface Linking {
 }
 
 const retryDelayMs = 500;
+/** Sound that came before says nothing of what is heard now. */
+const soundHoldsMs = 500;
 
 const mainId: ChannelId = { name: "main", id: 0 };
 
@@ -59,6 +61,7 @@ export class ChannelSet implements ChannelOwner, LinkOwner {
   readonly #streams: StreamChannel[] = [];
   readonly #records = new Map<number, RecordChannel>();
   #nextStream = 1;
+  #newestSound: { readonly time: number; readonly cameAt: Instant } | null = null;
   #inputs: InputsChannel | null = null;
   #compression: ImageCompression | null = null;
 
@@ -138,6 +141,7 @@ export class ChannelSet implements ChannelOwner, LinkOwner {
       if (linking !== null) note(linking.retryAt ?? linking.attempt.deadline());
     }
     note(this.#inputs?.deadline() ?? null);
+    for (const display of this.#displays.values()) note(display.deadline());
     return earliest;
   }
 
@@ -151,6 +155,7 @@ export class ChannelSet implements ChannelOwner, LinkOwner {
       }
     }
     this.#inputs?.timeout();
+    for (const display of this.#displays.values()) display.timeout();
   }
 
   /** Begins to link the channel, unless it is linked or being linked; tries again for a while. */
@@ -240,7 +245,9 @@ export class ChannelSet implements ChannelOwner, LinkOwner {
   #handlerFor(channel: ChannelId, end: ChannelEnd): ChannelHandler {
     switch (channel.name) {
       case "display": {
-        const display = new DisplayChannel(end, this.#wiring, this.#options);
+        const { clock } = this;
+        const audioDelay = () => this.#audioDelay();
+        const display = new DisplayChannel(end, this.#wiring, this.#options, { clock, audioDelay });
         this.#displays.set(channel.id, display);
         if (this.#compression !== null) display.preferCompression(this.#compression);
         return display;
@@ -253,7 +260,9 @@ export class ChannelSet implements ChannelOwner, LinkOwner {
       case "cursor":
         return new CursorChannel(end, this.#wiring);
       case "playback":
-        return new PlaybackChannel(end, this.#wiring, this.#options.opus);
+        return new PlaybackChannel(end, this.#wiring, this.#options.opus, (time) => {
+          this.#newestSound = { time, cameAt: this.#wiring.now };
+        });
       case "record": {
         const mediaTime = () => this.clock.at(this.#wiring.now) ?? 0;
         const record = new RecordChannel(end, this.#wiring, this.#options.opus, mediaTime);
@@ -265,6 +274,14 @@ export class ChannelSet implements ChannelOwner, LinkOwner {
       default:
         return this.#addStream(channel.name, end);
     }
+  }
+
+  /** How long until the newest sound is heard; null when none came of late. */
+  #audioDelay(): number | null {
+    const { now } = this.#wiring;
+    const newest = this.#newestSound;
+    if (newest === null || now - newest.cameAt > soundHoldsMs) return null;
+    return this.clock.untilShown(newest.time, now);
   }
 
   #addStream(name: StreamChannelName, end: ChannelEnd): StreamChannel {

@@ -1,6 +1,7 @@
 // The display channel without its pixels: it decodes, keeps order and passes drawing on to the
 // renderer, which answers for each message when it is on the surface.
 
+import type { Instant } from "@caraway/channel";
 import {
   type ClientMessage,
   type Display,
@@ -12,6 +13,7 @@ import {
 } from "@caraway/protocol";
 import type { ChannelEnd, ChannelHandler, ChannelSerial } from "./channel-end.ts";
 import type { SessionOptions } from "./options.ts";
+import { VideoStreams, type VideoStreamsOptions } from "./video-streams.ts";
 import type { Wiring } from "./wiring.ts";
 
 type DisplayServerMessage = ServerMessage<typeof Display>;
@@ -26,20 +28,43 @@ export class DisplayChannel implements ChannelHandler {
   readonly #end: ChannelEnd;
   readonly #wiring: Wiring;
   readonly #options: SessionOptions;
+  readonly #videos: VideoStreams;
   #preferredCompression: ImageCompression | null;
 
-  constructor(end: ChannelEnd, wiring: Wiring, options: SessionOptions) {
+  constructor(
+    end: ChannelEnd,
+    wiring: Wiring,
+    options: SessionOptions,
+    { clock, audioDelay }: Pick<VideoStreamsOptions, "clock" | "audioDelay">,
+  ) {
     this.#end = end;
     this.#wiring = wiring;
     this.#options = options;
     this.#preferredCompression = options.preferredCompression;
+    this.#videos = new VideoStreams(wiring, {
+      display: end.channel.id,
+      codecs: options.videoCodecs,
+      clock,
+      audioDelay,
+      report: (body) => this.#send({ name: "STREAM_REPORT", body }),
+    });
+  }
+
+  /** When a frame of video is due. */
+  deadline(): Instant | null {
+    return this.#videos.deadline();
+  }
+
+  timeout(): void {
+    this.#videos.timeout();
   }
 
   snapshot(): unknown {
-    return { preferredCompression: this.#preferredCompression };
+    return { preferredCompression: this.#preferredCompression, videos: this.#videos.snapshot() };
   }
 
   opened(): void {
+    this.#videos.clear();
     this.#wiring.render({ type: "reset", display: this.#end.channel.id });
     this.#end.dropHeld();
     const { pixmapCachePixels, glzWindowPixels } = this.#options;
@@ -75,6 +100,10 @@ export class DisplayChannel implements ChannelHandler {
     const message = this.#decode(id, body);
     // Passing over a drawing message would paint a wrong picture in silence.
     if (message === null) throw this.#end.unknown(id);
+    if (message.name === "GL_SCANOUT_UNIX" || message.name === "GL_DRAW") {
+      throw this.#end.unexpected(message.name, "it was not offered");
+    }
+    if (this.#videos.handle(message) === "taken") return true;
     const display = this.#end.channel.id;
     this.#wiring.render({ type: "apply", display, message });
     return false;

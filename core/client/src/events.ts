@@ -8,6 +8,7 @@ import type { CursorShape } from "./cursor-channel.ts";
 import type { MigrationEvent } from "./migration-event.ts";
 import type { SoundEvent } from "./sound-event.ts";
 import type { StreamEvent } from "./stream-event.ts";
+import type { VideoEvent } from "./video-event.ts";
 
 export type MouseModeName = "client" | "server";
 
@@ -59,6 +60,7 @@ export type SessionEvent =
       readonly message: string;
     }
   | SoundEvent
+  | VideoEvent
   | StreamEvent
   | ({ readonly name: "migration" } & MigrationEvent)
   /** Keys or buttons did not fit into the queue that holds them during a move. */

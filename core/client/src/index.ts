@@ -37,3 +37,4 @@ export {
   streamNames,
 } from "./stream-event.ts";
 export { portOf } from "./target-endpoint.ts";
+export type { VideoEvent, VideoFigures } from "./video-event.ts";

@@ -3,7 +3,7 @@
 
 import { defaultMaxClipboard } from "@caraway/agent";
 import type { Address, TlsIdentity } from "@caraway/channel";
-import type { ImageCompression, VideoCodecType } from "@caraway/protocol";
+import { type ImageCompression, VideoCodecType } from "@caraway/protocol";
 import type { ChannelId, ChannelName } from "./channel-name.ts";
 
 /** Where a server is found. At least one of the ports, `unixPath` or `url` is there. */
@@ -37,6 +37,8 @@ export interface SessionOptions {
   readonly mapTarget: (target: Endpoint) => Endpoint | null;
   readonly preferredCompression: ImageCompression | null;
   readonly preferredVideoCodecs: readonly VideoCodecType[];
+  /** What the embedder decodes of video. */
+  readonly videoCodecs: readonly VideoCodecType[];
   /** The embedder decodes and codes Opus. */
   readonly opus: boolean;
   /** Mouse mode to ask for where the server offers both. */
@@ -56,6 +58,7 @@ export const defaultSessionOptions: Omit<SessionOptions, "endpoint"> = {
   mapTarget: (target) => target,
   preferredCompression: null,
   preferredVideoCodecs: [],
+  videoCodecs: [VideoCodecType.MJPEG],
   opus: false,
   mouseMode: "client",
   maxClipboard: defaultMaxClipboard,

@@ -23,8 +23,11 @@ export class PlaybackChannel implements ChannelHandler {
   #volume: readonly number[] = [];
   #muted = false;
 
-  /** `hasOpus`: the embedder decodes Opus. */
-  constructor(end: ChannelEnd, wiring: Wiring, hasOpus: boolean) {
+  readonly #came: (time: number) => void;
+
+  /** `hasOpus`: the embedder decodes Opus. `came`: hears the time of what is to be heard. */
+  constructor(end: ChannelEnd, wiring: Wiring, hasOpus: boolean, came: (time: number) => void) {
+    this.#came = came;
     this.#end = end;
     this.#wiring = wiring;
     this.#hasOpus = hasOpus;
@@ -131,6 +134,7 @@ export class PlaybackChannel implements ChannelHandler {
       throw this.#end.unexpected("DATA", `${data.length} bytes are no whole frames`);
     }
     const channelId = this.#end.channel.id;
+    this.#came(time);
     this.#wiring.event({ name: "playback-data", channelId, coding, time, data });
   }
 

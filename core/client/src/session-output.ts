@@ -12,6 +12,17 @@ export type RenderCommand =
       readonly display: number;
       readonly message: ServerMessage<typeof Display>;
     }
+  /** A frame of video: decode it, and show it when `show-frame` names its key. No answer. */
+  | {
+      readonly type: "frame";
+      readonly display: number;
+      readonly key: number;
+      readonly message: Extract<
+        ServerMessage<typeof Display>,
+        { readonly name: `STREAM_DATA${string}` }
+      >;
+    }
+  | { readonly type: "show-frame"; readonly display: number; readonly key: number }
   /** Forget surfaces, palettes and streams of one display channel. */
   | { readonly type: "reset"; readonly display: number }
   /** Forget image cache and GLZ window. */
