@@ -28,6 +28,7 @@ export {
 } from "./drawing/draw-comparison.ts";
 export { type DrawKind, drawKinds } from "./drawing/random-draw.ts";
 export { type DrawingSample, drawingSamples, sampleSize, withSample } from "./drawing-samples.ts";
+export { FolderGuest, serveFolderGuest } from "./folder-guest.ts";
 export { type GatewayTestOptions, type LogLine, TestGateway } from "./gateway.ts";
 export { GtkClient, type GtkClientOptions, startGtkClient } from "./gtk-client.ts";
 export { ensureGuest, type Guest } from "./guest.ts";

@@ -14,10 +14,18 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { NodeFolder } from "@caraway/node";
+import { defaultSessionOptions } from "@caraway/client";
+import { NodeFolder, openSharedFolder, SpiceClient } from "@caraway/node";
 import { type Answered, type FolderInput, FolderServer } from "@caraway/webdav";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ensurePackages, WebdavDaemon } from "../src/index.ts";
+import {
+  endpointOf,
+  ensurePackages,
+  JsonProgram,
+  serveFolderGuest,
+  WebdavDaemon,
+} from "../src/index.ts";
+import { ensurePeerProgram } from "../src/peer-program.ts";
 
 const run = promisify(execFile);
 
@@ -56,7 +64,53 @@ async function share(readOnly = false) {
   return { port, requests, server, [Symbol.asyncDispose]: close };
 }
 
+/** What curl says of a folder that somebody shares with a guest of ours: files there and back, by hash. */
+async function useFolder(url: string): Promise<void> {
+  const folder = join(outer, "shared");
+  const large = Buffer.alloc(3_000_000, "through the channel ");
+  writeFileSync(join(folder, "read me"), large);
+  const read = join(outer, "read");
+  const patient = ["-sSf", "--retry", "40", "--retry-delay", "0", "--retry-all-errors", "-m", "20"];
+  await run("curl", [...patient, "-o", read, `${url}/read%20me`]);
+  expect(readFileSync(read).equals(large)).toBe(true);
+  // PEER: libphodav 3.0 takes a file for empty whose program waits for leave to send it.
+  await run("curl", [...patient, "-H", "Expect:", "-T", read, `${url}/written`]);
+  expect(readFileSync(join(folder, "written")).equals(large)).toBe(true);
+  const listed = await run("curl", [...patient, "-X", "PROPFIND", "-H", "Depth: 1", `${url}/`]);
+  expect(listed.stdout).toContain("written");
+}
+
 describe("a shared folder", () => {
+  it("of our client is used by programs of a guest of ours", async () => {
+    await ensurePackages(["curl"]);
+    await using guest = await serveFolderGuest();
+    const folder = await openSharedFolder({ folder: join(outer, "shared"), readOnly: false });
+    const client = new SpiceClient({
+      session: {
+        ...defaultSessionOptions,
+        channels: ["main", "webdav"],
+        endpoint: endpointOf(guest.address),
+      },
+      onStream: (stream) => folder.offer(stream),
+    });
+    await useFolder(guest.url);
+    client.close();
+    await folder.close();
+  });
+
+  it("of spice-gtk is used by programs of a guest of ours", async () => {
+    await ensurePackages(["curl"]);
+    const program = await ensurePeerProgram("gtk-port", {
+      pkgConfig: ["spice-client-glib-2.0"],
+      packages: ["libspice-client-glib-2.0-dev"],
+    });
+    await using guest = await serveFolderGuest();
+    const { host, port } = guest.address;
+    const words = [`host=${host}`, `port=${port}`, `shared-dir=${join(outer, "shared")}`];
+    await using client = new JsonProgram(program, words);
+    await client.waitFor("port", { where: ({ name }) => `${name}`.includes("webdav") });
+    await useFolder(guest.url);
+  });
   it.each(["basic", "copymove", "props", "locks", "http"])(
     "satisfies litmus: %s",
     async (suite) => {
