@@ -34,7 +34,7 @@ export interface HostOptions {
   /** Subject of the servers' certificate, for clients to verify; null: they verify the name. */
   readonly certSubject: string | null;
   readonly metrics: HostMetrics;
-  /** A guest's server has broken down; the other guests go on. */
+  /** A guest's server, or a move of it, has broken down; the other guests go on. */
   readonly onFault: (error: unknown, guest: string) => void;
 }
 
@@ -166,6 +166,7 @@ export class Host {
         this.#tell(`migration-${what}`, record.guest, record.id, about);
         if (event.name === "ended") this.#options.metrics.moved(record);
       },
+      onFault: (error, { record }) => this.#options.onFault(error, record.guest),
       onDestroy: () => void this.#remove(guest),
     });
     this.#moves.set(move.record.id, move);
@@ -247,6 +248,8 @@ export class Host {
       onEvent: (event, from) => this.#serverEvent(event, from),
       onFault: (error, from) => {
         this.#options.onFault(error, from.name);
+        const move = this.#moveOf(from);
+        if (move?.isBeforeCommit === true) move.cancel("the guest's server has broken down");
         void this.#remove(from);
       },
     });
@@ -356,6 +359,7 @@ export class Host {
         this.#tell(`migration-${what}`, record.guest, record.id, about);
         if (event.name === "decided") this.#options.metrics.arrived(event.owner);
       },
+      onFault: (error, { record }) => this.#options.onFault(error, record.guest),
       onDrop: ({ guest }) => {
         if (guest !== null) void this.#remove(guest);
       },

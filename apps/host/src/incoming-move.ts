@@ -2,6 +2,7 @@
 
 import type { ConnectionKey } from "@caraway/channel";
 import {
+  MoveError,
   type MoveOwner,
   TargetMove,
   type TargetMoveEvent,
@@ -32,6 +33,8 @@ export interface IncomingMoveOptions {
   /** Where clients reach the server that was made. */
   readonly addressOf: (guest: HostedGuest) => TargetPapers;
   readonly onEvent: (event: TargetMoveEvent, move: IncomingMove) => void;
+  /** A defect of this host has ended the move. */
+  readonly onFault: (error: unknown, move: IncomingMove) => void;
   /** The copy and its server go. */
   readonly onDrop: (move: IncomingMove) => void;
 }
@@ -55,6 +58,9 @@ export class IncomingMove {
   #hold: Pick<ApiMoveOutcome, "holdMs" | "holdReason"> = { holdMs: 0, holdReason: "" };
   #ranAt = 0;
   #isDropped = false;
+  #isOurs = false;
+  /** A defect has ended it: what the source asks of it is not known any more. */
+  #isBroken = false;
 
   /** @throws Error when the papers are not in order. */
   constructor(options: IncomingMoveOptions) {
@@ -64,20 +70,24 @@ export class IncomingMove {
     const { id, peer, description } = options;
     this.record = new MoveRecord({ id, guest, direction: "in", peer, mode }, "preparing");
     this.#machine = new TargetMove({ description, connection: 1, stateSizeMax }, performance.now());
-    this.#loop = new MachineLoop(this.#machine, (output) => this.#perform(output));
+    this.#loop = new MachineLoop(
+      this.#machine,
+      (output) => this.#perform(output),
+      (error) => this.#broke(error),
+    );
   }
 
   /** Whether the guest is ours, and its clients are still on their way. */
   get isSettling(): boolean {
-    return this.#machine.phase === "owner";
+    return this.#machine.phase === "owner" && !this.#isBroken;
   }
 
   get isOver(): boolean {
-    return this.#machine.phase === "ended";
+    return this.#machine.phase === "ended" || this.#isBroken;
   }
 
   get isBeforeCommit(): boolean {
-    return !["owner", "settled", "abandoned", "ended"].includes(this.#machine.phase);
+    return !this.#isOurs && !this.#isDropped && !this.isOver;
   }
 
   /** `rest`: what came behind PREPARE. */
@@ -136,13 +146,10 @@ export class IncomingMove {
         void this.#load(output.state);
         break;
       case "own":
-        if (this.guest !== null) this.guest.state = "arriving";
-        this.guest?.command({ name: "migrate-hold" });
+        this.#own();
         break;
       case "drop":
-        this.#isDropped = true;
-        this.guest?.command({ name: "migrate-abandon" });
-        this.#options.onDrop(this);
+        this.#drop();
         break;
       case "peer":
         this.guest?.peer(output.bytes);
@@ -151,6 +158,34 @@ export class IncomingMove {
         this.#event(output.event);
         break;
     }
+  }
+
+  #own(): void {
+    this.#isOurs = true;
+    if (this.guest !== null) this.guest.state = "arriving";
+    this.guest?.command({ name: "migrate-hold" });
+  }
+
+  #drop(): void {
+    this.#isDropped = true;
+    this.guest?.command({ name: "migrate-abandon" });
+    this.#options.onDrop(this);
+  }
+
+  /** The loop is over, and the source hears no more of it. What is ours stays. */
+  #broke(error: unknown): void {
+    this.#isBroken = true;
+    this.#options.onFault(error, this);
+    for (const stream of this.#streams.values()) stream.destroy();
+    const { phase } = this.#machine;
+    const isOurs = this.#isOurs || phase === "owner" || phase === "settled";
+    const defect = new MoveError("MOVE_DEFECT", `a defect of this host: ${messageOf(error)}`);
+    if (isOurs && !this.#isOurs) this.#own();
+    if (!isOurs && !this.#isDropped) this.#drop();
+    const owner = isOurs ? "target" : "source";
+    this.record.end(owner, defect);
+    this.record.phase = "ended";
+    this.#options.onEvent({ name: "decided", owner, error: defect }, this);
   }
 
   async #prepare(): Promise<void> {

@@ -1,10 +1,12 @@
-// Runs a machine on Node: one input, then drain, then the deadline.
+// Runs a machine on Node: one input, then drain, then the deadline. What a machine, or what is done
+// for it, throws ends this loop and nothing else.
 
 import type { Instant, Machine } from "@caraway/channel";
 
 export class MachineLoop<Input, Output> {
   readonly #machine: Machine<Input | { readonly type: "timeout" }, Output>;
   readonly #perform: (output: Output) => void;
+  readonly #onFault: (error: unknown) => void;
   readonly #work: (() => void)[] = [];
   #isWorking = false;
   #isOver = false;
@@ -13,9 +15,11 @@ export class MachineLoop<Input, Output> {
   constructor(
     machine: Machine<Input | { readonly type: "timeout" }, Output>,
     perform: (output: Output) => void,
+    onFault: (error: unknown) => void,
   ) {
     this.#machine = machine;
     this.#perform = perform;
+    this.#onFault = onFault;
   }
 
   input(input: Input | { readonly type: "timeout" }): void {
@@ -36,10 +40,13 @@ export class MachineLoop<Input, Output> {
           this.#perform(output);
         }
       }
+      this.#setTimer();
+    } catch (error) {
+      this.stop();
+      this.#onFault(error);
     } finally {
       this.#isWorking = false;
     }
-    this.#setTimer();
   }
 
   /** Nothing goes in or comes out any more. */

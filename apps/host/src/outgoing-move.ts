@@ -2,6 +2,8 @@
 
 import type { ConnectionKey } from "@caraway/channel";
 import {
+  beforeCommit,
+  MoveError,
   type MoveOwner,
   SourceMove,
   type SourceMoveEvent,
@@ -32,6 +34,8 @@ export interface OutgoingMoveOptions {
   readonly asked: ApiNewMigration;
   readonly security: PeerSecurity;
   readonly onEvent: (event: SourceMoveEvent, move: OutgoingMove) => void;
+  /** A defect of this host has ended the move. */
+  readonly onFault: (error: unknown, move: OutgoingMove) => void;
   /** The guest lives elsewhere: its copy here is of no use. */
   readonly onDestroy: (move: OutgoingMove) => void;
 }
@@ -52,6 +56,8 @@ export class OutgoingMove {
   readonly #streams = new Map<ConnectionKey, ByteStream>();
   readonly #forget: () => void;
   #stoppedAt: number | null = null;
+  /** A defect behind the commit: nobody asks the other host any more, and an operator decides. */
+  #isBroken = false;
   #measuring: { readonly since: number; readonly sent: number } | null = null;
 
   constructor(options: OutgoingMoveOptions) {
@@ -76,7 +82,11 @@ export class OutgoingMove {
         settleWithinMs: holdMaxMs + lateMaxMs + measureMs + graceMs,
       },
     });
-    this.#loop = new MachineLoop(this.#machine, (output) => this.#perform(output));
+    this.#loop = new MachineLoop(
+      this.#machine,
+      (output) => this.#perform(output),
+      (error) => this.#broke(error),
+    );
     this.#forget = this.guest.listen((event) => this.#serverEvent(event));
   }
 
@@ -100,19 +110,49 @@ export class OutgoingMove {
   }
 
   resolve(owner: MoveOwner): void {
-    this.#loop.input({ type: "resolve", owner });
+    if (!this.#isBroken) {
+      this.#loop.input({ type: "resolve", owner });
+      return;
+    }
+    const isSource = owner === "source";
+    if (isSource) this.guest.run();
+    const error = isSource ? new MoveError("MOVE_RESOLVED", "an operator runs it here") : null;
+    this.#ended(owner, error);
+    if (!isSource) this.#options.onDestroy(this);
   }
 
   /** Whether it can be called off still. */
   get isBeforeCommit(): boolean {
-    const early = ["idle", "connecting", "preparing", "linking", "stopping", "moving", "sending"];
-    return early.includes(this.#machine.phase);
+    return !this.isOver && beforeCommit.has(this.#machine.phase);
   }
 
   /** The process ends. */
   close(): void {
     this.#over();
     for (const stream of this.#streams.values()) stream.destroy();
+  }
+
+  /** The loop is over, and the other host hears no more of it. */
+  #broke(error: unknown): void {
+    const wasEarly = beforeCommit.has(this.#machine.phase) || this.#machine.phase === "cancelling";
+    this.#options.onFault(error, this);
+    for (const stream of this.#streams.values()) stream.destroy();
+    const defect = new MoveError("MOVE_DEFECT", `a defect of this host: ${messageOf(error)}`);
+    if (wasEarly) {
+      this.guest.command({ name: "migrate-cancel" });
+      if (this.guest.state !== "running") this.guest.run();
+      this.#ended("source", defect);
+    } else if (!this.isOver) {
+      this.#isBroken = true;
+      const committed = this.#machine.phase !== "committing";
+      this.#event({ name: "phase", phase: "in-doubt" });
+      this.#event({ name: "in-doubt", committed, detail: defect.message });
+    }
+  }
+
+  #ended(owner: MoveOwner, error: MoveError | null): void {
+    this.#event({ name: "phase", phase: "ended" });
+    this.#event({ name: "ended", owner, error });
   }
 
   #over(): void {

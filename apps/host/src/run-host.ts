@@ -73,7 +73,8 @@ export async function runHost(flags: HostFlags, told: HostTold): Promise<void> {
     peerListen: parseOwn(flags.peerListen ?? "7701", "0.0.0.0"),
     advertise: flags.advertise ?? null,
     certSubject: flags.certSubject ?? null,
-    onFault: (error, guest) => log.error({ err: error, guest }, "a guest's server has broken down"),
+    onFault: (error, guest) =>
+      log.error({ err: error, guest }, "a guest's server or move has broken down"),
   });
   metrics.watch({
     get guests() {

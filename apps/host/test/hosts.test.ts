@@ -4,8 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { SourceMove, TargetMove } from "@caraway/migration";
 import { createTestcard } from "@caraway/testcard";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Certificate, makeCertificate, UTF8 } from "../../../io/node/test/certificate.ts";
 import { bySharedKey, type PeerSecurity, peerSecurity } from "../src/peer-security.ts";
 import { HostConflict, HostUsageError } from "../src/usage-error.ts";
@@ -316,3 +317,85 @@ async function disposable(starting: ReturnType<typeof startHost>) {
   const host = await starting;
   return { host, [Symbol.asyncDispose]: () => host.close(0) };
 }
+
+describe("a defect of a host, in a move", () => {
+  const faults: unknown[] = [];
+  const onFault = (error: unknown) => faults.push(error);
+  const defect = new Error("planted");
+
+  afterEach(() => {
+    vi.restoreAllMocks();
+    faults.length = 0;
+  });
+
+  /** From the first input of this type on, the mover throws. */
+  function plant(mover: typeof SourceMove | typeof TargetMove, type: string): void {
+    const handle = mover.prototype.handle as (input: { type: string }, now: number) => void;
+    vi.spyOn(mover.prototype, "handle").mockImplementation(function (
+      this: unknown,
+      input: { type: string },
+      now: number,
+    ) {
+      if (input.type === type) throw defect;
+      handle.call(this, input, now);
+    } as never);
+  }
+
+  it("ends the move before the commit, and the guest and its clients go on", async () => {
+    await using pair = await HostPair.start({}, { onFault });
+    const { a, b } = pair;
+    await a.addGuest("other", "testcard", createTestcard({ width: 320, height: 240 }));
+    using viewer = new Viewer(a.guest("desk").addresses[0]!);
+    await viewer.isReady();
+    plant(SourceMove, "guest-saved");
+    const moved = await move(a, b);
+    expect(moved).toMatchObject({ owner: "source", error: { code: "MOVE_DEFECT" } });
+    expect(faults).toEqual([defect]);
+    expect(a.guests.map(({ state }) => state)).toEqual(["running", "running"]);
+    await until(() => b.guests.length === 0, "the end of the copy");
+    vi.restoreAllMocks();
+    expect(await move(a, b)).toMatchObject({ owner: "target", error: null });
+    expect(viewer.isEnded).toBe(false);
+  });
+
+  it("leaves the guest to an operator behind the commit", async () => {
+    for (const owner of ["source", "target"] as const) {
+      await using pair = await HostPair.start({}, { onFault });
+      const { a, b } = pair;
+      using viewer = new Viewer(a.guest("desk").addresses[0]!);
+      await viewer.isReady();
+      plant(SourceMove, "clients-left");
+      const { record } = a.migrate("desk", { to: b.peerAddress! });
+      await until(() => record.phase === "in-doubt", "the doubt");
+      expect(a.guest("desk").state).toBe("in-doubt");
+      expect(record.detail).toContain("planted");
+      expect(b.guest("desk").state).not.toBe("stopped");
+      if (owner === "source") await b.removeGuest("desk").catch(() => b.close(0));
+      a.resolve(record.id, owner);
+      expect(record).toMatchObject({ owner, phase: "ended" });
+      if (owner === "source") expect(a.guest("desk").state).toBe("running");
+      else await until(() => a.guests.length === 0, "the end of the old copy");
+      vi.restoreAllMocks();
+    }
+    expect(faults).toEqual([defect, defect]);
+  });
+
+  it("ends the move at the target, which keeps only what is its own", async () => {
+    await using pair = await HostPair.start({}, { onFault });
+    const { a, b } = pair;
+    plant(TargetMove, "loaded");
+    const early = await move(a, b);
+    expect(early).toMatchObject({ owner: "source", error: { code: "MOVE_LINK" } });
+    expect(a.guest("desk").state).toBe("running");
+    await until(() => b.guests.length === 0, "the end of the copy");
+    vi.restoreAllMocks();
+
+    plant(TargetMove, "settled");
+    const { record } = a.migrate("desk", { to: b.peerAddress! });
+    await until(() => record.phase === "in-doubt", "the doubt");
+    await until(() => b.guest("desk").state === "running", "the guest at the target");
+    a.resolve(record.id, "target");
+    await until(() => a.guests.length === 0, "the end of the old copy");
+    expect(b.describe(b.guest("desk"))).toMatchObject({ state: "running", migration: null });
+  });
+});

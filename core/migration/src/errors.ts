@@ -17,7 +17,9 @@ export type MoveFault =
   /** COMMIT did not come through, and the guest goes on at the source. */
   | "MOVE_NOT_COMMITTED"
   /** An operator has decided. */
-  | "MOVE_RESOLVED";
+  | "MOVE_RESOLVED"
+  /** This host has a defect: whoever embeds the mover says so. */
+  | "MOVE_DEFECT";
 
 export class MoveError extends CarawayError {
   readonly code: MoveFault;

@@ -33,7 +33,8 @@ interface InDoubt {
 }
 
 /** In these nobody but the source can own the guest. */
-export const beforeCommit: ReadonlySet<string> = new Set<SourcePhase>([
+export const beforeCommit: ReadonlySet<string> = new Set<SourcePhase | "idle">([
+  "idle",
   "connecting",
   "preparing",
   "linking",
