@@ -26,7 +26,10 @@ export interface GuestPixels {
   readonly key: bigint | null;
   readonly width: number;
   readonly height: number;
-  /** docs/formats/bitmap.md. */
+  /**
+   * docs/formats/bitmap.md. 1BIT_LE and 4BIT_LE may be used as any other, though spice-gtk knows
+   * them in masks only: with a palette they reach clients as 1BIT_BE and 4BIT_BE.
+   */
   readonly format: BitmapFormat;
   /** Bytes from one row to the next. */
   readonly stride: number;

@@ -82,8 +82,10 @@ export type GuestOutput =
 
 /**
  * Keys, as PC/AT set 1 codes without the release bit: one byte, `0xe000 | byte` for keys that begin
- * with 0xe0, and 0xe11d45 for Pause. Each press is released once, also when its client is gone;
- * presses may repeat. Lock keys come as presses and releases like any other.
+ * with 0xe0, and 0xe11d45 for Pause. A press may come again while the key is down, as keyboards
+ * repeat, and so may a release while it is up: clients release keys once more when they lose the
+ * focus, or move. Every key that is pressed is released at last, also when its client is gone. Lock
+ * keys come as presses and releases like any other.
  */
 export interface KeyboardInput {
   readonly type: "key";
