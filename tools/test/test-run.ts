@@ -176,6 +176,8 @@ class ProgressReporter extends DefaultReporter {
   }
 
   override onTestCaseReady(test: TestCase): void {
+    // Vitest may tell of a test after it told that its file is done.
+    if (!this.#running.has(test.module.moduleId)) return;
     const path = this.#selection.pathOf(test.module);
     this.#running.set(test.module.moduleId, `${path} > ${nameOf(test)}`);
   }

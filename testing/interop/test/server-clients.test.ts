@@ -256,6 +256,12 @@ describe("several clients of spice-gtk", () => {
     await third.waitFor("mark");
   });
 
+  async function untilInputs(client: GtkClient): Promise<void> {
+    const isOpen = ({ channel, state }: ProgramEvent) => channel === "inputs" && state === "opened";
+    await client.waitFor("mark");
+    await client.waitFor("channel", { where: isOpen });
+  }
+
   it("only look on with a ticket that says so, and inherit the agent otherwise", async () => {
     const ticket = (password: string, viewOnly: boolean) => {
       return { password, expiresAt: null, viewOnly };
@@ -264,8 +270,10 @@ describe("several clients of spice-gtk", () => {
     await using served = await ServedTestcard.start({ testcard: still, server: { tickets } });
     await using viewer = await startGtkClient(served.address, { password: "look" });
     const first = await startGtkClient(served.address, { password: "use" });
+    // In this order: the first who may have it owns the agent. Keys before `inputs` are lost.
+    for (const client of [viewer, first]) await untilInputs(client);
     await using second = await startGtkClient(served.address, { password: "use" });
-    for (const client of [viewer, first, second]) await client.waitFor("mark");
+    await untilInputs(second);
     const before = editorText(served);
     viewer.tapKey(30);
     await viewer.ask("status", "status");
