@@ -1,70 +1,67 @@
-// A VM of QEMU as a guest to serve: its screen, pointer, keys and sound over D-Bus, its run state
-// over QMP. QEMU goes on whatever becomes of us.
+// A VM of QEMU as a guest to serve: its screen and sound over D-Bus, its character devices over
+// their sockets, its keys, pointer and run state over QMP. QEMU goes on whatever becomes of us.
 
-import type { Guest, GuestDevice, GuestInput, GuestOutput, MonitorWish } from "@caraway/server";
+import type { Guest, GuestDevice, GuestInput, GuestOutput, StreamName } from "@caraway/server";
 import { CarawayError } from "@caraway/wire";
-import { AudioListener } from "./audio-listener.ts";
-import { type CallTarget, DbusConnection, type DbusPeer } from "./dbus-connection.ts";
-import type { DbusMessage } from "./dbus-message.ts";
-import type { DbusError, DbusValue } from "./dbus-value.ts";
-import { DisplayListener } from "./display-listener.ts";
-import { type DisplayObjects, readObjects } from "./display-objects.ts";
+import { type GuestLeftovers, noLeftovers } from "./guest-leftovers.ts";
+import { QemuDisplay } from "./qemu-display.ts";
 import { QemuInputs } from "./qemu-inputs.ts";
+import { QemuLost } from "./qemu-lost.ts";
+import { QemuStream, type QemuStreamOptions } from "./qemu-stream.ts";
 import { QmpClient, type QmpEvent } from "./qmp-client.ts";
 import { openSocketHanding, type SocketHanding } from "./socket-handing.ts";
 
 export interface QemuGuestOptions {
   /** QMP socket of a QEMU with `-display dbus,p2p=yes`; nobody else may hold it. */
   readonly qmp: string;
+  /** Another one, for keys and pointer; without it they share the first. */
+  readonly inputs?: string;
+  readonly streams?: readonly QemuStreamOptions[];
 }
 
-/** QEMU is gone, or does not do what it should. */
-export class QemuLost extends CarawayError {
-  readonly code = "QEMU_LOST";
-}
-
-const root = "/org/qemu/Display1";
-const fdName = "caraway-display";
-/** The first picture comes within a tenth of a second. */
-const firstPictureMs = 5000;
-/** A scanout that comes by itself comes within that time. */
-const scanoutMs = 60;
+/** Sound that waits to be taken: what is older is of no use. */
+const samplesMax = 64;
+/** QEMU writes the dump that a barrier takes here. */
+const nowhere = "/dev/null";
 
 export class QemuGuest implements Guest {
   readonly #handing: SocketHanding;
   readonly #outputs: GuestOutput[] = [];
-  readonly #displays: DisplayListener[] = [];
-  readonly #connections: DbusConnection[] = [];
+  readonly #streams: QemuStream[];
   readonly #inputs: QemuInputs;
+  readonly #watchers = new Set<(event: QmpEvent) => void>();
   #qmp: QmpClient | null = null;
-  #main: DbusConnection | null = null;
-  #objects: DisplayObjects = { name: "", uuid: null, consoles: [], hasAudio: false };
-  #audio: AudioListener | null = null;
+  #inputsQmp: QmpClient | null = null;
+  #display: QemuDisplay | null = null;
   #isAbsolute = false;
   #leds = 0;
   #isRunning = false;
   #isDescribed = false;
-  /** Who hears QEMU for each listener now. */
-  readonly #listening = new Map<Pick<DbusPeer, "called">, DbusPeer>();
-  /** Sizes of consoles, as their properties have them. */
-  readonly #told = new Map<string, { width: number; height: number }>();
-  readonly #lateScanouts = new Map<DisplayListener, NodeJS.Timeout>();
+  /** All that a VM that was stopped had to say has been said. */
+  #settled: Promise<void> = Promise.resolve();
   #isOver = false;
+  #end: CarawayError | null = null;
   #changed: () => void = () => {};
-  #hasShown: () => void = () => {};
 
-  private constructor(handing: SocketHanding) {
+  private constructor(handing: SocketHanding, streams: readonly QemuStreamOptions[]) {
     this.#handing = handing;
-    this.#inputs = new QemuInputs((display, device, member, signature, body) => {
-      const path = this.#objects.consoles[display]?.path;
-      if (path === undefined) return;
-      this.#main?.tell({ path, interface: `org.qemu.Display1.${device}`, member }, signature, body);
+    this.#streams = streams.map((options) => {
+      return new QemuStream(options, handing, (output) => this.#shown(output));
+    });
+    this.#inputs = new QemuInputs({
+      send: async (events) => {
+        const monitor = this.#inputsQmp ?? this.#qmp;
+        await monitor?.execute("input-send-event", { events });
+      },
+      sizeOf: (display) => {
+        return this.#display?.listeners[display]?.size ?? { width: 0, height: 0 };
+      },
     });
   }
 
-  /** @throws QmpError, DbusError, SocketHandingError, QemuLost */
+  /** Resolves when it shows something. @throws QmpError, DbusError, SocketHandingError, QemuLost */
   static async open(options: QemuGuestOptions): Promise<QemuGuest> {
-    const guest = new QemuGuest(await openSocketHanding());
+    const guest = new QemuGuest(await openSocketHanding(), options.streams ?? []);
     try {
       await guest.#open(options);
       return guest;
@@ -79,36 +76,66 @@ export class QemuGuest implements Guest {
     this.#changed = changed;
   }
 
+  get isRunning(): boolean {
+    return this.#isRunning;
+  }
+
+  /** Runs a command of QMP. @throws QmpError */
+  execute(command: string, parameters?: Readonly<Record<string, unknown>>): Promise<unknown> {
+    if (this.#qmp === null) return Promise.reject(new QemuLost("QEMU is gone"));
+    return this.#qmp.execute(command, parameters);
+  }
+
+  /** Told QEMU's events until the answer is called. */
+  watch(watcher: (event: QmpEvent) => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
   handle(input: GuestInput): void {
     switch (input.type) {
       case "run":
         // QEMU's own event tells when it is so; a VM that runs already has none.
-        if (this.#isRunning) this.#say({ type: "running", running: true });
+        if (this.#isRunning) this.#outputs.push({ type: "running", running: true });
         else this.#ask("cont");
         break;
       case "stop":
         if (this.#isRunning) this.#ask("stop");
-        else this.#say({ type: "running", running: false });
+        else void this.#settled.then(() => this.#shown({ type: "running", running: false }));
         break;
       case "key":
       case "mouse-motion":
       case "tablet-position":
       case "buttons":
       case "wheel":
-        this.#inputs.handle(input, (display) => {
-          return this.#displays[display]?.size ?? { width: 0, height: 0 };
-        });
+        this.#inputs.push(input);
         break;
       case "monitors-wish":
-        this.#wish(input.monitors);
+        this.#display?.wish(input.monitors);
         break;
-      default:
-        // It has no such device.
+      case "record-samples":
+        this.#display?.record?.push(input.samples);
+        break;
+      case "stream-data":
+        this.#stream(input.stream)?.push(input.bytes);
+        break;
+      case "stream-credit":
+        this.#stream(input.stream)?.grant(input.bytes);
+        break;
+      case "stream-open":
+        this.#stream(input.stream)?.setOpen(input.open);
+        break;
+      case "stream-break":
+      case "timeout":
+        // A socket has no break, and it has no clock.
         break;
     }
   }
 
   poll(): GuestOutput | null {
+    const next = this.#outputs.shift();
+    if (next !== undefined) return next;
+    if (this.#isDescribed && !this.#isOver) this.#takePictures();
     return this.#outputs.shift() ?? null;
   }
 
@@ -120,198 +147,171 @@ export class QemuGuest implements Guest {
     return {
       isRunning: this.#isRunning,
       isAbsolute: this.#isAbsolute,
-      displays: this.#displays.map(({ size }) => size),
+      displays: this.#display?.listeners.map(({ size }) => size) ?? [],
       isOver: this.#isOver,
     };
+  }
+
+  /** Describes itself to a server that comes anew; what was not polled is in it. */
+  describe(): void {
+    const display = this.#display;
+    if (display === null) return;
+    const { listeners, audio, record, name, uuid } = display;
+    const devices: GuestDevice[] = [
+      ...listeners.map((one) => ({ kind: "display", id: one.display }) as const),
+      { kind: "keyboard" },
+      { kind: this.#isAbsolute ? "tablet" : "mouse" },
+      { kind: "monitors" },
+      ...(audio === null ? [] : [{ kind: "playback", id: 0 } as const]),
+      ...(record === null ? [] : [{ kind: "record", id: 0 } as const]),
+    ];
+    this.#outputs.length = 0;
+    this.#outputs.push(
+      { type: "identity", name, uuid },
+      ...devices.map((device) => ({ type: "attach", device }) as const),
+      ...listeners.flatMap((one) => one.describe()),
+      ...this.#streams.flatMap((stream) => stream.describe()),
+      ...(audio?.describe() ?? []),
+      ...(record?.describe() ?? []),
+      { type: "leds", modifiers: this.#leds },
+      { type: "ready" },
+    );
+    this.#isDescribed = true;
+    if (this.#isOver) this.#outputs.push({ type: "ended", error: this.#end });
+  }
+
+  /** Resolves when QEMU has said all that it had to say before a stop that it has told of. */
+  async settle(): Promise<void> {
+    await this.#settled;
+  }
+
+  /** Resolves when all that QEMU has shown until now can be polled. */
+  async barrier(): Promise<void> {
+    await this.#display?.barrier(nowhere);
+    await this.#lookAtPorts();
+  }
+
+  /** Of a VM that stands still: what of the way to it and from it is in no memory of QEMU's. */
+  async leftovers(): Promise<GuestLeftovers> {
+    while (!this.#inputs.isIdle) await new Promise((resolve) => setImmediate(resolve));
+    return {
+      leds: this.#leds,
+      inputs: this.#inputs.waiting,
+      buttons: this.#inputs.held,
+      streams: this.#streams.map((stream) => ({ ...stream.stream, ...stream.leftovers() })),
+    };
+  }
+
+  /** What came along with a VM that was moved here, and has not run yet. */
+  async takeLeftovers(left: GuestLeftovers): Promise<void> {
+    this.#leds = left.leds;
+    this.#inputs.take(left.inputs, left.buttons);
+    for (const stream of this.#streams) {
+      const { use, id } = stream.stream;
+      const own = left.streams.find((one) => one.use === use && one.id === id);
+      if (own !== undefined) await stream.take(own);
+    }
   }
 
   /** Leaves QEMU, which goes on. */
   close(): void {
     this.#isOver = true;
-    for (const timer of this.#lateScanouts.values()) clearTimeout(timer);
-    for (const connection of this.#connections) connection.close();
+    this.#display?.close();
+    for (const stream of this.#streams) stream.close();
     this.#qmp?.close();
+    this.#inputsQmp?.close();
   }
 
-  async #open({ qmp }: QemuGuestOptions): Promise<void> {
-    this.#qmp = await QmpClient.connect(qmp, {
-      event: (event) => this.#event(event),
-      closed: () => this.#end(new QemuLost("QEMU has ended")),
-    });
-    const status = (await this.#qmp.execute("query-status")) as { readonly running?: boolean };
-    this.#isRunning = status.running === true;
-    await this.#openDisplay(this.#qmp);
-    if (this.#objects.hasAudio) await this.#openAudio();
-    await this.#untilShown();
-    this.#describe();
-  }
-
-  async #openDisplay(qmp: QmpClient): Promise<void> {
-    const main = await this.#handOver(mainPeer(this), async (theirs) => {
-      await qmp.executeWith(this.#handing, theirs, "getfd", { fdname: fdName });
-      await qmp.execute("add_client", { protocol: "@dbus-display", fdname: fdName });
-    });
-    this.#main = main;
-    const manager = "org.freedesktop.DBus.ObjectManager";
-    const { body } = await main.call({
-      path: root,
-      interface: manager,
-      member: "GetManagedObjects",
-    });
-    this.#objects = readObjects(body);
-    const { consoles } = this.#objects;
-    if (consoles.length === 0) throw new QemuLost("the VM has no graphical console");
-    this.#isAbsolute = consoles[0]!.isAbsolute;
-    this.#leds = consoles[0]!.leds;
-    for (const [display, { path }] of consoles.entries()) {
-      const listener = new DisplayListener(display, (output) => this.#shown(output));
-      this.#displays.push(listener);
-      await this.#listen(listener, { path, interface: "org.qemu.Display1.Console" });
+  async #open({ qmp, inputs }: QemuGuestOptions): Promise<void> {
+    const closed = (): void => this.#finish(new QemuLost("QEMU has ended"));
+    this.#qmp = await QmpClient.connect(qmp, { event: (event) => this.#event(event), closed });
+    if (inputs !== undefined) {
+      this.#inputsQmp = await QmpClient.connect(inputs, { event: () => {}, closed });
     }
-  }
-
-  async #openAudio(): Promise<void> {
-    const audio = new AudioListener(0, (output) => this.#shown(output));
-    // PEER: QEMU 7.2 dies of a registration of sound that names no sender.
-    const target = { path: `${root}/Audio`, interface: "org.qemu.Display1.Audio", sender: ":1.1" };
-    await this.#listen(audio, target, "RegisterOutListener");
-    this.#audio = audio;
-  }
-
-  /** Registers a listener of ours, on a connection of its own, in place of an earlier one. */
-  async #listen(
-    listener: Pick<DbusPeer, "called">,
-    target: Omit<CallTarget, "member">,
-    member = "RegisterListener",
-  ): Promise<void> {
-    const peer: DbusPeer = {
-      called: (message) => listener.called(message),
-      signalled: () => {},
-      closed: (error) => {
-        if (this.#listening.get(listener) !== peer) return;
-        this.#end(error ?? new QemuLost("QEMU has closed its display"));
+    const { running, status } = (await this.#qmp.execute("query-status")) as {
+      readonly running?: boolean;
+      readonly status?: string;
+    };
+    this.#isRunning = running === true;
+    this.#inputs.setRunning(this.#isRunning);
+    this.#display = await QemuDisplay.open(this.#qmp, this.#handing, {
+      changed: () => {
+        if (this.#isDescribed) this.#changed();
       },
-    };
-    this.#listening.set(listener, peer);
-    await this.#handOver(peer, async (theirs) => {
-      await this.#main!.callWith(this.#handing, theirs, { ...target, member }, "h", [0]);
+      say: (output) => this.#shown(output),
+      pointerIs: (isAbsolute) => this.#pointerIs(isAbsolute),
+      ended: (error) => this.#finish(error),
     });
-  }
-
-  /**
-   * PEER: where a text mode has another size, QEMU 7.2 sends updates of the new size without a
-   * scanout. Whoever registers again gets one.
-   */
-  #sizeMayDiffer(path: string): void {
-    const display = this.#objects.consoles.findIndex((console) => console.path === path);
-    const listener = this.#displays[display];
-    if (listener === undefined || this.#lateScanouts.has(listener)) return;
-    const look = () => {
-      this.#lateScanouts.delete(listener);
-      const { width, height } = listener.size;
-      const told = this.#told.get(path);
-      const isSame = told === undefined || (told.width === width && told.height === height);
-      if (this.#isOver || isSame) return;
-      const target = { path, interface: "org.qemu.Display1.Console" };
-      this.#listen(listener, target).catch((error: unknown) => {
-        this.#end(error instanceof CarawayError ? error : new QemuLost(String(error)));
-      });
-    };
-    this.#lateScanouts.set(listener, setTimeout(look, scanoutMs));
-  }
-
-  /** Makes a connection whose other end QEMU gets by `give`. */
-  async #handOver(
-    peer: DbusPeer,
-    give: (theirs: number) => Promise<void>,
-  ): Promise<DbusConnection> {
-    const [ours, theirs] = this.#handing.pair();
-    const connection = new DbusConnection(ours, peer);
-    this.#connections.push(connection);
-    try {
-      await give(theirs);
-    } finally {
-      this.#handing.close(theirs);
+    this.#isAbsolute = this.#display.isAbsolute;
+    this.#leds = this.#display.leds;
+    // A device that is loaded may have to find somebody at its other end.
+    if (status === "inmigrate") {
+      for (const stream of this.#streams) await stream.connect();
+      await this.takeLeftovers(noLeftovers);
     }
-    return connection;
+    await this.#lookAtPorts();
+    this.describe();
   }
 
-  async #untilShown(): Promise<void> {
-    if (this.#displays.every(({ hasShown }) => hasShown)) return;
-    await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        reject(new QemuLost("the VM shows nothing"));
-      }, firstPictureMs);
-      this.#hasShown = () => {
-        if (!this.#displays.every(({ hasShown }) => hasShown)) return;
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-  }
-
-  /** What was shown until now comes behind the devices that show it. */
-  #describe(): void {
-    const { name, uuid } = this.#objects;
-    const pictures = this.#outputs.splice(0);
-    const devices: GuestDevice[] = [
-      ...this.#displays.map(({ display }) => ({ kind: "display", id: display }) as const),
-      { kind: "keyboard" },
-      { kind: this.#isAbsolute ? "tablet" : "mouse" },
-      { kind: "monitors" },
-      ...(this.#audio === null ? [] : [{ kind: "playback", id: 0 } as const]),
-    ];
-    this.#outputs.push(
-      { type: "identity", name, uuid },
-      ...devices.map((device) => ({ type: "attach", device }) as const),
-      ...pictures,
-      { type: "leds", modifiers: this.#leds },
-      { type: "ready" },
-    );
-    this.#isDescribed = true;
-  }
-
-  #wish(monitors: readonly MonitorWish[]): void {
-    for (const { id, x, y, width, height } of monitors) {
-      const path = this.#objects.consoles[id]?.path;
-      if (path === undefined) continue;
-      const target = { path, interface: "org.qemu.Display1.Console", member: "SetUIInfo" };
-      // A graphics card that cannot says so; then it stays as it is.
-      this.#main?.call(target, "qqiiuu", [0, 0, x, y, width, height]).catch(() => {});
+  /** Which of the streams the guest has open. */
+  async #lookAtPorts(): Promise<void> {
+    if (this.#streams.length === 0) return;
+    const chardevs = (await this.execute("query-chardev")) as readonly {
+      readonly label: string;
+      readonly "frontend-open": boolean;
+    }[];
+    for (const stream of this.#streams) {
+      const found = chardevs.find(({ label }) => label === stream.options.chardev);
+      if (found === undefined) throw new QemuLost(`there is no chardev ${stream.options.chardev}`);
+      stream.openedThere(found["frontend-open"]);
     }
+  }
+
+  #stream({ use, id }: StreamName): QemuStream | undefined {
+    return this.#streams.find(({ options }) => options.use === use && options.id === id);
   }
 
   #ask(command: "cont" | "stop"): void {
-    this.#qmp?.execute(command).catch((error: unknown) => {
-      this.#end(error instanceof CarawayError ? error : new QemuLost(String(error)));
-    });
+    this.execute(command).catch((error: unknown) => this.#finish(asError(error)));
   }
 
-  #event({ name }: QmpEvent): void {
-    if (name === "STOP" || name === "RESUME") {
-      this.#isRunning = name === "RESUME";
-      if (this.#isDescribed) this.#shown({ type: "running", running: this.#isRunning });
-    } else if (name === "SHUTDOWN") this.#end(null);
-  }
-
-  propertiesChanged(path: string | null, name: string, changed: readonly DbusValue[]): void {
-    for (const entry of changed) {
-      const [property, variant] = entry as readonly [string, { readonly value: DbusValue }];
-      const { value } = variant;
-      if (name === "org.qemu.Display1.Console" && path !== null && typeof value === "number") {
-        const size = this.#told.get(path) ?? { width: 0, height: 0 };
-        if (property === "Width") this.#told.set(path, { ...size, width: value });
-        if (property === "Height") this.#told.set(path, { ...size, height: value });
-        this.#sizeMayDiffer(path);
-      }
-      if (path !== this.#objects.consoles[0]?.path) continue;
-      if (name === "org.qemu.Display1.Keyboard" && property === "Modifiers") {
-        if (typeof value === "number") this.#shown({ type: "leds", modifiers: value & 7 });
-      }
-      if (name === "org.qemu.Display1.Mouse" && property === "IsAbsolute") {
-        this.#pointerIs(value === true);
-      }
+  #event(event: QmpEvent): void {
+    switch (event.name) {
+      case "STOP":
+        this.#isRunning = false;
+        this.#inputs.setRunning(false);
+        this.#settled = this.#stopped();
+        break;
+      case "RESUME":
+        this.#isRunning = true;
+        for (const stream of this.#streams) stream.freeze(false);
+        if (this.#isDescribed) this.#shown({ type: "running", running: true });
+        this.#inputs.setRunning(true);
+        break;
+      case "VSERPORT_CHANGE":
+        this.#lookAtPorts().catch((error: unknown) => this.#finish(asError(error)));
+        break;
+      case "SHUTDOWN":
+        this.#finish(null);
+        break;
+      default:
+        break;
     }
+    for (const watcher of [...this.#watchers]) watcher(event);
+  }
+
+  /** It has been stopped: what it still has to say comes first. */
+  async #stopped(): Promise<void> {
+    try {
+      await this.#display?.barrier(nowhere);
+      for (const stream of this.#streams) stream.freeze(true);
+    } catch (error) {
+      this.#finish(asError(error));
+      return;
+    }
+    if (this.#isRunning || !this.#isDescribed) return;
+    this.#takePictures();
+    this.#shown({ type: "running", running: false });
   }
 
   #pointerIs(isAbsolute: boolean): void {
@@ -325,42 +325,32 @@ export class QemuGuest implements Guest {
     this.#shown({ type: "attach", device: { kind: now } });
   }
 
-  #say(output: GuestOutput): void {
-    this.#outputs.push(output);
+  #takePictures(): void {
+    for (const listener of this.#display?.listeners ?? []) this.#outputs.push(...listener.take());
   }
 
   /** Says something that no input has brought. */
   #shown(output: GuestOutput): void {
-    if (this.#isOver) return;
-    this.#say(output);
-    if (!this.#isDescribed) this.#hasShown();
-    else this.#changed();
+    if (output.type === "leds") this.#leds = output.modifiers;
+    if (this.#isOver || !this.#isDescribed) return;
+    if (output.type === "playback-samples") {
+      const samples = this.#outputs.filter(({ type }) => type === "playback-samples");
+      if (samples.length >= samplesMax) this.#outputs.splice(this.#outputs.indexOf(samples[0]!), 1);
+    }
+    this.#outputs.push(output);
+    this.#changed();
   }
 
-  end(error: CarawayError | null): void {
-    this.#end(error);
-  }
-
-  #end(error: CarawayError | null): void {
+  #finish(error: CarawayError | null): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#say({ type: "ended", error });
-    for (const connection of this.#connections) connection.close();
+    this.#end = error;
+    this.#outputs.push({ type: "ended", error });
+    this.#display?.close();
     this.#changed();
   }
 }
 
-/** What QEMU says on the connection that is not for listeners. */
-function mainPeer(guest: QemuGuest): DbusPeer {
-  return {
-    called: () => ({ signature: "", body: [] }),
-    signalled({ member, path, body }: DbusMessage) {
-      const [name, changed] = body;
-      if (member !== "PropertiesChanged" || typeof name !== "string") return;
-      if (Array.isArray(changed)) guest.propertiesChanged(path, name, changed);
-    },
-    closed: (error: DbusError | null) => {
-      guest.end(error ?? new QemuLost("QEMU has closed its display"));
-    },
-  };
+function asError(error: unknown): CarawayError {
+  return error instanceof CarawayError ? error : new QemuLost(String(error));
 }

@@ -1,80 +1,150 @@
-// Keys, pointer and buttons on their way to QEMU's consoles.
+// Keys, pointer and buttons on their way to QEMU: `input-send-event` on a monitor of its own, one
+// command at a time, which is refused while the VM does not run. What was not taken is kept, in
+// order, and goes on where the VM goes on: no key is lost.
 
 import { MouseButtonMask } from "@caraway/protocol";
 import type { KeyboardInput, PointerInput } from "@caraway/server";
-import type { DbusValue } from "./dbus-value.ts";
 
-/** Calls a method of a console of which nobody awaits the answer. */
-export type TellConsole = (
-  display: number,
-  device: "Keyboard" | "Mouse",
-  member: string,
-  signature: string,
-  body: readonly DbusValue[],
-) => void;
+export type QemuInput = KeyboardInput | PointerInput;
 
-/** QEMU's numbers of buttons. */
-const buttons: readonly (readonly [mask: number, number: number])[] = [
-  [MouseButtonMask.LEFT, 0],
-  [MouseButtonMask.MIDDLE, 1],
-  [MouseButtonMask.RIGHT, 2],
-  [MouseButtonMask.SIDE, 5],
-  [MouseButtonMask.EXTRA, 6],
+/** An event as QMP has it. */
+type InputEvent = Readonly<Record<string, unknown>>;
+
+export interface InputsOwner {
+  /** Runs `input-send-event`. Rejects when QEMU refuses. */
+  send(events: readonly InputEvent[]): Promise<void>;
+  sizeOf(display: number): { readonly width: number; readonly height: number };
+}
+
+/** QEMU's names of buttons. */
+const buttons: readonly (readonly [mask: number, name: string])[] = [
+  [MouseButtonMask.LEFT, "left"],
+  [MouseButtonMask.MIDDLE, "middle"],
+  [MouseButtonMask.RIGHT, "right"],
+  [MouseButtonMask.SIDE, "side"],
+  [MouseButtonMask.EXTRA, "extra"],
 ];
-const wheelUp = 3;
-const wheelDown = 4;
 const pauseCode = 0xe11d45;
 const pauseNumber = 0xc6;
+/** QEMU's positions go from 0 to this. */
+const positionMax = 0x7fff;
+const notRunning = /not running/;
+/** Far more than anybody types while a VM stands still. */
+const waitingMax = 4096;
 
 export class QemuInputs {
-  readonly #tell: TellConsole;
+  readonly #owner: InputsOwner;
+  readonly #waiting: QemuInput[] = [];
+  #isRunning = false;
+  #isSending = false;
   #held = 0;
-  /** Where the pointer was last: its buttons go there. */
-  #display = 0;
 
-  constructor(tell: TellConsole) {
-    this.#tell = tell;
+  constructor(owner: InputsOwner) {
+    this.#owner = owner;
   }
 
-  handle(
-    input: KeyboardInput | PointerInput,
-    sizeOf: (display: number) => { readonly width: number; readonly height: number },
-  ): void {
+  /** What QEMU has not taken, in order. */
+  get waiting(): readonly QemuInput[] {
+    return this.#waiting;
+  }
+
+  /** Whether QEMU has answered what it was asked. */
+  get isIdle(): boolean {
+    return !this.#isSending;
+  }
+
+  setRunning(isRunning: boolean): void {
+    this.#isRunning = isRunning;
+    this.#send();
+  }
+
+  push(input: QemuInput): void {
+    const last = this.#waiting.at(-1);
+    const isJoined =
+      input.type === "tablet-position" &&
+      last?.type === input.type &&
+      last.buttons === input.buttons &&
+      this.#waiting.length > 1;
+    if (isJoined) this.#waiting.pop();
+    if (this.#waiting.length < waitingMax) this.#waiting.push(input);
+    this.#send();
+  }
+
+  /** What another QEMU has not taken comes first. */
+  take(inputs: readonly QemuInput[], held: number): void {
+    this.#waiting.unshift(...inputs);
+    this.#held = held;
+  }
+
+  /** Buttons that QEMU holds. */
+  get held(): number {
+    return this.#held;
+  }
+
+  #send(): void {
+    const input = this.#waiting[0];
+    if (!this.#isRunning || this.#isSending || input === undefined) return;
+    this.#isSending = true;
+    const held = this.#held;
+    this.#owner.send(this.#events(input)).then(
+      () => {
+        this.#isSending = false;
+        if (this.#waiting[0] === input) this.#waiting.shift();
+        this.#send();
+      },
+      (error: unknown) => {
+        this.#isSending = false;
+        this.#held = held;
+        // It stands still, although its event has not come yet; or it has no such device.
+        if (notRunning.test(String(error))) this.#isRunning = false;
+        else if (this.#waiting[0] === input) this.#waiting.shift();
+        this.#send();
+      },
+    );
+  }
+
+  #events(input: QemuInput): readonly InputEvent[] {
     switch (input.type) {
-      case "key":
-        this.#tell(0, "Keyboard", input.down ? "Press" : "Release", "u", [keyNumber(input.code)]);
-        return;
+      case "key": {
+        const key = { type: "number", data: keyNumber(input.code) };
+        return [{ type: "key", data: { down: input.down, key } }];
+      }
       case "mouse-motion":
-        this.#tell(this.#display, "Mouse", "RelMotion", "ii", [input.dx, input.dy]);
-        break;
+        return [move("rel", "x", input.dx), move("rel", "y", input.dy), ...this.#buttons(input)];
       case "tablet-position": {
-        // QEMU refuses what lies outside.
-        const { width, height } = sizeOf(input.display);
-        if (width === 0 || height === 0) return;
-        this.#display = input.display;
-        const x = Math.min(Math.max(0, input.x), width - 1);
-        const y = Math.min(Math.max(0, input.y), height - 1);
-        this.#tell(input.display, "Mouse", "SetAbsPosition", "uu", [x, y]);
-        break;
+        const { width, height } = this.#owner.sizeOf(input.display);
+        const x = position(input.x, width);
+        const y = position(input.y, height);
+        return [move("abs", "x", x), move("abs", "y", y), ...this.#buttons(input)];
       }
       case "wheel": {
-        const number = input.steps < 0 ? wheelUp : wheelDown;
-        this.#press(number, true);
-        this.#press(number, false);
-        break;
+        const button = input.steps < 0 ? "wheel-up" : "wheel-down";
+        return [press(button, true), press(button, false), ...this.#buttons(input)];
       }
       case "buttons":
-        break;
+        return this.#buttons(input);
     }
-    for (const [mask, number] of buttons) {
-      if ((input.buttons ^ this.#held) & mask) this.#press(number, (input.buttons & mask) !== 0);
-    }
-    this.#held = input.buttons;
   }
 
-  #press(number: number, down: boolean): void {
-    this.#tell(this.#display, "Mouse", down ? "Press" : "Release", "u", [number]);
+  #buttons({ buttons: held }: PointerInput): readonly InputEvent[] {
+    const changed = buttons.filter(([mask]) => (held ^ this.#held) & mask);
+    this.#held = held;
+    return changed.map(([mask, name]) => press(name, (held & mask) !== 0));
   }
+}
+
+function press(button: string, down: boolean): InputEvent {
+  return { type: "btn", data: { down, button } };
+}
+
+function move(type: "abs" | "rel", axis: "x" | "y", value: number): InputEvent {
+  return { type, data: { axis, value } };
+}
+
+/** QEMU refuses what lies outside. */
+function position(at: number, size: number): number {
+  if (size === 0) return 0;
+  return Math.floor((Math.min(Math.max(0, at), size - 1) * positionMax) / size);
 }
 
 /** XT numbers, with bit 7 for keys that begin with 0xe0. */

@@ -1,5 +1,5 @@
-// Pairs of sockets, one end of which is handed to another process: what Node cannot do by itself,
-// done by koffi (calls of libc) where it is installed.
+// What Node cannot do with sockets by itself, done by koffi (calls of libc) where it is installed:
+// pairs, one end of which is handed to another process, and what the other end has not read yet.
 
 import type { Socket } from "node:net";
 import { CarawayError } from "@caraway/wire";
@@ -14,6 +14,10 @@ export interface SocketHanding {
   /** Sends bytes, and with them a copy of `fd`, past what Node may have queued: drain it before. */
   send(socket: Socket, bytes: Uint8Array, fd: number): void;
   close(fd: number): void;
+  /** Whether the other end has not read all that the system has taken from us. */
+  hasUnread(socket: Socket): boolean;
+  /** What has come and Node has not read; null when there is nothing. */
+  receive(socket: Socket): Uint8Array | null;
 }
 
 const unixFamily = 1;
@@ -22,6 +26,9 @@ const closeOnExec = 0x80000;
 const socketLevel = 1;
 const rightsType = 1;
 const noSignal = 0x4000;
+const dontWait = 0x40;
+const outputQueue = 0x5411;
+const receiveMax = 64 << 10;
 
 /** @throws SocketHandingError where koffi is not installed, or the system is not Linux. */
 export async function openSocketHanding(): Promise<SocketHanding> {
@@ -44,6 +51,8 @@ export async function openSocketHanding(): Promise<SocketHanding> {
   const socketpair = libc.func("socketpair", "int", ["int", "int", "int", "_Out_ int *"]);
   const sendmsg = libc.func("sendmsg", "int64_t", ["int", koffi.default.pointer(header), "int"]);
   const close = libc.func("close", "int", ["int"]);
+  const ioctl = libc.func("ioctl", "int", ["int", "unsigned long", "_Out_ int *"]);
+  const recv = libc.func("recv", "int64_t", ["int", "uint8_t *", "size_t", "int"]);
   return {
     pair() {
       const ends = [0, 0];
@@ -75,6 +84,18 @@ export async function openSocketHanding(): Promise<SocketHanding> {
     },
     close(fd) {
       close(fd);
+    },
+    hasUnread(socket) {
+      const size = [0];
+      if (ioctl(fdOf(socket), outputQueue, size) !== 0) {
+        throw new SocketHandingError("the system does not say what was read");
+      }
+      return size[0] !== 0;
+    },
+    receive(socket) {
+      const buffer = Buffer.alloc(receiveMax);
+      const size = Number(recv(fdOf(socket), buffer, receiveMax, dontWait));
+      return size > 0 ? new Uint8Array(buffer.subarray(0, size)) : null;
     },
   };
 }

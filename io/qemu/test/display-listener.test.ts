@@ -7,9 +7,11 @@ import { keyNumber } from "../src/qemu-inputs.ts";
 
 const xrgb = 0x20020888;
 
-function setUp() {
+function setUp({ isPolled = true } = {}) {
   const outputs: GuestOutput[] = [];
-  const listener = new DisplayListener(0, (output) => outputs.push(output));
+  const listener: DisplayListener = new DisplayListener(0, () => {
+    if (isPolled) outputs.push(...listener.take());
+  });
   const call = (member: string, ...body: readonly DbusValue[]) => {
     return listener.called({
       interface: "org.qemu.Display1.Listener",
@@ -53,6 +55,37 @@ describe("a listener of QEMU's display", () => {
     call("Update", 0, 0, 1);
     call("Update", 0, 0, 1, 1, 4, 0x12345678, new Uint8Array(4));
     expect(outputs.map(({ type }) => type)).toEqual(["surface-create", "update"]);
+  });
+
+  it("tells who is slow of all changes at once, as they are at last", () => {
+    const { listener, call, scanout } = setUp({ isPolled: false });
+    scanout(4, 2);
+    expect(listener.take().map(({ type }) => type)).toEqual(["surface-create"]);
+    for (let value = 1; value <= 1000; value++) {
+      call("Update", value % 4, 0, 1, 1, 4, xrgb, new Uint8Array(4).fill(value & 0xff));
+    }
+    const outputs = listener.take();
+    expect(outputs).toMatchObject([
+      { type: "update", box: { left: 0, top: 0, right: 4, bottom: 1 } },
+    ]);
+    const [update] = outputs;
+    const bytes = update?.type === "update" ? update.pixels.data : new Uint8Array();
+    expect([bytes[0], bytes[4], bytes[8], bytes[12]]).toEqual(
+      [1000, 997, 998, 999].map((v) => v & 0xff),
+    );
+    expect(listener.take()).toEqual([]);
+  });
+
+  it("describes all that it shows to whoever comes later", () => {
+    const { listener, call, scanout } = setUp();
+    scanout(4, 2);
+    call("CursorDefine", 2, 2, 0, 1, new Uint8Array(16));
+    call("MouseSet", 7, 8, 1);
+    expect(listener.describe()).toMatchObject([
+      { type: "surface-create", width: 4, height: 2 },
+      { type: "cursor-shape", shape: { width: 2 } },
+      { type: "cursor-move", x: 7, y: 8, visible: true },
+    ]);
   });
 
   it("refuses scanouts that cannot be", () => {

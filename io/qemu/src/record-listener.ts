@@ -1,0 +1,105 @@
+// What QEMU records, as it asks a listener (`org.qemu.Display1.AudioInListener`) for it. QEMU stands
+// still until it is answered: where the client has sent nothing, the answer is silence.
+
+import type { GuestOutput, SoundFormat } from "@caraway/server";
+import type { DbusMessage } from "./dbus-message.ts";
+import type { DbusValue } from "./dbus-value.ts";
+
+type Say = (output: GuestOutput) => void;
+
+/** Voices that are remembered. */
+const voicesMax = 16;
+/** What may wait to be read: older sound is of no use. */
+const waitingMax = 64 << 10;
+/** The most that is answered at a time. */
+const readMax = 1 << 20;
+
+export class RecordListener {
+  readonly #device: number;
+  readonly #say: Say;
+  /** null: a format that clients do not send. */
+  readonly #voices = new Map<bigint, SoundFormat | null>();
+  #heard: bigint | null = null;
+  #waiting: Uint8Array[] = [];
+  #waitingSize = 0;
+
+  constructor(device: number, say: Say) {
+    this.#device = device;
+    this.#say = say;
+  }
+
+  /** What is recorded now, for a server that comes later. */
+  describe(): GuestOutput[] {
+    const format = this.#heard === null ? null : (this.#voices.get(this.#heard) ?? null);
+    return format === null ? [] : [{ type: "record-start", device: this.#device, format }];
+  }
+
+  push(samples: Uint8Array): void {
+    this.#waiting.push(samples);
+    this.#waitingSize += samples.length;
+    while (this.#waitingSize > waitingMax) {
+      this.#waitingSize -= this.#waiting.shift()?.length ?? this.#waitingSize;
+    }
+  }
+
+  called({ member, body }: DbusMessage): {
+    readonly signature: string;
+    readonly body: readonly DbusValue[];
+  } {
+    const [id, ...rest] = body;
+    if (member === "Read") {
+      const [size] = rest;
+      return { signature: "ay", body: [this.#read(id, typeof size === "bigint" ? size : 0n)] };
+    }
+    if (typeof id === "bigint") this.#handle(member, id, rest);
+    return { signature: "", body: [] };
+  }
+
+  #handle(member: string | null, id: bigint, body: readonly DbusValue[]): void {
+    switch (member) {
+      case "Init": {
+        const [bits, isSigned, isFloat, frequency, channels, , , isBigEndian] = body;
+        const isKnown = bits === 16 && isSigned === true && !isFloat && !isBigEndian;
+        const isComplete = typeof frequency === "number" && typeof channels === "number";
+        if (this.#voices.size >= voicesMax) break;
+        this.#voices.set(id, isKnown && isComplete ? { channels, frequency } : null);
+        break;
+      }
+      case "Fini":
+        this.#enable(id, false);
+        this.#voices.delete(id);
+        break;
+      case "SetEnabled":
+        this.#enable(id, body[0] === true);
+        break;
+      default:
+        break;
+    }
+  }
+
+  #enable(id: bigint, isEnabled: boolean): void {
+    const format = this.#voices.get(id) ?? null;
+    const device = this.#device;
+    if (format === null || (this.#heard === id) === isEnabled) return;
+    if (this.#heard !== null) this.#say({ type: "record-stop", device });
+    this.#heard = isEnabled ? id : null;
+    this.#waiting = [];
+    this.#waitingSize = 0;
+    if (isEnabled) this.#say({ type: "record-start", device, format });
+  }
+
+  #read(id: DbusValue | undefined, wanted: bigint): Uint8Array {
+    const samples = new Uint8Array(Number(wanted > BigInt(readMax) ? BigInt(readMax) : wanted));
+    if (id !== this.#heard) return samples;
+    for (let at = 0; at < samples.length && this.#waiting.length > 0; ) {
+      const first = this.#waiting[0]!;
+      const part = first.subarray(0, samples.length - at);
+      samples.set(part, at);
+      at += part.length;
+      this.#waitingSize -= part.length;
+      if (part.length === first.length) this.#waiting.shift();
+      else this.#waiting[0] = first.subarray(part.length);
+    }
+    return samples;
+  }
+}
