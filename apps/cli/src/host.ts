@@ -29,6 +29,7 @@ export function addHostCommand(program: Command): void {
     )
     .option("--framebuffer", "offer pixels that changed instead of drawing commands")
     .option("--sound", "play a tune, and listen")
+    .option("--video", "play a video, which flashes where the tune clicks")
     .optionsGroup("The API:")
     .option("--api-listen <[host:]port>", "where (default: 127.0.0.1:7700)")
     .option("--api-tls <cert,key>", "over TLS: certificate and key (PEM)")

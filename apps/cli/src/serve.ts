@@ -30,6 +30,7 @@ export function addServeCommand(program: Command): void {
     )
     .option("--framebuffer", "offer pixels that changed instead of drawing commands")
     .option("--sound", "play a tune, and listen")
+    .option("--video", "play a video, which flashes where the tune clicks")
     .option("--seed <n>", "chooses pictures and texts (default: 1)", parseCount);
   addServerOptions(command, "default: spice://127.0.0.1:5900")
     .optionsGroup("Running it:")

@@ -58,6 +58,7 @@ export interface ApiNewGuest {
   readonly monitors?: number;
   readonly framebuffer?: boolean;
   readonly sound?: boolean;
+  readonly video?: boolean;
   readonly seed?: number;
   readonly freezeAtMs?: number;
 }

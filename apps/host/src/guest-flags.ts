@@ -15,6 +15,7 @@ export interface GuestFlags {
   readonly freezeAt?: number;
   readonly framebuffer?: boolean;
   readonly sound?: boolean;
+  readonly video?: boolean;
   readonly seed?: number;
   readonly speed?: number;
 }
@@ -28,6 +29,7 @@ export function testcardOptions(flags: GuestFlags): TestcardOptions {
     ...(freezeAt !== undefined && { freezeAtMs: freezeAt }),
     ...(flags.framebuffer === true && { output: "framebuffer" }),
     ...(flags.sound === true && { sound: true }),
+    ...(flags.video === true && { video: true }),
     ...(seed !== undefined && { seed }),
     ...(speed !== undefined && { speed }),
   };
@@ -35,13 +37,14 @@ export function testcardOptions(flags: GuestFlags): TestcardOptions {
 
 /** The same, as the API has it. */
 export function guestOptions(asked: ApiNewGuest): TestcardOptions {
-  const { width, height, monitors, framebuffer, sound, seed, freezeAtMs } = asked;
+  const { width, height, monitors, framebuffer, sound, video, seed, freezeAtMs } = asked;
   return {
     ...(width !== undefined && { width }),
     ...(height !== undefined && { height }),
     ...(monitors !== undefined && { monitors }),
     ...(framebuffer === true && { output: "framebuffer" }),
     ...(sound === true && { sound }),
+    ...(video === true && { video }),
     ...(seed !== undefined && { seed }),
     ...(freezeAtMs !== undefined && { freezeAtMs }),
   };

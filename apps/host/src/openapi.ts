@@ -37,6 +37,7 @@ export const guestFields = {
   monitors: whole,
   framebuffer: flag,
   sound: flag,
+  video: flag,
   seed: whole,
   freezeAtMs: whole,
 } as const;

@@ -13,8 +13,8 @@ import { surfacesOf, type TestcardState } from "./testcard-state.ts";
 
 const agentDevice: GuestDevice = { kind: "stream", ...agentStream, name: agentPort };
 
-/** `agent`: what its port has to say. */
-export function describe(state: TestcardState, agent: readonly GuestOutput[]): GuestOutput[] {
+/** `others`: what its port for the agent, and other devices, have to say. */
+export function describe(state: TestcardState, others: readonly GuestOutput[]): GuestOutput[] {
   const { desktop, screen, isSetUp } = state;
   const { settings, monitors } = desktop;
   const displays = displaysOf(monitors);
@@ -39,7 +39,7 @@ export function describe(state: TestcardState, agent: readonly GuestOutput[]): G
   for (const display of displays) outputs.push(monitorsOutput(monitors, display));
   outputs.push(...describePointer(state), ...state.counters.flatMap(describeCounter));
   if (settings.sound) outputs.push(...describeSound(isSetUp));
-  outputs.push({ type: "leds", modifiers: desktop.keyboard.leds }, ...agent, { type: "ready" });
+  outputs.push({ type: "leds", modifiers: desktop.keyboard.leds }, ...others, { type: "ready" });
   return outputs;
 }
 

@@ -14,6 +14,7 @@ export const windowNames = [
   "formats",
   "operations",
   "chart",
+  "video",
 ] as const;
 export type WindowName = (typeof windowNames)[number];
 
@@ -88,6 +89,9 @@ export interface Shown {
   readonly frame: number;
   /** How often the slide has changed by itself. */
   readonly slides: number;
+  readonly video: number;
+  /** Lit steps of the microphone's meter. */
+  readonly level: number;
 }
 
 export interface Desktop {
@@ -108,6 +112,8 @@ export interface Desktop {
   /** How far the slides were turned by hand. */
   slideTurns: number;
   shown: Shown;
+  /** The loudest of the samples of 16 bits that came from the microphone last. */
+  loudness: number;
 }
 
 /** The desktop's own clock: it may be slower than the guest's, and stands still in the end. */

@@ -33,6 +33,7 @@ import {
   savedMagic,
   savedVersion,
 } from "./saved-layout.ts";
+import { loadSlots } from "./saved-usb.ts";
 import {
   clockMaxMs,
   countersMax,
@@ -49,6 +50,7 @@ import {
   type TestcardState,
   waitingMax,
 } from "./testcard-state.ts";
+import { levelOf, videoBy } from "./video-window.ts";
 import { keepOnMonitor } from "./windows.ts";
 
 /**
@@ -64,6 +66,7 @@ export function loadState(bytes: Uint8Array): TestcardState {
     output: flag(saved.isFramebuffer) ? "framebuffer" : "drawing",
     agent: flag(saved.hasAgent),
     sound: flag(saved.hasSound),
+    video: flag(saved.hasVideo),
     speedPercent: saved.speedPercent,
     freezeAtMs: saved.freezeAtMs === never ? null : saved.freezeAtMs,
     seed: saved.seed,
@@ -72,7 +75,7 @@ export function loadState(bytes: Uint8Array): TestcardState {
   // Nothing is made of the sizes before they are known to be within bounds.
   const fault = settingsFault(settings, saved.monitors);
   check(fault === null, fault ?? "");
-  const state = firstState(settings, saved.monitors, []);
+  const state = firstState(settings, saved.monitors, [], 0);
   state.isSetUp = flag(saved.isSetUp);
   loadDesktop(state.desktop, saved);
   state.painting = loadPainting(state.desktop, saved);
@@ -81,6 +84,7 @@ export function loadState(bytes: Uint8Array): TestcardState {
   check(saved.wishes.length <= saved.monitors.length, "there are more wishes than monitors");
   state.wishes = saved.wishes;
   state.counters = loadCounters(state.desktop, saved);
+  state.slots = loadSlots(saved.usb, state.counters.length, state.desktop.runtimeMs);
   loadSound(state, saved);
   loadSurfaces(state, saved);
   check(saved.agent.length === 0 || settings.agent, "it has no agent");
@@ -169,7 +173,9 @@ function isPast(desktop: Desktop, shown: Desktop["shown"]): boolean {
     shown.lines >= firstLines &&
     shown.lines <= linesBy(desktop) &&
     shown.frame <= frameBy(desktop) &&
-    shown.slides <= slidesBy(desktop)
+    shown.slides <= slidesBy(desktop) &&
+    shown.video <= videoBy(desktop) &&
+    shown.level <= levelOf(0x8000)
   );
 }
 
@@ -255,6 +261,7 @@ function loadSound({ desktop, sound }: TestcardState, saved: SavedValue): void {
   sound.playedMs = desktop.runtimeMs + soundPlayedMs;
   sound.heardBytes = Number(soundHeardBytes);
   sound.loudest = soundLoudest;
+  desktop.loudness = soundLoudest;
 }
 
 /** Where a pointer can be, or a window. */

@@ -15,6 +15,7 @@ import {
   savedMagic,
   savedVersion,
 } from "./saved-layout.ts";
+import { saveSlots } from "./saved-usb.ts";
 import { type DeviceInput, surfacesOf, type TestcardState } from "./testcard-state.ts";
 
 export function saveState(state: TestcardState): Uint8Array {
@@ -27,6 +28,7 @@ export function saveState(state: TestcardState): Uint8Array {
     isFramebuffer: settings.output === "framebuffer" ? 1 : 0,
     hasAgent: settings.agent ? 1 : 0,
     hasSound: settings.sound ? 1 : 0,
+    hasVideo: settings.video ? 1 : 0,
     speedPercent: settings.speedPercent,
     freezeAtMs: settings.freezeAtMs ?? never,
     seed: settings.seed,
@@ -81,6 +83,7 @@ export function saveState(state: TestcardState): Uint8Array {
       breaks: counter.breaks,
       dueMs: Math.max(counter.dueMs - desktop.runtimeMs, -counterTickMs),
     })),
+    usb: saveSlots(state.slots, desktop.runtimeMs),
     soundPlayedMs: Math.max(state.sound.playedMs - desktop.runtimeMs, -lateMaxMs),
     soundHeardBytes: BigInt(state.sound.heardBytes),
     soundLoudest: state.sound.loudest,

@@ -19,7 +19,7 @@ import {
 
 /** "CTST" in the order of the bytes. */
 export const savedMagic = 0x54535443;
-export const savedVersion = 3;
+export const savedVersion = 5;
 /** Stands for no time. */
 export const never = 0xffffffff;
 
@@ -64,6 +64,7 @@ export const SavedTestcard = struct("SavedTestcard", {
   isFramebuffer: u8,
   hasAgent: u8,
   hasSound: u8,
+  hasVideo: u8,
   speedPercent: u16,
   freezeAtMs: u32,
   seed: u32,
@@ -103,7 +104,15 @@ export const SavedTestcard = struct("SavedTestcard", {
     trace: u32,
   }),
   slideTurns: u8,
-  shown: struct("SavedShown", { second: u32, caret: u8, lines: u32, frame: u32, slides: u32 }),
+  shown: struct("SavedShown", {
+    second: u32,
+    caret: u8,
+    lines: u32,
+    frame: u32,
+    slides: u32,
+    video: u32,
+    level: u8,
+  }),
   /** Drawings that are done; `never` when nothing is being painted. */
   paintingDone: u32,
   /** From the time that the guest has run. */
@@ -116,6 +125,9 @@ export const SavedTestcard = struct("SavedTestcard", {
   wishes: list(SavedWish, { count: "wishCount" }),
   counterDeviceCount: count(u8, "counterDevices"),
   counterDevices: list(SavedCounter, { count: "counterDeviceCount" }),
+  /** `SavedSlots`. */
+  usbSize: count(u32, "usb"),
+  usb: bytes({ count: "usbSize" }),
   /** From the time that the guest has run. */
   soundPlayedMs: i32,
   soundHeardBytes: u64,

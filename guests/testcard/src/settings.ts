@@ -2,6 +2,7 @@
 
 import type { CounterUse } from "./counter-stream.ts";
 import { TestcardError } from "./errors.ts";
+import { usbSlotsMax } from "./usb-slot.ts";
 
 export interface TestcardOptions {
   /** Size of each monitor in pixels: 1024 by 768 if nothing is said. */
@@ -20,6 +21,8 @@ export interface TestcardOptions {
   readonly agent?: boolean;
   /** Whether it plays a tune and listens: no if nothing is said. */
   readonly sound?: boolean;
+  /** Whether a window plays video, which flashes where the tune clicks: no if nothing is said. */
+  readonly video?: boolean;
   /** How fast the desktop's clock goes: 1 as real time, 0 for a desktop that stands still. */
   readonly speed?: number;
   /** Milliseconds of the desktop's clock after which it stands still; input is still heard. */
@@ -28,6 +31,11 @@ export interface TestcardOptions {
   readonly seed?: number;
   /** Devices that count (`counterBytes`), by their kind; ids count from 0. At most 8. */
   readonly counters?: readonly CounterUse[];
+  /**
+   * USB slots, 0 to 4; their ids count on from those of `counters`. It writes to a stick that is
+   * plugged in, from the first block on, and checks what it reads.
+   */
+  readonly usb?: number;
   /** Drawings between two pauses of the painter, 1 to 1000: 1 can be stopped after every drawing. */
   readonly batch?: number;
 }
@@ -38,6 +46,7 @@ export interface Settings {
   readonly output: "drawing" | "framebuffer";
   readonly agent: boolean;
   readonly sound: boolean;
+  readonly video: boolean;
   readonly speedPercent: number;
   readonly freezeAtMs: number | null;
   readonly seed: number;
@@ -66,13 +75,15 @@ export function readOptions(options: TestcardOptions): {
   readonly settings: Settings;
   readonly sizes: readonly Size[];
   readonly counters: readonly CounterUse[];
+  readonly usb: number;
 } {
-  const { width = 1024, height = 768, monitors = 1, counters = [] } = options;
+  const { width = 1024, height = 768, monitors = 1, counters = [], usb = 0 } = options;
   const settings: Settings = {
     layout: options.layout ?? "displays",
     output: options.output ?? "drawing",
     agent: options.agent ?? true,
     sound: options.sound ?? false,
+    video: options.video ?? false,
     speedPercent: Math.round((options.speed ?? 1) * 100),
     freezeAtMs: options.freezeAtMs ?? null,
     seed: options.seed ?? 1,
@@ -81,9 +92,10 @@ export function readOptions(options: TestcardOptions): {
   const fault =
     faultIn("monitors", monitors, 1, monitorsMax) ??
     faultIn("counters", counters.length, 0, countersMax) ??
+    faultIn("usb", usb, 0, usbSlotsMax) ??
     settingsFault(settings, Array<Size>(monitors).fill({ width, height }));
   if (fault !== null) throw new TestcardError("TESTCARD_OPTIONS", fault);
-  return { settings, sizes: Array<Size>(monitors).fill({ width, height }), counters };
+  return { settings, sizes: Array<Size>(monitors).fill({ width, height }), counters, usb };
 }
 
 /** What is wrong with them, in words; null if nothing is. */

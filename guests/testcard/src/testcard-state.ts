@@ -12,6 +12,7 @@ import type { Region } from "./region.ts";
 import { Screen } from "./screen.ts";
 import type { Settings, Size } from "./settings.ts";
 import { firstLines } from "./terminal-window.ts";
+import { firstUsbSlot, type UsbSlotState } from "./usb-slot.ts";
 import type { SurfaceShape } from "./window-kind.ts";
 import { offScreenSurfaces, placeWindows } from "./windows.ts";
 
@@ -40,6 +41,8 @@ export interface TestcardState {
   waiting: readonly DeviceInput[];
   wishes: readonly MonitorWish[];
   counters: readonly CounterState[];
+  /** USB slots. */
+  slots: readonly UsbSlotState[];
   readonly sound: SoundState;
   /** Null before an agent has run. */
   agent: AgentProgramState | null;
@@ -49,6 +52,7 @@ export function firstState(
   settings: Settings,
   sizes: readonly Size[],
   counters: readonly CounterUse[],
+  usb: number,
 ): TestcardState {
   const monitors = layMonitors(sizes, settings.layout);
   const { box } = monitors[0]!;
@@ -56,7 +60,7 @@ export function firstState(
     settings,
     runtimeMs: 0,
     monitors,
-    windows: placeWindows(monitors),
+    windows: placeWindows(monitors, settings.video),
     pointer: {
       monitor: 0,
       x: (box.left + box.right) >> 1,
@@ -71,7 +75,8 @@ export function firstState(
     editor: firstEditor,
     paint: { color: 1, tip: 1, last: null, trace: 0 },
     slideTurns: 0,
-    shown: { second: 0, caret: true, lines: firstLines, frame: 0, slides: 0 },
+    shown: { second: 0, caret: true, lines: firstLines, frame: 0, slides: 0, video: 0, level: 0 },
+    loudness: 0,
   };
   const screen = new Screen();
   for (const [display, shape] of surfacesOf(desktop)) {
@@ -84,6 +89,7 @@ export function firstState(
     ...nothing,
     sound: { ...firstSound },
     counters: counters.map(firstCounter),
+    slots: Array.from({ length: usb }, (_, index) => firstUsbSlot(counters.length + index)),
   };
 }
 

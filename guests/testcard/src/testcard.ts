@@ -38,6 +38,7 @@ import { surfacePixels } from "./screen.ts";
 import { DesktopStage } from "./stage.ts";
 import { changedStatus, statusBox, statusTexts } from "./status-bar.ts";
 import { type DeviceInput, type TestcardState, waitingMax } from "./testcard-state.ts";
+import { UsbSlot, type UsbSlotState } from "./usb-slot.ts";
 
 /** Milliseconds between two batches of the painter. */
 const batchPauseMs = 4;
@@ -56,6 +57,7 @@ export class Testcard implements SavableGuest {
   readonly #state: TestcardState;
   readonly #stage: DesktopStage;
   readonly #agent: AgentProgram | null;
+  readonly #slots: readonly UsbSlot[];
   #outputs: GuestOutput[];
   #clock: Clock = { kind: "stopped" };
   /** All drawings of `painting`, made when they are needed. */
@@ -68,7 +70,9 @@ export class Testcard implements SavableGuest {
       this.#draw(display, drawing);
     });
     this.#agent = state.desktop.settings.agent ? this.#newAgent() : null;
-    this.#outputs = describe(state, this.#agent?.describe() ?? []);
+    this.#slots = state.slots.map((slot) => new UsbSlot(slot));
+    const slots = this.#slots.flatMap((slot) => slot.describe());
+    this.#outputs = describe(state, [...(this.#agent?.describe() ?? []), ...slots]);
   }
 
   /** Files that the client sent to it and that arrived whole, oldest first. */
@@ -105,7 +109,9 @@ export class Testcard implements SavableGuest {
         this.#hearStream(input);
         break;
       case "record-samples":
-        if (input.device === soundDevice) hearSound(this.#state.sound, input.samples);
+        if (input.device !== soundDevice) break;
+        hearSound(this.#state.sound, input.samples);
+        this.#state.desktop.loudness = this.#state.sound.loudest;
         break;
       default:
         // It has no such device.
@@ -122,7 +128,8 @@ export class Testcard implements SavableGuest {
     if (this.#clock.kind === "stopped") return null;
     const { desktop, painting, counters } = this.#state;
     const soundAt = desktop.settings.sound ? soundDue(this.#state.sound) : null;
-    const due = [painting?.dueMs ?? this.#nextChange(), soundAt, ...counters.map(counterDue)]
+    const devices = [...counters.map(counterDue), ...this.#slots.map((slot) => slot.due())];
+    const due = [painting?.dueMs ?? this.#nextChange(), soundAt, ...devices]
       .filter((at) => at !== null)
       .reduce<number | null>((first, at) => Math.min(first ?? at, at), null);
     return due === null ? null : this.#clock.since + Math.max(0, due - desktop.runtimeMs);
@@ -149,6 +156,7 @@ export class Testcard implements SavableGuest {
       waiting,
       wishes,
       counterDevices: counters.map((counter) => ({ ...counter, dueMs: counter.dueMs - runtimeMs })),
+      usb: this.#slots.map(({ state: slot }) => ({ ...slot, dueMs: slot.dueMs - runtimeMs })),
       sound: desktop.settings.sound ? { ...sound, playedMs: sound.playedMs - runtimeMs } : null,
       agent: this.#agent?.state() ?? null,
     };
@@ -157,6 +165,11 @@ export class Testcard implements SavableGuest {
   /** Its devices that count, as they are at this moment. */
   get counters(): readonly Readonly<CounterState>[] {
     return this.#state.counters;
+  }
+
+  /** What its USB slots have done. */
+  get usb(): readonly Readonly<UsbSlotState>[] {
+    return this.#slots.map(({ state }) => state);
   }
 
   /** What it has played and heard. */
@@ -174,6 +187,7 @@ export class Testcard implements SavableGuest {
       throw new Error("only a testcard that is stopped and drained can be saved");
     }
     this.#state.agent = this.#agent?.state() ?? null;
+    this.#state.slots = this.#slots.map((slot) => slot.save());
     return saveState(this.#state);
   }
 
@@ -210,6 +224,8 @@ export class Testcard implements SavableGuest {
       this.#agent?.handle(input, this.#clock.kind === "stopped", this.#outputs);
       return;
     }
+    const slot = this.#slots.find(({ stream }) => stream.use === use && stream.id === id);
+    slot?.hear(input, this.#state.desktop.runtimeMs);
     const counter = this.#state.counters.find((candidate) => isCounter(candidate, input.stream));
     if (counter === undefined) return;
     switch (input.type) {
@@ -302,6 +318,9 @@ export class Testcard implements SavableGuest {
     }
     for (const counter of state.counters) {
       tickCounter(counter, state.desktop.runtimeMs, (output) => this.#outputs.push(output));
+    }
+    for (const slot of this.#slots) {
+      slot.tick(state.desktop.runtimeMs, (output) => this.#outputs.push(output));
     }
     while (state.painting !== null && state.painting.dueMs <= state.desktop.runtimeMs) {
       this.#paint(state.desktop.settings.batch);

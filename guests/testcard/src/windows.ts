@@ -12,6 +12,7 @@ import { photoWindow } from "./photo-window.ts";
 import { intersectBoxes } from "./region.ts";
 import { statusHeight } from "./status-bar.ts";
 import { terminalWindow } from "./terminal-window.ts";
+import { videoWindow } from "./video-window.ts";
 import { outerBox, outerSize, type SurfaceShape, type WindowKind } from "./window-kind.ts";
 
 export const windowKinds: Readonly<Record<WindowName, WindowKind>> = {
@@ -23,6 +24,7 @@ export const windowKinds: Readonly<Record<WindowName, WindowKind>> = {
   formats: formatsWindow,
   operations: operationsWindow,
   chart: chartWindow,
+  video: videoWindow,
 };
 
 /** The surfaces off screen, on the first monitor's display. */
@@ -41,8 +43,10 @@ const firstPlaces: readonly (readonly [name: WindowName, left: number, top: numb
   ["editor", 12, 62],
 ];
 
+const videoPlace = ["video", 352, 236] as const;
+
 /** From the lowest to the topmost. */
-export function placeWindows(monitors: readonly Monitor[]): WindowPlace[] {
+export function placeWindows(monitors: readonly Monitor[], hasVideo: boolean): WindowPlace[] {
   const { box } = monitors[0]!;
   const dx = box.left + Math.round((box.right - box.left - 1024) / 2);
   const dy = box.top + Math.round((box.bottom - box.top - 768) / 2);
@@ -57,7 +61,8 @@ export function placeWindows(monitors: readonly Monitor[]): WindowPlace[] {
       top: top + Math.round((bottom - top - height) / 2),
     });
   }
-  for (const [name, left, top] of firstPlaces) {
+  const first = hasVideo ? [...firstPlaces, videoPlace] : firstPlaces;
+  for (const [name, left, top] of first) {
     places.push({ name, monitor: 0, left: left + dx, top: top + dy });
   }
   return places.map((place) => keepOnMonitor(place, monitors));

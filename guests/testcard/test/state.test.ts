@@ -41,7 +41,7 @@ describe("the state of a testcard", () => {
     [2, { ...small, batch: 4, monitors: 2 }],
     [3, { ...small, batch: 4, monitors: 2, layout: "heads" }],
     [4, { ...small, batch: 6, output: "framebuffer", speed: 3 }],
-    [5, { ...small, batch: 6, sound: true }],
+    [5, { ...small, batch: 6, sound: true, video: true }],
   ] as const)(
     "saved and loaded after every output leads to the same outputs (seed %i)",
     (seed, options) => {
@@ -181,8 +181,8 @@ describe("a state from a hostile network", () => {
   test("is refused before memory is taken when its monitors are too large", () => {
     const changed = state.slice();
     const view = new DataView(changed.buffer);
-    // Behind magic, version, four flags, speed, freeze, seed, batch, time, one flag and the count.
-    const at = 4 + 2 + 4 + 2 + 4 + 4 + 2 + 8 + 1 + 1;
+    // Behind magic, version, five flags, speed, freeze, seed, batch, time, one flag and the count.
+    const at = 4 + 2 + 5 + 2 + 4 + 4 + 2 + 8 + 1 + 1;
     expect(view.getUint16(at, true)).toBe(480);
     view.setUint16(at, 0xffff, true);
     expect(() => loadTestcard(changed, 0)).toThrow(/width/);
