@@ -14,6 +14,11 @@ export interface DecodeReply {
   readonly outcome: PlainOutcome;
 }
 
+/** Said once, when a thread can decode. */
+export interface DecoderReady {
+  readonly ready: true;
+}
+
 /** An error loses its class on the way. */
 type PlainOutcome =
   | Exclude<DecodeOutcome, { readonly error: unknown }>

@@ -3,7 +3,7 @@
 
 import { type DecodeJob, type DecodeOutcome, runDecodeJob } from "@caraway/canvas";
 import type { DecodeImage } from "@caraway/driver";
-import { type DecodeReply, fromReply, ownedJob } from "./decode-message.ts";
+import { type DecodeReply, type DecoderReady, fromReply, ownedJob } from "./decode-message.ts";
 import type { ThreadDecoders } from "./decoders.ts";
 
 /** Bytes of an image below which its way to another thread takes longer than its decoding. */
@@ -21,6 +21,8 @@ interface Waiting {
 
 interface DecodeThread {
   readonly worker: Worker;
+  /** It has loaded its program. Until then the first picture would wait for it. */
+  isReady: boolean;
   readonly running: Map<number, Waiting>;
 }
 
@@ -45,7 +47,7 @@ export class DecodePool {
   }
 
   readonly decode: DecodeImage = (job, done) => {
-    if (this.#threads.length === 0 || sizeOf(job) < inPlaceMax) {
+    if (!this.#threads.some(({ isReady }) => isReady) || sizeOf(job) < inPlaceMax) {
       runDecodeJob(job, this.#decoders.decoders, done);
       return;
     }
@@ -60,9 +62,13 @@ export class DecodePool {
   }
 
   #start(worker: Worker): void {
-    const thread: DecodeThread = { worker, running: new Map() };
+    const thread: DecodeThread = { worker, isReady: false, running: new Map() };
     worker.postMessage({ role: "decoder" });
-    worker.onmessage = ({ data }: MessageEvent<DecodeReply>) => {
+    worker.onmessage = ({ data }: MessageEvent<DecodeReply | DecoderReady>) => {
+      if ("ready" in data) {
+        thread.isReady = true;
+        return;
+      }
       const waiting = thread.running.get(data.task);
       thread.running.delete(data.task);
       this.#handOut();
@@ -74,7 +80,9 @@ export class DecodePool {
 
   #handOut(): void {
     while (this.#waiting.length > 0) {
-      const [first] = this.#threads.toSorted((a, b) => a.running.size - b.running.size);
+      const [first] = this.#threads
+        .filter(({ isReady }) => isReady)
+        .sort((a, b) => a.running.size - b.running.size);
       if (first === undefined || first.running.size >= jobsAheadMax) return;
       const waiting = this.#waiting.shift()!;
       const task = this.#nextTask++;
@@ -90,7 +98,7 @@ export class DecodePool {
     this.#threads = this.#threads.filter((other) => other !== thread);
     thread.worker.terminate();
     const left = [...thread.running.values()];
-    if (this.#threads.length === 0) left.push(...this.#waiting.splice(0));
+    if (!this.#threads.some(({ isReady }) => isReady)) left.push(...this.#waiting.splice(0));
     for (const { job, done } of left) runDecodeJob(job, this.#decoders.decoders, done);
   }
 }

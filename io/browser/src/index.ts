@@ -3,6 +3,9 @@
 export {
   type BlockStore,
   ClientStream,
+  type FolderStore,
+  SharedFolder,
+  type SharedFolderEvent,
   type StreamUser,
   UsbDrive,
   type UsbDriveEvent,
@@ -29,5 +32,14 @@ export {
   sharedTime,
   type TargetAddress,
 } from "./client-message.ts";
+export { FilesFolder } from "./files-folder.ts";
+export { type FolderHandle, HandleFolder } from "./handle-folder.ts";
+export {
+  canPickFolders,
+  folderOfFiles,
+  type PickedFolder,
+  pickFolder,
+  sharedFolder,
+} from "./share-folder.ts";
 export { type SoundFigures, SoundOutput, type SoundState } from "./sound-output.ts";
 export type { ConnectionAnswer, ConnectionRequest, Connector } from "./transport.ts";

@@ -9,7 +9,7 @@ type Canvas = HTMLCanvasElement | OffscreenCanvas;
 type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
 
 /** Pixels on their way to a canvas; all painters of a thread share it. */
-let scratch = new Uint32Array(1 << 16);
+let scratch = new Int32Array(1 << 16);
 
 export class ScreenPainter {
   #screen: Screen;
@@ -106,23 +106,29 @@ export class ScreenPainter {
 function imageOf(surface: Surface, box: Box): ImageData {
   const [width, height] = [box.right - box.left, box.bottom - box.top];
   const count = width * height;
-  if (scratch.length < count) scratch = new Uint32Array(count);
+  if (scratch.length < count) scratch = new Int32Array(count);
   const { pixmap } = surface;
   if (pixmap.format === "x8r8g8b8") {
+    const pixels = signed(pixmap.pixels);
     for (let row = 0; row < height; row++) {
-      toRgba(pixmap.pixels, (box.top + row) * pixmap.width + box.left, scratch, row * width, width);
+      toRgba(pixels, (box.top + row) * pixmap.width + box.left, scratch, row * width, width);
     }
   } else {
-    toRgba(readColors(surface, box), 0, scratch, 0, count);
+    toRgba(signed(readColors(surface, box)), 0, scratch, 0, count);
   }
   return new ImageData(new Uint8ClampedArray(scratch.buffer, 0, count * 4), width, height);
 }
 
+/** The same pixels as numbers that engines keep in registers. */
+function signed({ buffer, byteOffset, length }: Uint32Array): Int32Array {
+  return new Int32Array(buffer, byteOffset, length);
+}
+
 /** `0x..RRGGBB` to bytes R, G, B, 255. */
 function toRgba(
-  from: Uint32Array,
+  from: Int32Array,
   fromAt: number,
-  to: Uint32Array,
+  to: Int32Array,
   toAt: number,
   count: number,
 ): void {

@@ -22,6 +22,12 @@ const keepMs = 1500;
 /** Where there are no animation frames, as in some workers. */
 const frameMs = 16;
 
+/**
+ * How long painting waits for drawings whose images are still being decoded: a server cuts one
+ * picture into several, and every painting costs the browser a whole frame.
+ */
+const togetherMs = 30;
+
 export class ScreenPainters {
   readonly #renderer: Renderer;
   readonly #screens: Screens;
@@ -34,6 +40,7 @@ export class ScreenPainters {
   #told = "";
   #stale = false;
   #frame: (() => void) | null = null;
+  #patience: ReturnType<typeof setTimeout> | null = null;
 
   constructor(renderer: Renderer, screens: Screens, listener: PaintListener) {
     this.#renderer = renderer;
@@ -48,6 +55,10 @@ export class ScreenPainters {
         for (const painter of this.#painters.values()) {
           const { channel, surface } = painter.screen;
           if (channel === event.display && surface === event.surface) painter.damage(event.boxes);
+        }
+        if (this.#renderer.pending(event.display) > 0) {
+          this.#patience ??= setTimeout(() => this.#wantFrame(), togetherMs);
+          return;
         }
         break;
       case "surface-create":
@@ -80,10 +91,12 @@ export class ScreenPainters {
 
   close(): void {
     this.#frame?.();
+    this.#stopWaiting();
     for (const timer of this.#goneTimers.values()) clearTimeout(timer);
   }
 
   #wantFrame(): void {
+    this.#stopWaiting();
     if (this.#frame !== null) return;
     const run = (): void => {
       this.#frame = null;
@@ -98,6 +111,11 @@ export class ScreenPainters {
     }
     // A hidden page has no frames, but is to hear of screens that come and go.
     if (this.#stale) this.#refresh();
+  }
+
+  #stopWaiting(): void {
+    if (this.#patience !== null) clearTimeout(this.#patience);
+    this.#patience = null;
   }
 
   #update(): void {

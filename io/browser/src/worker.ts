@@ -4,7 +4,7 @@
 import { runDecodeJob } from "@caraway/canvas";
 import { ClientHost } from "./client-host.ts";
 import type { FromClient, RelayAnswer, ToClient } from "./client-message.ts";
-import { type DecodeRequest, toReply } from "./decode-message.ts";
+import { type DecodeRequest, type DecoderReady, toReply } from "./decode-message.ts";
 import { loadDecoders } from "./decoders.ts";
 import { RelayedChannel } from "./relayed-channel.ts";
 import type { ConnectionAnswer, Connector } from "./transport.ts";
@@ -26,15 +26,16 @@ scope.onmessage = ({ data }: MessageEvent<First>) => {
 };
 
 function decodeImages(): void {
-  const decoders = loadDecoders();
-  scope.onmessage = ({ data: { task, job } }: MessageEvent<DecodeRequest>) => {
-    void decoders.then(({ decoders }) => {
+  void loadDecoders().then(({ decoders }) => {
+    scope.onmessage = ({ data: { task, job } }: MessageEvent<DecodeRequest>) => {
       runDecodeJob(job, decoders, (outcome) => {
         const [reply, transfer] = toReply(task, outcome);
         scope.postMessage(reply, transfer);
       });
-    });
-  };
+    };
+    const ready: DecoderReady = { ready: true };
+    scope.postMessage(ready, []);
+  });
 }
 
 function runClient({ options }: Extract<ToClient, { type: "start" }>): void {

@@ -19,6 +19,8 @@ export interface VmDevices {
   readonly audio?: boolean;
   /** The folder sharing port. Default yes. */
   readonly webdav?: boolean;
+  /** A terminal with a shell, as the port `org.caraway.console`. Default no. */
+  readonly console?: boolean;
   /** Redirected USB slots. Default 1. */
   readonly usbredir?: number;
   /** A smartcard reader whose card is the client's. Default no. */
@@ -80,6 +82,7 @@ export function completeDevices(devices: VmDevices): Required<VmDevices> {
     agent: devices.agent ?? true,
     audio: devices.audio ?? true,
     webdav: devices.webdav ?? true,
+    console: devices.console ?? false,
     usbredir: devices.usbredir ?? 1,
     smartcard: devices.smartcard ?? false,
     memoryMiB: devices.memoryMiB ?? 512,
@@ -121,6 +124,11 @@ export function deviceArguments(devices: VmDevices, spice: SpiceOptions, guest: 
     const port = "virtserialport,chardev=webdav,name=org.spice-space.webdav.0";
     const kind = "spiceport,name=org.spice-space.webdav.0";
     list.push("-chardev", chardev("webdav", kind, "webdav"), "-device", port);
+  }
+  if (completeDevices(devices).console) {
+    const name = "org.caraway.console";
+    list.push("-chardev", `spiceport,id=console,name=${name}`);
+    list.push("-device", `virtconsole,chardev=console,name=${name}`);
   }
   for (let slot = 0; slot < usbredir; slot++) {
     const id = `usbredir${slot}`;
