@@ -23,17 +23,17 @@ describe("a guest between two hosts", () => {
       const moved = await move(a, b, { mode });
       expect(moved).toMatchObject({ owner: "target", error: null, phase: "ended", detail: null });
       expect(moved.clients).toMatchObject([{ client: 1, state: "left", mode }]);
-      // Whoever comes anew is nobody that the target waits for.
-      const expected = mode === "switch-host" ? [] : [{ mode }];
-      expect(moved.outcome?.clients).toMatchObject(expected);
+      expect(moved.outcome?.clients).toMatchObject([{ mode }]);
       const outcomes = moved.outcome?.clients[0]?.channels.map(({ channel, outcome }) => {
         return [channel.split(" ")[0], outcome];
       });
       const wanted = mode === "seamless" ? "kept" : "rebuilt";
-      if (mode !== "switch-host") {
-        const [main, display] = [wanted, wanted];
-        expect(Object.fromEntries(outcomes ?? [])).toMatchObject({ main, display });
-      }
+      const [main, display, inputs] = [wanted, wanted, wanted];
+      expect(Object.fromEntries(outcomes ?? [])).toMatchObject({ main, display, inputs });
+      const [first] = moved.outcome?.clients ?? [];
+      expect(first?.peer).toMatch(/^127\.0\.0\.1:/);
+      const displayed = first?.channels.find(({ channel }) => channel === "display 0");
+      expect(displayed?.sentBytes).toBeGreaterThan(100);
       await until(() => a.guests.length === 0);
       await until(() => b.guest("desk").sessions.length === 1);
       using witness = new Viewer(b.guest("desk").addresses[0]!);

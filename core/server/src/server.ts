@@ -240,6 +240,7 @@ export class SpiceServer
     this.#giveAgent(false);
     client.open();
     this.#source.clientJoined(client);
+    this.#target.clientJoined(client);
   }
 
   #admit(
@@ -279,7 +280,11 @@ export class SpiceServer
   channelLinked(sessionId: number, channel: ChannelId, link: NewLink): void {
     if (this.#target.takes(sessionId, channel)) {
       this.#target.channelLinked(sessionId, channel, link);
-    } else this.#clientOf(sessionId)?.link(channel, link);
+      return;
+    }
+    const client = this.#clientOf(sessionId);
+    client?.link(channel, link);
+    if (client !== null) this.#target.channelJoined(client);
   }
 
   clientEnded(client: ServedClient, error: CarawayError | null): void {

@@ -12,11 +12,13 @@ import type { MouseMode } from "./mouse-mode.ts";
 import { type HoldEnd, MoveHold } from "./move-hold.ts";
 import {
   type ChannelPolicy,
+  type ClientMoved,
   defaultTargetMove,
   type TargetMove as Move,
   type MoveMode,
 } from "./moves.ts";
 import { channelOfWire, inputOf, type PeerLink, type PeerMessage } from "./peer-link.ts";
+import { ReturningClients } from "./returning-clients.ts";
 import type { NewLink, ServedClient } from "./served-client.ts";
 import { TargetClient, type TargetClientOwner } from "./target-client.ts";
 import type { Wiring } from "./wiring.ts";
@@ -54,6 +56,10 @@ const sessionsMax = 256;
 export class TargetMove {
   readonly #owner: TargetOwner;
   #arrival: Arrival | null = null;
+  /** What is still to be told of a move, or the next: which clients came anew. */
+  #returning: ReturningClients | null = null;
+  /** What became of the others. */
+  #reports: readonly ClientMoved[] = [];
   /** Whether the source of the last move still speaks: what it held may come behind its clients. */
   #hears = false;
 
@@ -76,6 +82,8 @@ export class TargetMove {
     this.abandon();
     for (const client of [...(this.#arrival?.clients.values() ?? [])]) client.giveUp();
     this.#look();
+    this.#returning?.giveUp();
+    this.#tellSettled();
     if (move.peer) this.#owner.peer.begin();
     this.#owner.wiring.gate.close();
     this.#arrival = { move, clients: new Map(), hold: null };
@@ -87,7 +95,9 @@ export class TargetMove {
     if (this.#arrival === null) this.expect(defaultTargetMove);
     const arrival = this.#arrival;
     if (arrival === null || arrival.hold !== null) return;
+    const { peer, deadlineMs } = arrival.move;
     arrival.hold = new MoveHold(arrival.move, wiring.now);
+    this.#returning = new ReturningClients(this.#owner, peer, deadlineMs);
     this.#owner.noteChanges();
     wiring.event({ name: "hold-began" });
     for (const client of [...arrival.clients.values()]) client.goOn();
@@ -150,7 +160,21 @@ export class TargetMove {
     this.#look();
   }
 
+  /** Somebody came whom nobody announced. */
+  clientJoined(served: ServedClient): void {
+    this.#returning?.joined(served);
+    this.#tellSettled();
+  }
+
+  /** A client that is here may have a channel more. */
+  channelJoined(served: ServedClient): void {
+    this.#returning?.linked(served);
+    this.#tellSettled();
+  }
+
   clientEnded(served: ServedClient): void {
+    this.#returning?.ended(served);
+    this.#tellSettled();
     const client = this.#arrival?.clients.get(served.sessionId);
     if (client?.served !== served) return;
     client.ended();
@@ -165,6 +189,7 @@ export class TargetMove {
       this.#owner.wiring.gate.pass(inputOf(message));
       return;
     }
+    if (message.name === "SWITCH") this.#expectAnew(message.body);
     const arrival = this.#arrival;
     if (arrival === null) {
       this.#heardLate(message);
@@ -212,11 +237,24 @@ export class TargetMove {
     if (channelOfWire(channel).name === "inputs") this.#owner.letGo(state);
   }
 
+  /** Who was told to come anew. */
+  #expectAnew({ sessions }: MessageBody<"SWITCH">): void {
+    const anew = sessions.filter(({ mode }) => mode === PeerMode.SWITCH_HOST);
+    this.#returning?.expect(
+      anew.map(({ channels }) => channels.map(({ channel }) => channelOfWire(channel))),
+    );
+    this.#tellSettled();
+  }
+
   deadline(): number | null {
-    return this.#arrival?.hold?.deadline() ?? null;
+    const hold = this.#arrival?.hold?.deadline() ?? null;
+    const anew = this.#returning?.deadline() ?? null;
+    return hold === null || anew === null ? (hold ?? anew) : Math.min(hold, anew);
   }
 
   timeout(): void {
+    this.#returning?.timeout();
+    this.#tellSettled();
     const arrival = this.#arrival;
     const { now } = this.#owner.wiring;
     if (arrival === null || arrival.hold === null) return;
@@ -230,10 +268,12 @@ export class TargetMove {
 
   snapshot(now: number): unknown {
     const arrival = this.#arrival;
-    if (arrival === null) return null;
+    const anew = this.#returning?.snapshot(now) ?? null;
+    if (arrival === null) return anew === null ? null : { anew };
     return {
       hold: arrival.hold?.snapshot(now) ?? null,
       clients: [...arrival.clients.values()].map((client) => client.snapshot()),
+      anew,
     };
   }
 
@@ -324,10 +364,19 @@ export class TargetMove {
     if (this.#arrival !== arrival || clients.some(({ isOwedInputs }) => isOwedInputs)) return;
     this.#arrival = null;
     this.#owner.forgetChanges();
-    const reports = clients.map(({ report }) => report).filter(({ channels }) => channels.length);
-    this.#owner.wiring.event({ name: "move-settled", clients: reports });
+    this.#reports = clients.map(({ report }) => report).filter(({ channels }) => channels.length);
+    this.#tellSettled();
     this.#owner.progressed();
     this.#owner.settled();
+  }
+
+  /** Says what became of all clients, once. */
+  #tellSettled(): void {
+    const returning = this.#returning;
+    if (this.#arrival !== null || returning === null || !returning.isSettled) return;
+    this.#returning = null;
+    const clients = [...this.#reports, ...returning.reports];
+    this.#owner.wiring.event({ name: "move-settled", clients });
   }
 
   #endHold(arrival: Arrival, hold: MoveHold, reason: HoldEnd): void {

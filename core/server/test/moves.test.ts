@@ -2,6 +2,7 @@
 // they had is what they have.
 
 import { describe, expect, it } from "vitest";
+import { defaultTargetMove } from "../src/index.ts";
 import { MoveWorld } from "./move-world.ts";
 
 function outcomes(world: MoveWorld): string[] {
@@ -146,7 +147,23 @@ describe("a semi-seamless move", () => {
 });
 
 describe("a move by switch-host", () => {
-  it("sends clients to the target as new ones", () => {
+  const labels = ["cursor 0", "display 0", "inputs 0", "main 0"];
+
+  /** What was told of each client in the end: mode, and what became of its channels. */
+  function settled(world: MoveWorld): unknown[] {
+    return world.target.eventsOf("move-settled").map(({ clients }) =>
+      clients.map(({ mode, channels }) => {
+        const all = channels.map(
+          ({ channel, outcome, reason }) => `${channel} ${outcome}: ${reason}`,
+        );
+        return [mode, ...all.sort()];
+      }),
+    );
+  }
+  const came = ["switch-host", ...labels.map((label) => `${label} rebuilt: switch-host`)];
+  const lost = (why: string) => ["switch-host", ...labels.map((label) => `${label} lost: ${why}`)];
+
+  it("sends clients to the target as new ones, and tells what became of them", () => {
     const world = new MoveWorld();
     const client = world.join();
     world.paint("source");
@@ -156,6 +173,73 @@ describe("a move by switch-host", () => {
     expect(world.target.eventsOf("hold-ended")).toMatchObject([{ reason: "nobody", ms: 0 }]);
     expect(client.shows()).toEqual(world.truth.colors());
     expect(client.hosts).toEqual([1]);
+    expect(settled(world)).toEqual([[came]]);
+    expect(outcomes(world)).toEqual(labels.map((label) => `1 ${label} rebuilt`));
+  });
+
+  it("waits for their end with what it tells, not with the guest", () => {
+    const world = new MoveWorld();
+    const [dying] = [world.join(), world.join()];
+    world.begin({ mode: "switch-host" }, { deadlineMs: 3000 });
+    world.stop();
+    dying!.die();
+    world.hand();
+    expect(world.target.guestInputs("run")).toHaveLength(1);
+    expect(settled(world)).toEqual([]);
+    world.switch();
+    world.advance(1000);
+    // One had ended before it could be told.
+    expect(settled(world)).toEqual([[came]]);
+
+    const other = new MoveWorld();
+    const [deaf] = [other.join(), other.join()];
+    deaf!.isSlow = true;
+    other.move({ mode: "switch-host" }, { deadlineMs: 3000 });
+    other.advance(2900);
+    expect(settled(other)).toEqual([]);
+    other.advance(1000);
+    expect(settled(other)).toEqual([[came, lost("the client has not come back in time")]]);
+  });
+
+  it("tells it beside clients that moved in another way", () => {
+    const world = new MoveWorld();
+    world.join();
+    const failing = world.join();
+    failing.isSlow = true;
+    world.begin();
+    world.advance(20_000);
+    world.stop();
+    world.hand();
+    world.switch();
+    failing.isSlow = false;
+    world.runWhenTold();
+    world.advance(2000);
+    const kept = ["seamless", ...labels.map((label) => `${label} kept: `)];
+    expect(settled(world)).toEqual([[kept, came]]);
+  });
+
+  it("tells at once when nobody was there, and after its time when the source is gone", () => {
+    const world = new MoveWorld();
+    world.move();
+    expect(settled(world)).toEqual([[]]);
+
+    const orphan = new MoveWorld();
+    orphan.begin();
+    orphan.stop();
+    orphan.hand();
+    expect(settled(orphan)).toEqual([]);
+    orphan.advance(10_000);
+    expect(settled(orphan)).toEqual([[]]);
+  });
+
+  it("tells what it knows before the next move", () => {
+    const world = new MoveWorld();
+    const deaf = world.join();
+    deaf.isSlow = true;
+    world.move({ mode: "switch-host" });
+    world.target.command({ name: "migrate-expect", move: defaultTargetMove });
+    world.settle();
+    expect(settled(world)).toEqual([[lost("the client has not come back in time")]]);
   });
 });
 

@@ -7,19 +7,20 @@ import {
   CarawayClient,
   type Cell,
   type CellResult,
-  endpointOf,
+  type GtkClient,
   type HostProcess,
   JsonProgram,
   SlowNetwork,
 } from "@caraway/interop";
 import type { ApiMigration } from "caraway-host";
 import {
+  carawayAt,
   connectCarawayTo,
   connectGtkTo,
   demand,
   demandExact,
+  gtkAt,
   HostSetting,
-  isEnded,
 } from "./host-setting.ts";
 
 const early = ["connecting", "preparing", "linking", "stopping", "sending"] as const;
@@ -27,41 +28,106 @@ const late = ["committing", "switching", "settling"] as const;
 const phases = [...early, ...late];
 type Phase = (typeof phases)[number];
 
+/** As the moves here are asked for. */
+const holdMaxMs = 4000;
+
 function isEarly(phase: Phase): boolean {
   return (early as readonly string[]).includes(phase);
 }
 
-/** Two hosts with a link between them on which each phase takes its time. */
+/** Two hosts with a link between them on which each phase takes its time, and clients at the guest. */
 class FaultSetting implements AsyncDisposable {
   readonly hosts: HostSetting;
   readonly between: SlowNetwork;
+  readonly clients: AnyClient[] = [];
 
   private constructor(hosts: HostSetting, between: SlowNetwork) {
     this.hosts = hosts;
     this.between = between;
   }
 
-  static async start(): Promise<FaultSetting> {
+  /** With our client and spice-gtk, or with `none`. */
+  static async start(clients: "both" | "none" = "both"): Promise<FaultSetting> {
     const hosts = await HostSetting.start({ freezeAtMs: 500, size: "320x240" });
     const port = Number(hosts.b.peers.split(":")[1]);
     const slow = { delayMs: 60 };
     const between = await SlowNetwork.open({ target: { port }, toTarget: slow, toClient: slow });
-    return new FaultSetting(hosts, between);
+    const setting = new FaultSetting(hosts, between);
+    if (clients === "both") {
+      setting.clients.push(await connectCarawayTo(hosts.a), await connectGtkTo(hosts.a));
+    }
+    return setting;
   }
 
   /** Begins to move the guest, and resolves when the move is in that phase. */
   async begin(phase: Phase): Promise<string> {
     const { a } = this.hosts;
     const to = `127.0.0.1:${this.between.port}`;
-    const { id } = await a.migrate("desk", { to, deadlineMs: 2000, holdMaxMs: 4000 });
+    const { id } = await a.migrate("desk", { to, deadlineMs: 2000, holdMaxMs });
     await a.phase(id, phase);
     return id;
   }
 
+  /** Nobody's session has ended, and everybody shows the guest, which is there. */
+  async demandAllAt(host: HostProcess): Promise<void> {
+    for (const client of this.clients) {
+      demand(endOf(client) === null, `${nameOf(client)} has ended: ${endOf(client)}`);
+    }
+    await demandExact(host, this.clients);
+    await demandSessions(host, this.clients.length);
+  }
+
+  /**
+   * Each session goes on at the one host that has the guest, exact, or has ended with a reason.
+   * `null`: nobody has the guest.
+   */
+  async demandDecided(host: HostProcess | null): Promise<string> {
+    const seen: string[] = [];
+    for (const client of this.clients) {
+      const name = nameOf(client);
+      await eventually(
+        async () => endOf(client) !== null || (host !== null && (await sees(host)) > 0),
+        `the session of ${name} hangs`,
+      );
+    }
+    // One that falls back to another mode is closed for a moment.
+    await delay(1500);
+    const alive = this.clients.filter((client) => endOf(client) === null);
+    if (host !== null) {
+      await demandExact(host, alive);
+      await demandSessions(host, alive.length);
+    } else demand(alive.length === 0, `${alive.map(nameOf).join()} is attached to nothing`);
+    for (const client of this.clients) {
+      const end = endOf(client);
+      demand(end !== "", `${nameOf(client)} has ended without a reason`);
+      seen.push(`${nameOf(client)} ${end === null ? "goes on" : `ended (${end})`}`);
+    }
+    return seen.join(", ");
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.clients) await client[Symbol.asyncDispose]();
     await this.between[Symbol.asyncDispose]();
     await this.hosts[Symbol.asyncDispose]();
   }
+}
+
+type AnyClient = CarawayClient | GtkClient;
+
+function nameOf(client: AnyClient): string {
+  return client instanceof CarawayClient ? "our client" : "spice-gtk";
+}
+
+/** What a client said when its session ended; null while it goes on. */
+function endOf(client: AnyClient): string | null {
+  if (client instanceof CarawayClient) {
+    const ended = client.events.find((event) => event.name === "ended");
+    return ended === undefined ? null : (ended.error?.code ?? "");
+  }
+  // A main channel that is closed and not opened anew: what an application takes for the end.
+  const ofMain = client.events.filter((event) => event["channel"] === "main");
+  const state = ofMain.at(-1)?.["state"];
+  return typeof state === "string" && /^(closed|error)/.test(state) ? state : null;
 }
 
 /** Where the guest runs now. */
@@ -73,6 +139,24 @@ async function runners(...hosts: readonly HostProcess[]): Promise<readonly strin
     if (guests.some(({ state }) => state === "running")) found.push(host.name);
   }
   return found;
+}
+
+async function sees(host: HostProcess): Promise<number> {
+  return (await host.guests())[0]?.sessions.length ?? 0;
+}
+
+/** So many sessions are there, and no others: those that went away are gone soon. */
+async function demandSessions(host: HostProcess, count: number): Promise<void> {
+  const hasSo = async () => (await sees(host)) === count;
+  await eventually(hasSo, `not ${count} sessions are at host ${host.name}`);
+}
+
+/** How long the guest was held there, by what the host told. */
+function demandHoldBound(host: HostProcess): void {
+  const held = host.events.filter(({ event }) => event === "hold-ended");
+  for (const { ms } of held) {
+    demand(Number(ms) <= holdMaxMs + 500, `the guest was held for ${ms} ms`);
+  }
 }
 
 async function eventually(isSo: () => Promise<boolean>, otherwise: string): Promise<void> {
@@ -101,31 +185,31 @@ async function eachPhase(
 async function killTarget(phase: Phase): Promise<string> {
   await using setting = await FaultSetting.start();
   const { a, b } = setting.hosts;
-  await using client = await connectCarawayTo(a);
   const id = await setting.begin(phase);
   await b.kill();
   const ended = await a.endOf(id);
   if (isEarly(phase)) {
     demand(ended.owner === "source", `${ended.phase}, ${ended.error?.message}`);
     await a.guestIn("desk", "running");
-    demand(!isEnded(client), "the session has ended");
-    await demandExact(a, [client]);
+    await setting.demandAllAt(a);
     return "goes on at the source";
   }
-  if (ended.owner === "target") return "was over already";
+  if (ended.owner === "target") {
+    return `was over already: ${await setting.demandDecided(null)}`;
+  }
   demand(ended.phase === "in-doubt", `it is ${ended.phase}`);
   await a.guestIn("desk", "in-doubt");
   await a.resolve(id, "source");
   await a.guestIn("desk", "running");
+  const seen = await setting.demandDecided(a);
   await using another = await connectCarawayTo(a);
   await demandExact(a, [another]);
-  return "in doubt, and an operator runs it at the source";
+  return `in doubt, and an operator runs it at the source: ${seen}`;
 }
 
 async function killSource(phase: Phase): Promise<string> {
   await using setting = await FaultSetting.start();
   const { a, b } = setting.hosts;
-  await using client = await connectCarawayTo(a);
   const id = await setting.begin(phase);
   await a.kill();
   const wasTaken = () => b.told(id).some((told) => told["phase"] === "owner");
@@ -142,58 +226,60 @@ async function killSource(phase: Phase): Promise<string> {
     await b.resolve(id, "target");
     await b.guestIn("desk", "running");
   }
-  if (guest === undefined) {
-    await eventually(async () => isEnded(client), "the session does not end");
-    return "gone with the source";
-  }
-  await eventually(async () => isEnded(client) || (await sees(b)) > 0, "the session hangs");
-  return guest.state === "running" ? "runs at the target" : "an operator runs it at the target";
+  if (guest === undefined) return `gone with the source: ${await setting.demandDecided(null)}`;
+  const seen = await setting.demandDecided(b);
+  demandHoldBound(b);
+  const where =
+    guest.state === "running" ? "runs at the target" : "an operator runs it at the target";
+  return `${where}: ${seen}`;
 }
 
-async function sees(host: HostProcess): Promise<number> {
-  return (await host.guests())[0]?.sessions.length ?? 0;
-}
-
-async function killClient(phase: Phase): Promise<string> {
-  await using setting = await FaultSetting.start();
+/** One kind of client is killed as a program of its own; the other goes on. */
+async function killClient(victim: "our client" | "spice-gtk", phase: Phase): Promise<string> {
+  await using setting = await FaultSetting.start("none");
   const { a, b } = setting.hosts;
-  const { port } = await a.addressOf("desk");
-  const command = new URL("../../../apps/cli/bin/caraway.js", import.meta.url).pathname;
-  await using client = new JsonProgram(process.execPath, [
-    ...[command, "connect", `spice://127.0.0.1:${port}`, "--json"],
-  ]);
-  await client.waitFor("channel-linked", { where: (event) => event["channel"] === "inputs" });
+  await using doomed = victim === "spice-gtk" ? await connectGtkTo(a) : await runCaraway(a);
+  setting.clients.push(victim === "spice-gtk" ? await connectCarawayTo(a) : await connectGtkTo(a));
   const id = await setting.begin(phase);
-  await client.close();
+  await doomed.close();
   const ended = await a.endOf(id);
   demand(ended.owner === "target", `the move failed: ${ended.error?.message}`);
   await b.guestIn("desk", "running");
   const held = ended.outcome?.holdMs ?? 0;
-  demand(held <= 4500, `the guest was held for ${held} ms`);
+  demandHoldBound(b);
+  await setting.demandAllAt(b);
   return `held for ${held.toFixed(0)} ms`;
+}
+
+/** Our client as a process of its own. */
+async function runCaraway(host: HostProcess): Promise<JsonProgram> {
+  const { port } = await host.addressOf("desk");
+  const command = new URL("../../../apps/cli/bin/caraway.js", import.meta.url).pathname;
+  const client = new JsonProgram(process.execPath, [
+    ...[command, "connect", `spice://127.0.0.1:${port}`, "--json"],
+  ]);
+  await client.waitFor("channel-linked", { where: (event) => event["channel"] === "inputs" });
+  return client;
 }
 
 async function callOff(phase: Phase): Promise<string> {
   await using setting = await FaultSetting.start();
   const { a, b } = setting.hosts;
-  await using client = await connectCarawayTo(a);
-  await using gtk = await connectGtkTo(a);
   const id = await setting.begin(phase);
   const refused = await a.cancel(id).then(
     () => false,
     () => true,
   );
   const ended = await a.endOf(id);
-  demand(!isEnded(client) && gtk.isAlive, "a session has ended");
   if (ended.owner === "source") {
     demand(!refused, "it was refused, and done");
     await a.guestIn("desk", "running");
     await eventually(async () => (await b.guests()).length === 0, "the target keeps its copy");
-    await demandExact(a, [client, gtk]);
+    await setting.demandAllAt(a);
     return "called off";
   }
   demand(refused && !isEarly(phase), "it was accepted, and not done");
-  await demandExact(b, [client, gtk]);
+  await setting.demandAllAt(b);
   return "too late, said so";
 }
 
@@ -201,7 +287,6 @@ async function callOff(phase: Phase): Promise<string> {
 async function blackHole(phase: Phase): Promise<string> {
   await using setting = await FaultSetting.start();
   const { a, b } = setting.hosts;
-  await using client = await connectCarawayTo(a);
   const id = await setting.begin(phase);
   setting.between.hold();
   await delay(13_000);
@@ -211,9 +296,8 @@ async function blackHole(phase: Phase): Promise<string> {
   await eventually(async () => (await runners(a, b)).length === 1, "the guest runs nowhere");
   await eventually(async () => (await a.migration(id)).endedAt !== null, "the move does not end");
   const ended = await a.migration(id);
-  const host = ended.owner === "target" ? b : a;
-  demand(!isEnded(client), "the session has ended");
-  await demandExact(host, [client]);
+  await setting.demandAllAt(ended.owner === "target" ? b : a);
+  demandHoldBound(b);
   return `${during.phase}, then at the ${ended.owner}`;
 }
 
@@ -221,7 +305,6 @@ async function blackHole(phase: Phase): Promise<string> {
 async function cutLink(phase: Phase): Promise<string> {
   await using setting = await FaultSetting.start();
   const { a, b } = setting.hosts;
-  await using client = await connectCarawayTo(a);
   const id = await setting.begin(phase);
   setting.between.cut();
   await eventually(async () => (await a.migration(id)).endedAt !== null, "the move does not end");
@@ -229,20 +312,20 @@ async function cutLink(phase: Phase): Promise<string> {
   const mayFail = isEarly(phase) || phase === "committing";
   demand(ended.owner === "target" || mayFail, `the move failed: ${ended.error?.message}`);
   await eventually(async () => (await runners(a, b)).length === 1, "the guest runs nowhere");
-  demand(!isEnded(client), "the session has ended");
-  await demandExact(ended.owner === "target" ? b : a, [client]);
+  await setting.demandAllAt(ended.owner === "target" ? b : a);
+  demandHoldBound(b);
   return ended.owner === "target" ? "moves on" : "stays at the source";
 }
 
-/** It is there, and takes nothing and says nothing. */
-async function silentClient(): Promise<CellResult> {
-  await using setting = await FaultSetting.start();
+/** One is there, and takes nothing and says nothing; the other goes on. */
+async function silentClient(kind: "our client" | "spice-gtk"): Promise<CellResult> {
+  await using setting = await FaultSetting.start("none");
   const { a, b } = setting.hosts;
   const address = await a.addressOf("desk");
   await using way = await SlowNetwork.open({ target: { port: address.port } });
-  await using silent = new CarawayClient(endpointOf({ ...address, port: way.port }), {});
-  await using other = await connectCarawayTo(a);
-  while (!silent.client.screens.isShown(0)) await delay(10);
+  const through = { ...address, port: way.port };
+  await using _silent = await (kind === "spice-gtk" ? gtkAt(through) : carawayAt(through));
+  setting.clients.push(kind === "spice-gtk" ? await connectCarawayTo(a) : await connectGtkTo(a));
   way.hold();
   const asked = { waitClientsMs: 1500, deadlineMs: 1000, holdMaxMs: 2000 };
   const began = performance.now();
@@ -254,8 +337,7 @@ async function silentClient(): Promise<CellResult> {
   demand(ended.owner === "target", `the move failed: ${ended.error?.message}`);
   const held = ended.outcome?.holdMs ?? 0;
   demand(held <= 2500, `the guest was held for ${held} ms`);
-  demand(!isEnded(other), "the other session has ended");
-  await demandExact(b, [other]);
+  await setting.demandAllAt(b);
   return {
     outcome: "passed",
     detail: `runs at the target after ${took.toFixed(0)} ms, held for ${held.toFixed(0)} ms`,
@@ -263,6 +345,7 @@ async function silentClient(): Promise<CellResult> {
 }
 
 const minutes = 60_000;
+const kinds = ["our client", "spice-gtk"] as const;
 
 function cell(name: string, run: (phase: Phase) => Promise<string>, among: readonly Phase[]): Cell {
   const timeoutMs = 10 * minutes;
@@ -272,9 +355,12 @@ function cell(name: string, run: (phase: Phase) => Promise<string>, among: reado
 export const cells: readonly Cell[] = [
   cell("the target is killed", killTarget, phases),
   cell("the source is killed", killSource, phases),
-  cell("the client is killed", killClient, phases.slice(2)),
+  ...kinds.map((kind) => cell(`${kind} is killed`, (phase) => killClient(kind, phase), phases)),
   cell("an operator calls it off", callOff, phases),
   cell("the link between the hosts swallows everything", blackHole, phases.slice(1)),
   cell("the link between the hosts breaks once", cutLink, phases.slice(1)),
-  { name: "a client that never answers", run: silentClient },
+  ...kinds.map((kind) => ({
+    name: `a client that never answers, ${kind}`,
+    run: () => silentClient(kind),
+  })),
 ];

@@ -40,6 +40,11 @@ async function oneMove(mode: Mode, kind: "caraway" | "spice-gtk"): Promise<CellR
   demand(moved.owner === "target", `the move failed: ${moved.error?.message}`);
   const seen = moved.clients.map((one) => one.mode).join();
   demand(seen === mode, `the client moved by ${seen}`);
+  const [told] = moved.outcome?.clients ?? [];
+  const wanted = mode === "seamless" ? "kept" : "rebuilt";
+  const others = (told?.channels ?? []).filter(({ outcome }) => outcome !== wanted);
+  demand(told?.mode === mode && told.channels.length >= 4, "the table lacks the client");
+  demand(others.length === 0, others.map(({ channel, reason }) => `${channel}: ${reason}`).join());
   demand((await a.guests()).length === 0, "the source still has a guest");
   await delay(Math.max(0, busyMs + 2500 - (Date.now() - began)));
   await demandExact(b, [client]);

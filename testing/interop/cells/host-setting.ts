@@ -10,6 +10,7 @@ import {
   type GtkClient,
   HostProcess,
   type RgbImage,
+  type SpiceAddress,
   startGtkClient,
 } from "@caraway/interop";
 import type { ApiMigration, ApiNewMigration } from "caraway-host";
@@ -61,8 +62,9 @@ export class HostSetting implements AsyncDisposable {
   }
 }
 
-export async function connectCarawayTo(host: HostProcess): Promise<CarawayClient> {
-  const client = new CarawayClient(endpointOf(await host.addressOf("desk")), {});
+/** Our client, which shows the desktop. */
+export async function carawayAt(address: SpiceAddress): Promise<CarawayClient> {
+  const client = new CarawayClient(endpointOf(address), {});
   await client.waitFor((event): event is SessionEvent => {
     return event.name === "channel-linked" && event.channel === "inputs";
   });
@@ -70,10 +72,19 @@ export async function connectCarawayTo(host: HostProcess): Promise<CarawayClient
   return client;
 }
 
-export async function connectGtkTo(host: HostProcess): Promise<GtkClient> {
-  const client = await startGtkClient(await host.addressOf("desk"));
+/** spice-gtk, which shows the desktop. */
+export async function gtkAt(address: SpiceAddress): Promise<GtkClient> {
+  const client = await startGtkClient(address);
   await client.waitFor("mark");
   return client;
+}
+
+export async function connectCarawayTo(host: HostProcess): Promise<CarawayClient> {
+  return await carawayAt(await host.addressOf("desk"));
+}
+
+export async function connectGtkTo(host: HostProcess): Promise<GtkClient> {
+  return await gtkAt(await host.addressOf("desk"));
 }
 
 export function isEnded(client: CarawayClient): boolean {
