@@ -63,7 +63,7 @@ export interface ChannelHandler {
    * Target: what came over the peer link. Called behind `restoreMigrationData`, only where
    * `finalState` returned something.
    */
-  restoreState?(early: readonly Uint8Array[], final: Uint8Array): void;
+  restoreState?(final: Uint8Array): void;
   /**
    * Target, in place of `opened`: all is restored that will be, and the client is there with all
    * that it had. `rebuilt`: it is to begin anew all the same, as far as the client can.

@@ -80,7 +80,7 @@ export class CursorChannel implements ChannelHandler, CursorView {
 
   // From another server.
 
-  restoreState(_early: readonly Uint8Array[], final: Uint8Array): void {
+  restoreState(final: Uint8Array): void {
     if (isKnownState(final)) this.#moved = decodeCursorState(final);
   }
 

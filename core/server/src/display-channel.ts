@@ -22,7 +22,6 @@ import { DisplayQueue } from "./display-queue.ts";
 import { type DisplayClient, DisplaySender, waitsOf } from "./display-sender.ts";
 import {
   type DisplayInit,
-  decodeDisplayEarlyState,
   decodeDisplayState,
   encodeDisplayEarlyState,
   encodeDisplayState,
@@ -282,12 +281,10 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
     this.#state = { kind: "arriving", data, moved: null };
   }
 
-  restoreState(early: readonly Uint8Array[], final: Uint8Array): void {
+  restoreState(final: Uint8Array): void {
     if (this.#state.kind !== "arriving" || !isKnownState(final)) return;
     const moved = decodeDisplayState(final);
-    const { partCount, parts } = moved.caches;
-    const earlier = early.filter(isKnownState).map(decodeDisplayEarlyState);
-    this.#client.caches.take({ partCount, parts: [...earlier, ...parts] });
+    this.#client.caches.take(moved.caches);
     this.#end.continueFrom(this.#end.nextSerial, moved.moves + 1);
     this.#state = { ...this.#state, moved };
   }

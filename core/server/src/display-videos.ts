@@ -54,6 +54,8 @@ interface Stream {
   /** Since when its area is not what was sent last; null: it is. */
   changedAt: Instant | null;
   nextAt: Instant;
+  /** When a frame was last left out. */
+  missedAt: Instant;
   /** A frame of this moment is being compressed. */
   encoding: Instant | null;
   readonly figures: { frames: number; bytes: number; skipped: number; drops: number };
@@ -126,13 +128,13 @@ export class DisplayVideos {
     for (const stream of this.#streams.values()) {
       const due = dueAt(stream);
       if (due === null || now < due) continue;
-      if (this.#end.canSend) {
-        this.#encode(stream);
-        continue;
+      if (this.#end.canSend) this.#encode(stream);
+      else if (now >= Math.max(due, stream.missedAt) + stream.rate.intervalMs) {
+        // A whole frame's time has passed, and the client has not taken what was sent before.
+        stream.missedAt = now;
+        stream.figures.skipped += 1;
+        stream.rate.skipped(now);
       }
-      stream.figures.skipped += 1;
-      stream.rate.skipped(now);
-      stream.nextAt = now + stream.rate.intervalMs;
     }
   }
 
@@ -307,7 +309,8 @@ function newStream(
   now: Instant,
 ): Stream {
   const figures = { frames: 0, bytes: 0, skipped: 0, drops: 0 };
-  return { id, video, rate, reportId, changedAt: now, nextAt: now, encoding: null, figures };
+  const times = { changedAt: now, nextAt: now, missedAt: now, encoding: null };
+  return { id, video, rate, reportId, ...times, figures };
 }
 
 function dueAt({ encoding, changedAt, nextAt }: Stream): Instant | null {

@@ -93,7 +93,7 @@ export class InputsChannel implements ChannelHandler {
     this.#motions = decodeInputsData(body);
   }
 
-  restoreState(_early: readonly Uint8Array[], final: Uint8Array): void {
+  restoreState(final: Uint8Array): void {
     if (isKnownState(final)) this.#moved = decodeInputsState(final);
   }
 

@@ -275,7 +275,7 @@ export class MainChannel implements ChannelHandler, AgentPeer {
     this.#brought.agent = readMainMigrationData(body, agentTokens);
   }
 
-  restoreState(_early: readonly Uint8Array[], final: Uint8Array): void {
+  restoreState(final: Uint8Array): void {
     const state = agentStateCodec.decode(final);
     if (state.version !== peerVersion) {
       throw this.#end.unexpected("agent state", `version ${state.version}`);

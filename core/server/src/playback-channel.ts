@@ -55,7 +55,7 @@ export class PlaybackChannel implements ChannelHandler, PlaybackView {
     return Uint8Array.of((this.#isStarted ? startedBit : 0) | (this.#isOpus ? opusBit : 0));
   }
 
-  restoreState(_early: readonly Uint8Array[], final: Uint8Array): void {
+  restoreState(final: Uint8Array): void {
     const [bits = 0] = final;
     this.#isStarted = (bits & startedBit) !== 0;
     this.#isOpus = (bits & opusBit) !== 0;

@@ -4,14 +4,12 @@
 import type { ConnectionKey, LinkServed } from "@caraway/channel";
 import { CarawayError } from "@caraway/wire";
 import type { KnownBy } from "./access.ts";
-import { isKnownState } from "./bad-state.ts";
 import { CardFormat } from "./card-format.ts";
 import { ChannelEnd, type ChannelEndOwner, type ChannelHandler } from "./channel-end.ts";
 import { type ChannelId, channelLabel } from "./channel-name.ts";
-import { ClientCaches } from "./client-caches.ts";
+import type { ClientCaches } from "./client-caches.ts";
 import { CursorChannel } from "./cursor-channel.ts";
 import { DisplayChannel } from "./display-channel.ts";
-import { decodeDisplayEarlyState } from "./display-state.ts";
 import type { ClientKey } from "./events.ts";
 import type { GuestInputs } from "./guest-inputs.ts";
 import { InputsChannel } from "./inputs-channel.ts";
@@ -58,6 +56,8 @@ export interface ClientIdentity {
   readonly viewOnly: boolean;
   /** By what it can show at any time that it is the same client. */
   readonly knownBy: KnownBy;
+  /** What another server has told of them already, or empty. */
+  readonly caches: ClientCaches;
   /** It comes over from another server, and is here only when its main channel is. */
   readonly comesOver: boolean;
 }
@@ -66,7 +66,6 @@ export interface ClientIdentity {
 export interface Brought {
   /** MIGRATE_DATA; null for a channel without. */
   readonly data: Uint8Array | null;
-  readonly early: readonly Uint8Array[];
   /** null: the peer link has nothing. */
   readonly final: Uint8Array | null;
   /** Whether it should begin anew in spite of what it brings; why, or null. */
@@ -102,7 +101,7 @@ export class ServedClient implements ChannelEndOwner {
   readonly key: ClientKey;
   readonly sessionId: number;
   readonly viewOnly: boolean;
-  readonly caches = new ClientCaches();
+  readonly caches: ClientCaches;
   readonly main: MainChannel;
   readonly #guest: ServedGuest;
   readonly #owner: ClientOwner;
@@ -128,6 +127,7 @@ export class ServedClient implements ChannelEndOwner {
 
   constructor(identity: ClientIdentity, link: NewLink, guest: ServedGuest, owner: ClientOwner) {
     this.key = identity.key;
+    this.caches = identity.caches;
     this.sessionId = identity.sessionId;
     this.viewOnly = identity.viewOnly;
     this.knownBy = identity.knownBy;
@@ -199,21 +199,6 @@ export class ServedClient implements ChannelEndOwner {
     this.#mainEnd.open(this.main);
   }
 
-  /**
-   * Another server tells state ahead of the channel that it is of; false where the channel takes it
-   * when it goes on.
-   */
-  earlyState({ name }: ChannelId, state: Uint8Array): boolean {
-    if (name !== "display") return false;
-    try {
-      if (isKnownState(state)) this.caches.takeEarly(decodeDisplayEarlyState(state));
-    } catch (error) {
-      if (!(error instanceof CarawayError)) throw error;
-      this.caches.break();
-    }
-    return true;
-  }
-
   /** Begins the session of a client that had these channels elsewhere, and brings nothing. */
   openAnew(brought: ReadonlySet<string>, rest: Uint8Array): void {
     this.#brought = brought;
@@ -258,14 +243,14 @@ export class ServedClient implements ChannelEndOwner {
 
   #restored(
     end: ChannelEnd,
-    { data, early, final }: Brought,
+    { data, final }: Brought,
     withState: boolean,
   ): ChannelHandler | CarawayError {
     const handler = end === this.#mainEnd ? this.main : this.#newHandler(end);
     if (handler === null) return new ChannelMissing(`the guest has no ${end.label} here`);
     try {
       if (data !== null) handler.restoreMigrationData?.(data);
-      if (withState) handler.restoreState?.(early, final!);
+      if (withState) handler.restoreState?.(final!);
       return handler;
     } catch (error) {
       if (!(error instanceof CarawayError)) throw error;

@@ -7,6 +7,7 @@ import { CarawayError } from "@caraway/wire";
 import { Access, type Admittance, type KnownClient, knownBy } from "./access.ts";
 import { AgentRelay } from "./agent-relay.ts";
 import type { ChannelId } from "./channel-name.ts";
+import { ClientCaches } from "./client-caches.ts";
 import type { ClientKey } from "./events.ts";
 import { GuestInputs } from "./guest-inputs.ts";
 import { GuestMirror, type MirrorOwner } from "./guest-mirror.ts";
@@ -77,7 +78,9 @@ export class SpiceServer
       ...moving,
       newClientKey: () => this.#nextClient++,
       hasSession: (session) => this.#clientOf(session) !== null,
-      admit: (key, session, link, who) => this.#admit(key, session, link, who, true),
+      admit: (key, session, link, who, caches) => {
+        return this.#admit(key, session, link, who, caches);
+      },
       letGo: (state) => this.#letGo(state),
       noteChanges: () => mirror.noteChanges(),
       forgetChanges: () => mirror.forgetChanges(),
@@ -235,7 +238,7 @@ export class SpiceServer
   clientLinked(link: NewLink, who: Admittance & { readonly kind: "in" }, random: number): void {
     if (this.#options.sharing === "take-over") this.#dropClients(null);
     const session = this.#freeSessionId(random);
-    const client = this.#admit(this.#nextClient++, session, link, who, false);
+    const client = this.#admit(this.#nextClient++, session, link, who, null);
     this.#tellJoined(client);
     this.#giveAgent(false);
     client.open();
@@ -248,7 +251,8 @@ export class SpiceServer
     sessionId: number,
     link: NewLink,
     { user, viewOnly }: Admittance & { readonly kind: "in" },
-    comesOver: boolean,
+    /** Of a client that comes over. */
+    movedCaches: ClientCaches | null,
   ): ServedClient {
     const identity = {
       key,
@@ -256,7 +260,8 @@ export class SpiceServer
       user,
       viewOnly,
       knownBy: knownBy(link.link.proof),
-      comesOver,
+      caches: movedCaches ?? new ClientCaches(),
+      comesOver: movedCaches !== null,
     };
     const client = new ServedClient(identity, link, this.#guest, this);
     this.#clients.set(key, client);

@@ -44,8 +44,10 @@ export class SourceClient {
     return !this.#isGivenUp && !["ready", "failed"].includes(this.#state.kind);
   }
 
-  get isReady(): boolean {
-    return this.#state.kind === "ready";
+  /** Whether it goes on with what it has, as far as is known now: the target may be told of that. */
+  get isSeamless(): boolean {
+    const { kind } = this.#state;
+    return kind === "linking" ? this.#offer === "seamless" : this.mode === "seamless";
   }
 
   /** Begins, if the client is here and can; `announce` tells the target of it. */

@@ -164,7 +164,7 @@ export class SourceMove {
     if (this.#phase.kind !== "linking") return;
     const client = this.#phase.plan.clients.get(key);
     client?.answered(answer);
-    if (client?.isReady === true) this.#tellEarly(client);
+    if (client !== undefined) this.#tellEarly(client);
     this.#settle();
   }
 
@@ -191,7 +191,10 @@ export class SourceMove {
     const phase = this.#phase;
     if (phase.kind !== "linking" || phase.plan.round !== round) return;
     for (const client of phase.plan.clients.values()) {
-      if (client.served.sessionId === session) client.announced(accepted !== 0, reason);
+      if (client.served.sessionId !== session) continue;
+      client.announced(accepted !== 0, reason);
+      // While the client links, so that little is left to be told when the guest stands still.
+      this.#tellEarly(client);
     }
     this.#settle();
   }
@@ -201,7 +204,8 @@ export class SourceMove {
     if (phase.kind === "leaving") return phase.until;
     if (phase.kind !== "linking") return null;
     const { plan, answerBy } = phase;
-    const isEarlyDue = plan.move.peer && [...plan.clients.values()].some(({ isReady }) => isReady);
+    const isEarlyDue =
+      plan.move.peer && [...plan.clients.values()].some(({ isSeamless }) => isSeamless);
     if (!isEarlyDue) return answerBy;
     return answerBy === null ? phase.earlyAt : Math.min(phase.earlyAt, answerBy);
   }
@@ -217,9 +221,7 @@ export class SourceMove {
     }
     if (phase.earlyAt <= now && this.#phase.kind === "linking") {
       this.#phase = { ...this.#phase, earlyAt: now + earlyPeriodMs };
-      for (const client of phase.plan.clients.values()) {
-        if (client.isReady) this.#tellEarly(client);
-      }
+      for (const client of phase.plan.clients.values()) this.#tellEarly(client);
     }
   }
 
@@ -283,7 +285,7 @@ export class SourceMove {
 
   #tellEarly(client: SourceClient): void {
     if (this.#phase.kind !== "linking" || !this.#phase.plan.move.peer) return;
-    if (client.mode !== "seamless") return;
+    if (!client.isSeamless) return;
     const { sessionId: session } = client.served;
     for (const { channel, state } of client.served.earlyStates(!client.hasToldEarly)) {
       const body = { session, channel: wireChannel(channel), state };

@@ -180,7 +180,7 @@ export class StreamChannel implements ChannelHandler, StreamHolder, StreamPort {
   }
 
   /** @throws CarawayError when bytes are missing, or came twice. */
-  restoreState(_early: readonly Uint8Array[], final: Uint8Array): void {
+  restoreState(final: Uint8Array): void {
     if (!isKnownState(final)) return;
     const { isOpen, sentBytes, receivedBytes, writtenBytes } = decodeStreamState(final);
     const waiting = receivedBytes - writtenBytes;

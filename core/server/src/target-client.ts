@@ -8,7 +8,10 @@ import { mainCodec, migrationVersion } from "@caraway/protocol";
 import { CarawayError } from "@caraway/wire";
 import type { Admittance, KnownClient } from "./access.ts";
 import { ArrivingChannel, type ArrivingOwner } from "./arriving-channel.ts";
+import { isKnownState } from "./bad-state.ts";
 import { type ChannelId, channelLabel } from "./channel-name.ts";
+import { ClientCaches } from "./client-caches.ts";
+import { decodeDisplayEarlyState } from "./display-state.ts";
 import type { ClientKey } from "./events.ts";
 import type { MoveHold } from "./move-hold.ts";
 import type {
@@ -43,6 +46,7 @@ export interface TargetClientOwner {
     session: number,
     link: NewLink,
     who: Admittance & { readonly kind: "in" },
+    caches: ClientCaches,
   ): ServedClient;
   /** Something is decided, or has come: what depends on it is looked at again. */
   progressed(): void;
@@ -53,8 +57,6 @@ export interface TargetClientOwner {
 const inputsLabel = channelLabel({ name: "inputs", id: 0 });
 /** Channels of one session that may be linked at a time. */
 const linksMax = 64;
-/** Bytes of bulk state that are kept for one session. */
-const earlyBytesMax = 64 << 20;
 
 export class TargetClient implements ArrivingOwner {
   readonly key: ClientKey;
@@ -63,10 +65,10 @@ export class TargetClient implements ArrivingOwner {
   readonly known: KnownClient | null;
   readonly #owner: TargetClientOwner;
   readonly #arrivals = new Map<string, ArrivingChannel>();
-  readonly #early = new Map<string, Uint8Array[]>();
+  /** They fill while the client links. */
+  readonly #caches = new ClientCaches();
   readonly #final = new Map<string, Uint8Array>();
   readonly #outcomes = new Map<string, ChannelMoved>();
-  #earlyBytes = 0;
   #served: ServedClient | null = null;
   #plan: SessionPlan | null = null;
   /** Whether channels go on with their state, as the client was told. */
@@ -116,7 +118,7 @@ export class TargetClient implements ArrivingOwner {
     this.#isGone = false;
     this.#isSeamless = false;
     this.#beginsAnew = false;
-    this.#served = this.#owner.admit(this.key, this.session, link, who);
+    this.#served = this.#owner.admit(this.key, this.session, link, who, this.#caches);
     this.#arrive({ name: "main", id: 0 }, link);
   }
 
@@ -185,15 +187,15 @@ export class TargetClient implements ArrivingOwner {
 
   // From the source.
 
-  earlyState(channel: ChannelId, state: Uint8Array): void {
-    if (this.#served?.earlyState(channel, state) === true) return;
-    const label = channelLabel(channel);
-    this.#earlyBytes += state.length;
-    // A source that says more than this says it for nothing: the channel begins anew.
-    if (this.#earlyBytes > earlyBytesMax) return;
-    const states = this.#early.get(label) ?? [];
-    states.push(state);
-    this.#early.set(label, states);
+  /** State ahead of the channel that it is of; only displays have such. */
+  earlyState({ name }: ChannelId, state: Uint8Array): void {
+    if (name !== "display") return;
+    try {
+      if (isKnownState(state)) this.#caches.takeEarly(decodeDisplayEarlyState(state));
+    } catch (error) {
+      if (!(error instanceof CarawayError)) throw error;
+      this.#caches.break();
+    }
   }
 
   left(plan: SessionPlan): void {
@@ -296,7 +298,7 @@ export class TargetClient implements ArrivingOwner {
       isGone: this.#isGone,
       plan: this.#plan === null ? null : [this.#plan.mode, ...this.#plan.channels.keys()],
       arrivals: [...this.#arrivals.values()].map((arriving) => arriving.snapshot()),
-      early: this.#earlyBytes,
+      caches: this.#caches.snapshot(),
       final: [...this.#final.keys()],
       outcomes: [...this.#outcomes.values()].map(({ channel, outcome }) => [channel, outcome]),
     };
@@ -333,13 +335,11 @@ export class TargetClient implements ArrivingOwner {
     this.#arrivals.delete(label);
     const brought = {
       data,
-      early: this.#early.get(label) ?? [],
       final: final === null || final.length === 0 ? null : final,
       rebuild,
       rest: arriving.release(),
       nextSerial: arriving.nextSerial,
     };
-    this.#early.delete(label);
     try {
       const reason = this.#served!.goOn(channel, link, brought, new Set(this.#expected));
       const isThere = this.#served?.has(channel) === true;

@@ -316,6 +316,30 @@ describe("pictures with losses", () => {
   });
 });
 
+describe("early state", () => {
+  it("is there before the client has linked, and while the guest runs", () => {
+    const { world, ear } = setUp();
+    const client = world.join();
+    world.draw("source", copy(box(0, 0, 20, 20), icon(5n)));
+    client.isSlow = true;
+    world.begin();
+    const { target } = world.target.server.snapshot(world.now) as {
+      target: { clients: { caches: { pixmaps: unknown[]; isBroken: boolean } }[] };
+    };
+    expect(target.clients[0]!.caches).toMatchObject({ isBroken: false, pixmaps: [{}] });
+    client.isSlow = false;
+    world.settle();
+    world.stop();
+    world.hand();
+    world.switch();
+    world.runWhenTold();
+    expect(new Set(outcomesOf(world))).toEqual(new Set(["kept"]));
+    world.draw("target", copy(box(20, 0, 40, 20), icon(5n)));
+    expect(images(ear).map(({ type }) => type)).toEqual([ImageType.FROM_CACHE]);
+    expect(client.shows()).toEqual(world.truth.colors());
+  });
+});
+
 describe("early state that cannot be", () => {
   const part = { sequence: 0, pixmapCaches: [], glzWindows: [] };
   const wrongs: [string, Uint8Array][] = [
