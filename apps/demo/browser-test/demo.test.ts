@@ -3,8 +3,11 @@
 import { fileURLToPath } from "node:url";
 import { type BuiltPage, buildConfigured, startChromium } from "@caraway/testing-browser";
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { Demo } from "../src/index.ts";
+
+/** The first run on a machine installs the browser; the demo's own start has a limit of its own. */
+const setUpMs = 600_000;
 
 const config = fileURLToPath(new URL("../vite.config.ts", import.meta.url));
 
@@ -22,8 +25,16 @@ describe("the demo (smoke)", () => {
     demo = await Demo.start({ web: built.directory, port: 0, vm: null, onTrouble });
     page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
     await page.goto(demo.address);
-    await untilConnected();
-  }, 900_000);
+    await untilConnected().catch((cause: unknown) => {
+      throw new Error(`no desktop is seen\n${demo.lastWords}`, { cause });
+    });
+  }, setUpMs);
+
+  afterEach(({ task }) => {
+    if (task.result?.state !== "fail") return;
+    const { lastWords, state } = demo;
+    process.stderr.write(`${[lastWords, JSON.stringify(state), ...troubles].join("\n")}\n`);
+  });
 
   afterAll(async () => {
     await browser?.close();

@@ -2,7 +2,13 @@
 
 import type { MigrationRecord, SpiceViewer } from "@caraway/viewer";
 import "@caraway/viewer";
-import { chartStyle, duration, moveChart, pictureGapMs } from "@caraway/viewer/timeline";
+import {
+  chartStyle,
+  duration,
+  type GuestCourse,
+  moveChart,
+  pictureGapMs,
+} from "@caraway/viewer/timeline";
 import type { DemoState } from "caraway-demo";
 
 const viewer = document.querySelector("spice-viewer") as SpiceViewer;
@@ -23,6 +29,9 @@ const hostNames = { left: "Left host", right: "Right host" } as const;
 const beforeCommit: ReadonlySet<string> = new Set([
   ...["waiting", "connecting", "preparing", "linking", "stopping", "sending"],
 ]);
+
+/** A move without links begins for the viewer only when its guest has stopped. */
+const clockMs = 2000;
 
 let state: DemoState | null = null;
 
@@ -62,6 +71,7 @@ function show(now: DemoState): void {
   cancel.hidden = !isMoving || !beforeCommit.has(move.phase);
   resolve.hidden = !isMoving || move.phase !== "in-doubt";
   say(...lineFor(now));
+  void showMoves();
   if (isFirst) {
     viewer.connect("", { token: now.token });
     viewer.focus();
@@ -70,7 +80,7 @@ function show(now: DemoState): void {
 
 function lineFor({ vm, move, gateway }: DemoState): [text: string, tone: "quiet" | "bad"] {
   if (gateway === "down") return ["The gateway is down; it is being started again.", "bad"];
-  if (vm !== null) return [vm.split(" ")[0] ?? "", "quiet"];
+  if (vm !== null) return [vm, "quiet"];
   if (move === null) return ["Type or draw on the desktop while you migrate it.", "quiet"];
   if (move.endedAt === null) return [`Moving: ${move.detail ?? move.phase}`, "quiet"];
   if (move.error !== null) return [`The move failed: ${move.error.message}`, "bad"];
@@ -84,6 +94,14 @@ async function showMoves(): Promise<void> {
   const records = viewer.migrations.slice(-5).reverse();
   const articles = await Promise.all(records.map(article));
   if (articles.length > 0) moves.replaceChildren(...articles);
+}
+
+/** What the hosts say of the move that the viewer saw: its guest stopped while that was under way. */
+function courseOf({ beganAt, endedAt }: MigrationRecord): GuestCourse | null {
+  const isWithin = ({ stoppedAt }: GuestCourse): boolean => {
+    return stoppedAt > beganAt - clockMs && stoppedAt < (endedAt ?? Number.POSITIVE_INFINITY);
+  };
+  return state?.courses.findLast(isWithin) ?? null;
 }
 
 async function article(record: MigrationRecord): Promise<HTMLElement> {
@@ -100,7 +118,8 @@ async function article(record: MigrationRecord): Promise<HTMLElement> {
   ]
     .filter((text) => text !== null)
     .join(", ");
-  element.append(title, facts, await moveChart(record, document.documentElement.lang));
+  const chart = await moveChart(record, document.documentElement.lang, courseOf(record));
+  element.append(title, facts, chart);
   return element;
 }
 

@@ -39,6 +39,11 @@ export class Child {
     return [child, match];
   }
 
+  /** The end of what it has said. */
+  get lastWords(): string {
+    return this.#lastWords.trim();
+  }
+
   get isAlive(): boolean {
     return this.#process.exitCode === null && this.#process.signalCode === null;
   }

@@ -28,6 +28,7 @@ const hostNames: readonly HostName[] = ["left", "right"];
 /** What the page shows. */
 export interface DemoState {
   readonly token: string;
+  /** Where somebody's own VM is. */
   readonly vm: string | null;
   readonly hosts: readonly { readonly name: HostName; readonly state: "running" | "down" }[];
   /** Where the guest runs; null while that is not known. */
@@ -44,6 +45,8 @@ type Breakage = (typeof breakages)[number];
 const modes = ["seamless", "semi-seamless", "switch-host"] as const;
 
 const gatewayReady = /gateway at http:\/\/[\d.]+:(\d+)\//;
+/** Two seconds are usual; a machine may be busy. */
+const startMs = 120_000;
 const guestName = "desk";
 const token = "desk";
 /** The target is killed as soon as the move is in one of these. */
@@ -71,15 +74,35 @@ export class Demo {
     this.#options = options;
   }
 
+  /** Rejects with what was said last when it does not start, or takes too long. */
   static async start(options: DemoOptions): Promise<Demo> {
     const demo = new Demo(options);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const tooLong = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error("the demo takes too long to start")), startMs);
+    });
     try {
-      await demo.#begin();
+      // What loses the race ends by itself, since everything is closed by then.
+      const begun = demo.#begin();
+      begun.catch(() => {});
+      await Promise.race([begun, tooLong]);
     } catch (error) {
+      const { lastWords } = demo;
       await demo.close();
-      throw error;
+      const message = error instanceof Error ? error.message : String(error);
+      throw new Error(`${message}${lastWords === "" ? "" : `\n${lastWords}`}`, { cause: error });
+    } finally {
+      clearTimeout(timer);
     }
     return demo;
+  }
+
+  /** What hosts and gateway said last, for whoever asks why something did not happen. */
+  get lastWords(): string {
+    const children = [...this.#hosts, ["gateway", this.#gateway] as const];
+    return children
+      .map(([name, child]) => `${name}: ${child?.lastWords.slice(-1500) ?? "not there"}`)
+      .join("\n");
   }
 
   /** Where the page is. */
@@ -90,7 +113,7 @@ export class Demo {
   get state(): DemoState {
     return {
       token,
-      vm: this.#options.vm,
+      vm: this.#options.vm === null ? null : withoutSecrets(this.#options.vm),
       hosts: hostNames
         .filter(() => this.#options.vm === null)
         .map((name) => ({
@@ -129,7 +152,7 @@ export class Demo {
       },
       act: (action: string, wishes: Readonly<Record<string, unknown>>) => this.#act(action, wishes),
     };
-    this.#front = await Front.open(host, port);
+    if (!this.#isClosing) this.#front = await Front.open(host, port);
   }
 
   async #startHost(name: HostName, hasGuest: boolean): Promise<void> {
@@ -157,7 +180,7 @@ export class Demo {
   async #startGateway(): Promise<void> {
     const words = [
       ...["gateway", `127.0.0.1:${this.#gatewayPort}`, "--web", this.#options.web],
-      ...["--token-source", join(this.#folder, "tokens"), "--log-level", "silent"],
+      ...["--token-source", join(this.#folder, "tokens"), "--log-level", "warn"],
       ...["--state-dir", join(this.#folder, "state"), "--drain-timeout", "0"],
     ];
     const onEnd = (lastWords: string) => {
@@ -165,6 +188,7 @@ export class Demo {
       this.#tell();
     };
     const [gateway, match] = await Child.start(words, {}, gatewayReady, onEnd);
+    if (this.#isClosing) await gateway.end();
     this.#gateway = gateway;
     this.#gatewayPort = Number(match[1]);
     this.#tell();
@@ -296,6 +320,11 @@ export class Demo {
   #tell(): void {
     for (const tell of this.#followers) tell(this.state);
   }
+}
+
+/** A page brings a token, and never sees a password. */
+function withoutSecrets(vm: string): string {
+  return vm.trim().split(/[\s?]/)[0] ?? "";
 }
 
 function oneOf<T extends string>(names: readonly T[], value: unknown): T {

@@ -16,6 +16,9 @@ export interface HostProcessOptions {
   readonly onEnd: (lastWords: string) => void;
 }
 
+/** A host answers at once, or something is wrong with it. */
+const answerMs = 20_000;
+
 const listening = /"event":"listening","api":"([^"]+)","peers":"([^"]+)"/;
 
 export class HostProcess {
@@ -72,6 +75,10 @@ export class HostProcess {
     await this.#ask("POST", `/v1/migrations/${id}/resolve`, { owner });
   }
 
+  get lastWords(): string {
+    return this.#child.lastWords;
+  }
+
   get isAlive(): boolean {
     return this.#child.isAlive;
   }
@@ -90,6 +97,7 @@ export class HostProcess {
     const response = await fetch(new URL(path, this.#api), {
       method,
       headers: this.#headers,
+      signal: AbortSignal.timeout(answerMs),
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
     const text = await response.text();

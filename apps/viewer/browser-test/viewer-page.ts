@@ -18,6 +18,9 @@ const config = fileURLToPath(new URL("../vite.config.ts", import.meta.url));
 /** No inline script or style, no WebAssembly; pointers of the guest are pictures in data URLs. */
 const strictPolicy = "default-src 'self'; img-src 'self' data:; connect-src 'self' ws:";
 
+/** Leads to this machine; a page from there is of no secure origin. */
+const foreignName = "desktops.example";
+
 /** A browser, and the built page served to it. */
 export class ViewerWorld implements AsyncDisposable {
   readonly browser: Browser;
@@ -45,7 +48,13 @@ export class ViewerWorld implements AsyncDisposable {
     const built = await buildConfigured(config);
     const { directory } = built;
     const strict = await servePage(directory, { "content-security-policy": strictPolicy });
-    return new ViewerWorld(await startChromium(), await servePage(directory), strict, built);
+    const browser = await startChromium({ localNames: [foreignName] });
+    return new ViewerWorld(browser, await servePage(directory), strict, built);
+  }
+
+  /** Where the page is of plain http and no secure origin. */
+  get insecureOrigin(): string {
+    return `http://${foreignName}:${this.server.port}`;
   }
 
   /** Opens the page; `query` as in its address. */

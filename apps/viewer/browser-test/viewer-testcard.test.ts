@@ -1,6 +1,7 @@
 // The viewer in a real Chromium at our own server with the testcard behind it.
 
-import { ServedTestcard, type ServedTestcardOptions } from "@caraway/interop";
+import { compareImages, ServedTestcard, type ServedTestcardOptions } from "@caraway/interop";
+import { seenPicture } from "@caraway/testing-browser";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ViewerPage, ViewerWorld } from "./viewer-page.ts";
 
@@ -73,6 +74,51 @@ describe("the viewer at the embedded guest (smoke)", () => {
       [480, 360],
       [480, 360],
     ]);
+  });
+
+  it("takes the size of the page, also in full screen", async () => {
+    await using served = await serve({ freezeAtMs: 1000 });
+    await using viewer = await open(served, "resize=remote");
+    const { page } = viewer;
+    const seen = (width: number, height: number) =>
+      expect
+        .poll(() => viewer.run(({ screens }) => [screens[0]?.width, screens[0]?.height]), {
+          timeout: 15_000,
+        })
+        .toEqual([width, height]);
+    await seen(1024, 768);
+    await page.setViewportSize({ width: 904, height: 700 });
+    await seen(904, 700);
+    expect(await viewer.difference(served.picture())).toBe(0);
+    await viewer.run((element) => {
+      element.controls = true;
+    });
+    await page.mouse.move(452, 3);
+    await page.locator("spice-viewer .tool[aria-label='Full screen']").click();
+    await viewer.until((element) => document.fullscreenElement === element);
+    const space = await viewer.run(() => [innerWidth, innerHeight] as const);
+    await seen(Math.floor(space[0] / 8) * 8, space[1]);
+    await viewer.hideControls();
+    expect(await viewer.difference(served.picture())).toBe(0);
+  });
+
+  it("has a display in a window of its own", async () => {
+    await using served = await serve({ width: 480, height: 360, monitors: 2 });
+    await using viewer = await open(served);
+    await viewer.until(({ screens }) => screens.length === 2);
+    const [popup] = await Promise.all([
+      viewer.page.waitForEvent("popup"),
+      viewer.run((element) => element.openScreen(element.screens[1]!)),
+    ]);
+    await popup.locator(".screen canvas:not(.coming)").waitFor();
+    expect(await viewer.page.locator("spice-viewer .screen").count()).toBe(1);
+    const pixels = async () => {
+      const picture = await seenPicture(popup.locator(".screen"));
+      return compareImages(picture, served.picture(1)).pixels;
+    };
+    await expect.poll(pixels, { timeout: 15_000 }).toBe(0);
+    await popup.close();
+    await viewer.until((element) => element.shadowRoot?.querySelectorAll(".screen").length === 2);
   });
 
   it("paints again when the browser has thrown away what was painted", async () => {

@@ -51,14 +51,20 @@ function connect(url: string, username: string, password: string): void {
   viewer.focus();
 }
 
+/** Seldom needed, and so loaded only then. */
+async function sayWhatIsMissing(): Promise<void> {
+  const { missingList, wordsFor } = await import("../src/missing.ts");
+  const place = document.querySelector("#missing") as HTMLElement;
+  place.append(...missingList(await wordsFor(language), null));
+  place.hidden = false;
+}
+
 document.documentElement.lang = language;
 viewer.lang = language;
 for (const element of document.querySelectorAll<HTMLElement>("[data-text]")) {
   element.textContent = words[element.dataset["text"] as keyof PageWords];
 }
-const missing = document.querySelector("#missing") as HTMLElement;
-missing.hidden = globalThis.isSecureContext;
-missing.textContent = words.notSecure;
+if (!globalThis.isSecureContext) void sayWhatIsMissing();
 
 viewer.viewOnly = options.viewOnly;
 viewer.reconnect = options.reconnect;

@@ -20,8 +20,7 @@ const english: PageWords = {
   password: "Password",
   viewOnly: "View only",
   connect: "Connect",
-  notSecure:
-    "This page came over plain http, so your browser withholds keys in full screen and some logins. Over https it has them.",
+  notSecure: "This page came over plain http: what is missing",
 };
 
 const german: PageWords = {
@@ -32,8 +31,7 @@ const german: PageWords = {
   password: "Passwort",
   viewOnly: "Nur ansehen",
   connect: "Verbinden",
-  notSecure:
-    "Diese Seite kam über unverschlüsseltes http: Ihr Browser enthält ihr Tasten im Vollbild und manche Anmeldung vor. Über https hat sie beides.",
+  notSecure: "Diese Seite kam über unverschlüsseltes http: was fehlt",
 };
 
 export function pageWords(language: string): PageWords {

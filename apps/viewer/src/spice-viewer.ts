@@ -74,6 +74,7 @@ export class SpiceViewer extends ViewerAttributes {
   constructor() {
     super();
     const root = this.attachShadow({ mode: "open", delegatesFocus: true });
+  #saidMissing = false;
     adoptStyle(root, viewerStyle);
     this.#session = new ViewerSession(this.#sessionListener);
     this.#status = new StatusView(english, {
@@ -514,6 +515,7 @@ export class SpiceViewer extends ViewerAttributes {
     return this.dispatchEvent(new CustomEvent(name, { detail, cancelable: true }));
   }
 
+        this.#sayMissing();
   #sayQuality(): void {
     if (this.#qualityLevel === null) return;
     const compression = compressionForQuality(this.#qualityLevel);
@@ -571,6 +573,13 @@ export class SpiceViewer extends ViewerAttributes {
       return;
     }
     const { Controls } = await import("./ui/controls.ts");
+  /** Once, that a page of plain http lacks much; the details of the connection have the list. */
+  #sayMissing(): void {
+    if (globalThis.isSecureContext || this.#saidMissing || !this.controls) return;
+    this.#saidMissing = true;
+    this.#status.hint(this.#words.missing.hint);
+  }
+
     if (!this.controls || this.#controls !== null || this.shadowRoot === null) return;
     const sharing = this.#sharing.clipboard;
     this.#controls = new Controls(this, this.shadowRoot, this.#words, this.#input, sharing);

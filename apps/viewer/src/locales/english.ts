@@ -160,6 +160,7 @@ const english = {
     heldInputs: "Keys held back",
     linking: "linking",
     ready: "waiting",
+    guest: "Guest",
     switchOver: "changing hosts",
     chart: "Course of the move",
   },
@@ -181,6 +182,28 @@ const english = {
     MIGRATION_SOURCE_LOST: "The old host went away before it had handed the session over.",
     MIGRATION_TARGET_REFUSED: "The desktop has moved to a host that may not be used from here.",
     MIGRATION_NO_ADDRESS: "The desktop has moved, and the server did not say where to.",
+  missing: {
+    title: "What this browser withholds",
+    hint: "This page came over plain http; Connection details say what is missing",
+    reasons: {
+      insecure:
+        "This page came over plain http, and browsers keep these from pages that could have been changed on the way. Over https they are there.",
+      browser: "This browser does not have:",
+      policy: "The page's security policy forbids:",
+    },
+    parts: {
+      keyboardLock: "Keys like Alt+Tab and Esc in full screen; the menu of keys has them",
+      clipboard: "Pictures of the clipboard and pasting by itself; text goes by hand",
+      logins: "Logins with SCRAM; passwords of SPICE itself work",
+      microphone: "The microphone",
+      opus: "Compressed sound by the browser; other means take more of the processor",
+      usb: "USB devices",
+      folders: "Sharing folders; files can be sent",
+      workers: "A thread of its own for the desktop; the page does the work",
+      wasm: "The fast decoders; plain ones take more of the processor",
+    },
+  },
+
     TOKEN_REFUSED: "This link was used already, or it has expired. Ask for a new one.",
     GATEWAY_BUSY: "The gateway takes no more sessions at the moment. Try again in a while.",
     GATEWAY_NONE: "No gateway for desktops answers there. Check the address.",

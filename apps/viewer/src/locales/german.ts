@@ -162,6 +162,7 @@ export const german: Words = {
     heldInputs: "Zurückgehaltene Tasten",
     linking: "verbinden",
     ready: "warten",
+    guest: "Gast",
     switchOver: "Host wechseln",
     chart: "Verlauf des Umzugs",
   },
@@ -183,6 +184,28 @@ export const german: Words = {
     MIGRATION_TARGET_REFUSED:
       "Der Desktop ist zu einem Host umgezogen, der hier nicht erlaubt ist.",
     MIGRATION_NO_ADDRESS: "Der Desktop ist umgezogen, und der Server sagte nicht, wohin.",
+  missing: {
+    title: "Was dieser Browser vorenthält",
+    hint: "Diese Seite kam über unverschlüsseltes http; was fehlt, sagen die Einzelheiten der Verbindung",
+    reasons: {
+      insecure:
+        "Diese Seite kam über unverschlüsseltes http, und Browser geben dies keiner Seite, die unterwegs verändert worden sein könnte. Über https ist es da.",
+      browser: "Dieser Browser hat nicht:",
+      policy: "Die Sicherheitsregeln der Seite verbieten:",
+    },
+    parts: {
+      keyboardLock: "Tasten wie Alt+Tab und Esc im Vollbild; das Tastenmenü hat sie",
+      clipboard: "Bilder der Zwischenablage und selbsttätiges Einfügen; Text geht von Hand",
+      logins: "Anmeldungen mit SCRAM; Passwörter von SPICE selbst gehen",
+      microphone: "Das Mikrofon",
+      opus: "Komprimierten Ton durch den Browser; anderes braucht mehr Rechenzeit",
+      usb: "USB-Geräte",
+      folders: "Ordner freigeben; Dateien lassen sich senden",
+      workers: "Einen eigenen Thread für den Desktop; die Seite tut die Arbeit",
+      wasm: "Die schnellen Decoder; einfache brauchen mehr Rechenzeit",
+    },
+  },
+
     TOKEN_REFUSED:
       "Dieser Link wurde schon benutzt oder ist abgelaufen. Lassen Sie sich einen neuen geben.",
     GATEWAY_BUSY:

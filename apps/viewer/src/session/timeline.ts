@@ -40,6 +40,17 @@ export interface MigrationRecord {
   readonly firstPaintedAt: SharedTime | null;
 }
 
+/**
+ * What hosts know of a move and no viewer does: how its guest stood still. An embedder that hears of
+ * hosts hands it to the chart. Null until it has happened.
+ */
+export interface GuestCourse {
+  readonly stoppedAt: SharedTime;
+  /** It is on its new host, and is held for its sessions. */
+  readonly heldFrom: SharedTime | null;
+  readonly ranAt: SharedTime | null;
+}
+
 /** Records that are kept. */
 const recordsMax = 20;
 

@@ -8,6 +8,8 @@ export const chartStyle = `
 .chart .linking { fill: color-mix(in srgb, var(--spice-accent) 45%, transparent); }
 .chart .ready { fill: color-mix(in srgb, var(--spice-muted) 35%, transparent); }
 .chart .switching { fill: var(--spice-accent); }
+.chart .travelling { fill: color-mix(in srgb, var(--spice-muted) 55%, transparent); }
+.chart .held { fill: var(--spice-warning); }
 .chart .kept { fill: var(--spice-good); }
 .chart .rebuilt { fill: var(--spice-warning); }
 .chart .lost, .chart .trouble { fill: #dc2626; }
@@ -17,5 +19,6 @@ export const chartStyle = `
 .legend .linking::before { background: color-mix(in srgb, var(--spice-accent) 45%, transparent); }
 .legend .ready::before { background: color-mix(in srgb, var(--spice-muted) 35%, transparent); }
 .legend .switching::before { background: var(--spice-accent); }
-.legend .gap::before { background: var(--spice-warning); }
+.legend .travelling::before { background: color-mix(in srgb, var(--spice-muted) 55%, transparent); }
+.legend :is(.held, .gap)::before { background: var(--spice-warning); }
 `;

@@ -137,6 +137,8 @@ export const controlsStyle = `
 .panel :is(th, td) { padding: 0.25rem 0.4rem; border-bottom: 1px solid var(--spice-line); text-align: end; white-space: nowrap; }
 .panel :is(th, td):first-child { padding-inline-start: 0; text-align: start; }
 .panel dl { display: grid; grid-template-columns: 1fr auto; gap: 0.25rem 1rem; margin: 0.6rem 0; font-size: 0.875rem; }
+.panel p, .panel .missing { margin: 0.3rem 0; font-size: 0.875rem; color: var(--spice-muted); }
+.panel .missing { padding-inline-start: 1.2rem; color: inherit; }
 .panel dt { color: var(--spice-muted); }
 .panel dd { margin: 0; text-align: end; font-variant-numeric: tabular-nums; }
 .move { margin: 0.6rem 0 1.2rem; padding-top: 0.4rem; border-top: 1px solid var(--spice-line); }

@@ -5,6 +5,7 @@ import type { Words } from "../locales/english.ts";
 import { type MigrationRecord, pictureGapMs } from "../session/timeline.ts";
 import type { SpiceViewer } from "../spice-viewer.ts";
 import { button, make } from "./elements.ts";
+import { missingList } from "./missing-list.ts";
 import { duration, timelineChart } from "./timeline-chart.ts";
 
 /** Rates are those of the newest moments. */
@@ -16,6 +17,7 @@ export class Inspector {
   readonly #panel: HTMLElement;
   readonly #figures: HTMLElement;
   readonly #moves: HTMLElement;
+  readonly #missing: HTMLElement;
   readonly #onClose: () => void;
   #history: Statistics[] = [];
   #movesText = "";
@@ -26,6 +28,7 @@ export class Inspector {
     this.#onClose = onClose;
     this.#figures = make("div");
     this.#moves = make("div");
+    this.#missing = make("div");
     this.#panel = make(
       "section",
       { className: "panel", part: "inspector", attributes: { "aria-label": words.inspector } },
@@ -37,6 +40,7 @@ export class Inspector {
         this.#figures,
         make("h3", { text: words.inspect.migrations }),
         this.#moves,
+        this.#missing,
       ],
     );
     this.#panel.addEventListener("keydown", (event) => {
@@ -63,8 +67,17 @@ export class Inspector {
         ({ at }) => at >= statistics.at - rateWindowMs,
       );
       this.#showFigures(statistics);
+      this.#showMissing(statistics.hasKernels);
     }
     this.#showMoves();
+  }
+
+  /** Once: reading it must not be disturbed. Whether the fast decoders run is known by then. */
+  #showMissing(hasKernels: boolean): void {
+    if (this.#missing.childElementCount > 0) return;
+    const { title } = this.#words.missing;
+    const list = missingList(this.#words, hasKernels);
+    if (list.length > 0) this.#missing.replaceChildren(make("h3", { text: title }), ...list);
   }
 
   #showFigures(now: Statistics): void {

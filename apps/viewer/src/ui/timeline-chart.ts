@@ -1,8 +1,13 @@
 // The course of one move as a chart: the links to the target, the wait, the change of hosts; below
-// it each channel, and for how long the picture stood.
+// it the guest, where hosts tell of it, each channel, and for how long the picture stood.
 
 import type { Words } from "../locales/english.ts";
-import { type MigrationRecord, pictureGapMs, pictureStoodFrom } from "../session/timeline.ts";
+import {
+  type GuestCourse,
+  type MigrationRecord,
+  pictureGapMs,
+  pictureStoodFrom,
+} from "../session/timeline.ts";
 
 const svgName = "http://www.w3.org/2000/svg";
 const width = 440;
@@ -22,18 +27,42 @@ interface Span {
 /** Where a time stands across the chart. */
 type Scale = (at: number) => number;
 
+/** A line of the chart's lower part. */
+interface Row {
+  readonly label: string;
+  readonly spans: readonly Span[];
+}
+
 /**
  * Two parts below each other: the whole move, which is mostly waiting for the guest's memory, and
  * the change of hosts enlarged.
  */
-export function timelineChart(record: MigrationRecord, words: Words, now: number): SVGSVGElement {
-  const end = endOf(record, now);
-  const channels = record.channels.length + (pictureGapMs(record) === null ? 0 : 1);
-  const height = rowHeight + axisHeight + (channels === 0 ? 0 : channels * rowHeight + axisHeight);
+export function timelineChart(
+  record: MigrationRecord,
+  words: Words,
+  now: number,
+  guest: GuestCourse | null = null,
+): SVGSVGElement {
+  const end = endOf(record, now, guest);
+  const rows = switchRows(record, words, end, guest);
+  const hasGap = pictureGapMs(record) !== null;
+  const lines = rows.length + (hasGap ? 1 : 0);
+  const height = rowHeight + axisHeight + (lines === 0 ? 0 : lines * rowHeight + axisHeight);
   const chart = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "chart", role: "img" });
   chart.append(withText("title", `${words.inspect.chart}: ${record.target}`));
   drawWhole(chart, record, words, end);
-  if (channels > 0) drawSwitch(chart, record, words, end, rowHeight + axisHeight);
+  if (lines === 0) return chart;
+  const stood = pictureStoodFrom(record) ?? record.switchingAt ?? record.beganAt;
+  const begin = Math.min(stood, guest?.stoppedAt ?? stood);
+  const top = rowHeight + axisHeight;
+  const scale = scaleFor(begin, end);
+  drawAxis(chart, begin, end, scale, top, lines * rowHeight);
+  rows.forEach(({ label, spans }, index) => {
+    const row = top + index * rowHeight;
+    drawLabel(chart, label, row);
+    for (const span of spans) chart.append(bar(span, scale, row));
+  });
+  if (hasGap) drawGap(chart, record, words, scale, top + rows.length * rowHeight);
   return chart;
 }
 
@@ -47,27 +76,36 @@ function drawWhole(chart: SVGSVGElement, record: MigrationRecord, words: Words, 
   }
 }
 
-function drawSwitch(
-  chart: SVGSVGElement,
+function switchRows(
   record: MigrationRecord,
   words: Words,
   end: number,
-  top: number,
+  guest: GuestCourse | null,
+): Row[] {
+  const rows: Row[] = [];
+  if (guest !== null) {
+    const { stoppedAt, heldFrom, ranAt } = guest;
+    const spans: Span[] = [{ from: stoppedAt, to: heldFrom ?? end, kind: "travelling" }];
+    if (heldFrom !== null) spans.push({ from: heldFrom, to: ranAt ?? end, kind: "held" });
+    rows.push({ label: words.inspect.guest, spans });
+  }
+  const begin = record.switchingAt ?? pictureStoodFrom(record) ?? record.beganAt;
+  for (const { label, at, outcome } of record.channels) {
+    rows.push({ label, spans: [{ from: begin, to: at, kind: outcome }] });
+  }
+  return rows;
+}
+
+function drawGap(
+  chart: SVGSVGElement,
+  record: MigrationRecord,
+  words: Words,
+  scale: Scale,
+  row: number,
 ): void {
-  const begin = pictureStoodFrom(record) ?? record.switchingAt ?? record.beganAt;
-  const scale = scaleFor(begin, end);
-  const gap = pictureGapMs(record);
-  const rows = record.channels.length + (gap === null ? 0 : 1);
-  drawAxis(chart, begin, end, scale, top, rows * rowHeight);
-  record.channels.forEach(({ label, at, outcome }, index) => {
-    const row = top + index * rowHeight;
-    drawLabel(chart, label, row);
-    chart.append(bar({ from: record.switchingAt ?? begin, to: at, kind: outcome }, scale, row));
-  });
-  if (gap === null) return;
-  const row = top + record.channels.length * rowHeight;
   drawLabel(chart, words.inspect.pictureGap, row);
-  const [from, to] = [scale(begin), scale(begin + gap)];
+  const begin = pictureStoodFrom(record) ?? record.beganAt;
+  const [from, to] = [scale(begin), scale(begin + (pictureGapMs(record) ?? 0))];
   const y = row + barHeight / 2 + 2;
   const path = `M${from} ${y - 4}v8M${from} ${y}H${to}M${to} ${y - 4}v8`;
   chart.append(svg("path", { d: path, class: "gap" }));
@@ -78,8 +116,11 @@ function scaleFor(begin: number, end: number): Scale {
   return (at) => labelWidth + Math.max(0, at - begin) * perMs;
 }
 
-function endOf(record: MigrationRecord, now: number): number {
-  const known = [record.endedAt, record.firstPaintedAt, ...record.channels.map(({ at }) => at)];
+function endOf(record: MigrationRecord, now: number, guest: GuestCourse | null): number {
+  const known = [
+    ...[record.endedAt, record.firstPaintedAt, guest?.ranAt ?? null],
+    ...record.channels.map(({ at }) => at),
+  ];
   const latest = Math.max(...known.map((at) => at ?? 0), record.beganAt + 1);
   return record.outcome === "running" ? Math.max(latest, now) : latest;
 }
