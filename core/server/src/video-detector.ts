@@ -60,8 +60,8 @@ export class VideoDetector {
   #videos: Watched[] = [];
   /** What was painted since, and is not looked at yet. */
   #frame: PaintedFrame | null = null;
-  /** Boxes of the last frame, which tell the edges. */
-  #lastBoxes: readonly Box[] = [];
+  /** Of the last frames, whose boxes tell the edges. */
+  #lastFrames: PaintedFrame[] = [];
   #searchAt: Instant = 0;
   #isRunning = true;
 
@@ -142,9 +142,11 @@ export class VideoDetector {
   }
 
   /** A frame is complete. */
-  #look({ since, boxes, tiles }: PaintedFrame): void {
+  #look(frame: PaintedFrame): void {
+    const { since, tiles } = frame;
     this.#frame = null;
-    this.#lastBoxes = boxes;
+    this.#lastFrames = this.#lastFrames.filter((last) => since - last.since <= gapMaxMs);
+    this.#lastFrames.push(frame);
     let isPlaying = false;
     const playing = new Set<Watched>();
     for (const tile of tiles) {
@@ -238,7 +240,8 @@ export class VideoDetector {
 
   /** Where the guest paints nothing beyond, that is the edge, and not that of a tile. */
   #withEdges(box: Box): Box {
-    const painted = this.#lastBoxes.filter((one) => overlap(one, box));
+    const boxes = this.#lastFrames.flatMap((frame) => frame.boxes);
+    const painted = boxes.filter((one) => overlap(one, box));
     const inside = intersection(box, this.#surface.box);
     return painted.length === 0 ? inside : intersection(inside, boxAround(painted));
   }
