@@ -51,7 +51,8 @@ describe("devices of the guest in the viewer (smoke)", () => {
     const back = await fetch(`${guest.url}/sub.bin`, {
       headers: { range: "bytes=1000000-2999999" },
     });
-    expect(new Uint8Array(await back.arrayBuffer())).toEqual(large.subarray(1_000_000));
+    const isSame = Buffer.compare(Buffer.from(await back.arrayBuffer()), large.subarray(1_000_000));
+    expect(isSame).toBe(0);
     expect((await fetch(`${guest.url}/dir`, { method: "MKCOL" })).status).toBe(201);
     const destination = { destination: `${guest.url}/dir/moved` };
     const moved = await fetch(`${guest.url}/sub.bin`, { method: "MOVE", headers: destination });
@@ -67,7 +68,7 @@ describe("devices of the guest in the viewer (smoke)", () => {
       return found.sort();
     });
     expect(names).toEqual(["3000000", "dir", "from the page.txt"]);
-    const away = await fetch(`${guest.url}/%2e%2e/x`, { method: "PUT", body: "x" });
+    const away = await fetch(`${guest.url}/a%2F..%2F..%2Fx`, { method: "PUT", body: "x" });
     expect(away.status).toBe(403);
     await viewer.until(({ sharedFolder }) => sharedFolder?.refused?.includes("out of") === true);
     await viewer.run((element) => element.stopSharingFolder());
@@ -110,7 +111,6 @@ describe("devices of the guest in the viewer (smoke)", () => {
         "document.querySelector('spice-viewer').shadowRoot.querySelector('.xterm-rows > div:nth-child(2)').offsetHeight",
       );
       expect(height).toBeGreaterThan(10);
-      await viewer.page.screenshot({ path: `/work/scratch/agent5/console-${policy}.png` });
       await viewer.run((element) => element.closeConsole());
       expect(await viewer.page.locator("spice-viewer .console").count()).toBe(0);
       expect(viewer.errors).toEqual([]);

@@ -7,12 +7,14 @@ export type {
   ConnectionAnswer,
   ConnectionRequest,
   Connector,
+  FolderHandle,
   PlainError,
   ScreenInfo,
   Statistics,
 } from "@caraway/browser";
 export type { MigrationMode, MouseModeName } from "@caraway/client";
 export type { Credentials } from "@caraway/driver";
+export type { FolderState } from "./devices/folder-sharing.ts";
 export type { FileTransfer } from "./files/file-sending.ts";
 export type { LockKeys } from "./input/keyboard.ts";
 export type { TouchMode } from "./input/pointer-input.ts";

@@ -5,6 +5,7 @@ import type {
   Capture,
   ClientEvent,
   Connector,
+  FolderHandle,
   ScreenInfo,
   SoundState,
   Statistics,
@@ -12,6 +13,9 @@ import type {
 import type { MigrationMode, MouseModeName } from "@caraway/client";
 import type { Credentials } from "@caraway/driver";
 import type { ClipboardSync } from "./clipboard/clipboard-sync.ts";
+import type { FolderState } from "./devices/folder-sharing.ts";
+import { GuestDevices } from "./devices/guest-devices.ts";
+import type { GuestPort } from "./devices/guest-port.ts";
 import type { FileTransfer } from "./files/file-sending.ts";
 import { ViewerInput } from "./input/viewer-input.ts";
 import { english, type Words } from "./locales/english.ts";
@@ -61,6 +65,7 @@ export class SpiceViewer extends ViewerAttributes {
   readonly #status: StatusView;
   readonly #sharing: Sharing;
   readonly #sound: ViewerSound;
+  readonly #devices: GuestDevices;
   #controls: Controls | null = null;
   #words: Words = english;
   #credentials: Credentials | null = null;
@@ -69,12 +74,12 @@ export class SpiceViewer extends ViewerAttributes {
   /** Whether the present session has painted; an earlier one's picture may still be seen. */
   #hasPainted = false;
   #connectsSoon = false;
+  #saidMissing = false;
   #qualityLevel: number | null = null;
 
   constructor() {
     super();
     const root = this.attachShadow({ mode: "open", delegatesFocus: true });
-  #saidMissing = false;
     adoptStyle(root, viewerStyle);
     this.#session = new ViewerSession(this.#sessionListener);
     this.#status = new StatusView(english, {
@@ -110,6 +115,7 @@ export class SpiceViewer extends ViewerAttributes {
       this.#controls?.update();
       this.#tell("soundchange", { state: this.#sound.state });
     });
+    this.#devices = new GuestDevices(root, () => this.#controls?.update());
     const { main } = this.#screens;
     const keys = this.#input.add(main, english.keyboardLabel);
     const ring = document.createElement("div");
@@ -356,6 +362,49 @@ export class SpiceViewer extends ViewerAttributes {
     this.#sharing.files.cancel(key);
   }
 
+  // The guest's ports, and a folder of the user's.
+
+  /** Ports such as serial consoles, which `openConsole` shows. */
+  get ports(): readonly Pick<GuestPort, "name" | "isGuestOpen">[] {
+    return this.#devices.ports;
+  }
+
+  /** Shows a port as a terminal. False: the guest has none of that name. */
+  async openConsole(name: string): Promise<boolean> {
+    const port = this.#devices.ports.find((one) => one.name === name);
+    if (port !== undefined) await this.#devices.openConsole(port, this.#words);
+    return port !== undefined;
+  }
+
+  closeConsole(): void {
+    this.#devices.closeConsole();
+  }
+
+  /** Whether the guest has a device for a folder of the user's. */
+  get takesFolder(): boolean {
+    return this.#devices.takesFolder;
+  }
+
+  /** What is shared with the guest's spice-webdavd; null: nothing. */
+  get sharedFolder(): FolderState | null {
+    return this.#devices.folder;
+  }
+
+  /**
+   * Shares a folder: one that the page has opened, files, which can be read only, or with null what
+   * the user is asked for, in answer to a gesture. False: there is nothing to be shared.
+   */
+  async shareFolder(
+    what: FolderHandle | Iterable<File> | null = null,
+    { readOnly = false }: { readonly readOnly?: boolean } = {},
+  ): Promise<boolean> {
+    return await this.#devices.share(what, readOnly);
+  }
+
+  async stopSharingFolder(): Promise<void> {
+    await this.#devices.unshare();
+  }
+
   // The view.
 
   /** Whether the picture is larger than its space. */
@@ -411,7 +460,9 @@ export class SpiceViewer extends ViewerAttributes {
       this.#screens.begin(client);
       this.#sharing.begin(client);
       this.#sound.begin(client);
+      this.#devices.begin();
     },
+    streamOpened: (stream) => this.#devices.opened(stream),
     event: (event) => {
       this.#sharing.event(event);
       this.#event(event);
@@ -464,6 +515,7 @@ export class SpiceViewer extends ViewerAttributes {
     switch (event.name) {
       case "session":
         this.#sayQuality();
+        this.#sayMissing();
         this.#tell("connect", {});
         break;
       case "vm":
@@ -515,11 +567,17 @@ export class SpiceViewer extends ViewerAttributes {
     return this.dispatchEvent(new CustomEvent(name, { detail, cancelable: true }));
   }
 
-        this.#sayMissing();
   #sayQuality(): void {
     if (this.#qualityLevel === null) return;
     const compression = compressionForQuality(this.#qualityLevel);
     this.#session.command({ name: "prefer-compression", compression });
+  }
+
+  /** Once, that a page of plain http lacks much; the details of the connection have the list. */
+  #sayMissing(): void {
+    if (globalThis.isSecureContext || this.#saidMissing || !this.controls) return;
+    this.#saidMissing = true;
+    this.#status.hint(this.#words.missing.hint);
   }
 
   /** Once, however many attributes say so at the same time. */
@@ -573,13 +631,6 @@ export class SpiceViewer extends ViewerAttributes {
       return;
     }
     const { Controls } = await import("./ui/controls.ts");
-  /** Once, that a page of plain http lacks much; the details of the connection have the list. */
-  #sayMissing(): void {
-    if (globalThis.isSecureContext || this.#saidMissing || !this.controls) return;
-    this.#saidMissing = true;
-    this.#status.hint(this.#words.missing.hint);
-  }
-
     if (!this.controls || this.#controls !== null || this.shadowRoot === null) return;
     const sharing = this.#sharing.clipboard;
     this.#controls = new Controls(this, this.shadowRoot, this.#words, this.#input, sharing);

@@ -16,7 +16,7 @@ import {
   type Vm,
   type VmDevices,
 } from "@caraway/interop";
-import type { TransportOptions } from "@caraway/node";
+import type { ClientStream, TransportOptions } from "@caraway/node";
 import { clock, startReports, Typist } from "./guest-keys.ts";
 
 export const ticket = "secret";
@@ -29,6 +29,8 @@ export interface MovingSessionOptions {
   readonly session?: Partial<SessionOptions>;
   readonly transport?: TransportOptions;
   readonly password?: string;
+  /** A device of the guest is there for the client. */
+  readonly onStream?: (stream: ClientStream) => void;
   /** Where the client finds the machine; at the machine's own address when absent. */
   readonly endpoint?: (vm: Vm) => Promise<Endpoint>;
 }
@@ -64,6 +66,7 @@ export class MovingSession implements AsyncDisposable {
     this.client = new CarawayClient(endpoint, {
       credentials: { password: options.password ?? ticket },
       ...(options.transport && { transport: options.transport }),
+      ...(options.onStream && { onStream: options.onStream }),
       session: options.session ?? {},
       onEvent: (event) => {
         this.timed.push({ event, at: clock() });

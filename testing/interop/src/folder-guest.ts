@@ -1,13 +1,16 @@
 // A guest with a webdav device in which real programs are at home: the testcard, and beside it what
-// spice-webdavd is, so that WebDAV programs of this machine reach a client's folder through our server.
+// spice-webdavd is, so that WebDAV programs of this machine reach a client's folder through our
+// server. It also has a console, of a sort: a port that says what it heard in capitals.
 
-import { GuestServer } from "@caraway/node";
+import { GuestServer, type ServeOptions } from "@caraway/node";
 import type { Guest, GuestInput, GuestOutput } from "@caraway/server";
 import { createTestcard, type Testcard } from "@caraway/testcard";
 import type { SpiceAddress } from "./vm.ts";
 import { WebdavDaemon } from "./webdav-daemon.ts";
 
 const stream = { use: "webdav", id: 0 } as const;
+const port = { use: "port", id: 0 } as const;
+export const loudPort = "org.caraway.loud";
 /** Bytes that the server may be ahead. */
 const windowBytes = 256 << 10;
 
@@ -33,8 +36,12 @@ export class FolderGuest implements Guest {
   }
 
   handle(input: GuestInput, now: number): void {
-    if (!("stream" in input) || input.stream.use !== "webdav") {
+    if (!("stream" in input) || !(input.stream.use === "webdav" || input.stream.use === "port")) {
       this.#testcard.handle(input, now);
+      return;
+    }
+    if (input.stream.use === "port") {
+      this.#answerLoudly(input);
       return;
     }
     if (input.type === "stream-credit") this.#credit += input.bytes;
@@ -54,6 +61,9 @@ export class FolderGuest implements Guest {
       this.#outputs.push(
         { type: "stream-credit", stream, bytes: windowBytes },
         { type: "stream-open", stream, open: true },
+        { type: "attach", device: { kind: "stream", ...port, name: loudPort } },
+        { type: "stream-credit", stream: port, bytes: windowBytes },
+        { type: "stream-open", stream: port, open: true },
         output,
       );
       return { type: "attach", device: { kind: "stream", ...stream, name } };
@@ -71,6 +81,18 @@ export class FolderGuest implements Guest {
     return this.#testcard.snapshot(now);
   }
 
+  #answerLoudly(input: GuestInput): void {
+    if (input.type === "stream-break") this.#speak("<BREAK>");
+    if (input.type !== "stream-data") return;
+    this.#outputs.push({ type: "stream-credit", stream: port, bytes: input.bytes.length });
+    this.#speak(new TextDecoder().decode(input.bytes).toUpperCase());
+  }
+
+  #speak(text: string): void {
+    const bytes = new TextEncoder().encode(text);
+    this.#outputs.push({ type: "stream-data", stream: port, bytes });
+  }
+
   /** What it has leave for. */
   #say(): void {
     while (this.#isRunning && this.#credit > 0) {
@@ -85,11 +107,12 @@ export class FolderGuest implements Guest {
 }
 
 /** Our server with such a guest; programs find the folder at `url`. */
-export async function serveFolderGuest() {
+export async function serveFolderGuest(options: Partial<Omit<ServeOptions, "guest">> = {}) {
   const guest: FolderGuest = new FolderGuest(() => server.drainGuest());
-  const port = await guest.daemon.listen();
+  const davPort = await guest.daemon.listen();
   const server = await GuestServer.start({
     listen: [{ kind: "tcp", host: "127.0.0.1", port: 0, tls: false }],
+    ...options,
     guest,
   });
   const [listened] = server.addresses;
@@ -104,5 +127,5 @@ export async function serveFolderGuest() {
     await server.close();
     await guest.daemon[Symbol.asyncDispose]();
   };
-  return { address, url: `http://127.0.0.1:${port}`, [Symbol.asyncDispose]: close };
+  return { address, url: `http://127.0.0.1:${davPort}`, [Symbol.asyncDispose]: close };
 }

@@ -28,12 +28,13 @@ export {
 } from "./drawing/draw-comparison.ts";
 export { type DrawKind, drawKinds } from "./drawing/random-draw.ts";
 export { type DrawingSample, drawingSamples, sampleSize, withSample } from "./drawing-samples.ts";
-export { FolderGuest, serveFolderGuest } from "./folder-guest.ts";
+export { FolderGuest, loudPort, serveFolderGuest } from "./folder-guest.ts";
 export { type GatewayTestOptions, type LogLine, TestGateway } from "./gateway.ts";
 export { GtkClient, type GtkClientOptions, startGtkClient } from "./gtk-client.ts";
 export { ensureGuest, type Guest } from "./guest.ts";
 export { HostProcess, type HostProcessOptions } from "./host-process.ts";
 export { JsonProgram, type ProgramEvent } from "./json-program.ts";
+export { KeeperFolder, keptVmDescription } from "./kept-vm.ts";
 export {
   announceTarget,
   beginMigration,

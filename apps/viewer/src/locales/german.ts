@@ -93,6 +93,23 @@ export const german: Words = {
     noAgent:
       "Im Desktop läuft kein SPICE-Agent, der Zwischenablage und Dateien mit ihm teilen könnte.",
   },
+  folder: {
+    title: "Gemeinsamer Ordner",
+    share: "Einen Ordner mit dem Desktop teilen…",
+    readOnly: "Der Desktop darf ihn nur lesen",
+    shared: (name, readOnly) =>
+      readOnly ? `${name}, nur zum Lesen` : `${name}, zum Lesen und Schreiben`,
+    used: "Der Desktop hat ihn als Netzwerkordner",
+    unused: "Im Desktop läuft kein spice-webdavd, der ihn als Netzwerkordner zeigen würde",
+    refused: (what) => `Abgelehnt: ${what}`,
+    stop: "Nicht mehr teilen",
+  },
+  console: {
+    title: "Konsolen",
+    sendBreak: "Break senden",
+    nobody: "am anderen Ende ist niemand",
+    closed: "Der Anschluss ist weg",
+  },
   files: {
     drop: "Dateien hier ablegen, um sie an den Desktop zu senden",
     waiting: "Warten auf den Desktop…",
@@ -145,6 +162,7 @@ export const german: Words = {
     page: "der Seite",
     migrations: "Umzüge zwischen Hosts",
     noMigrations: "Dieser Desktop ist noch nicht umgezogen.",
+    guest: "Gast",
     mode: "Art",
     outcome: {
       running: "läuft",
@@ -162,28 +180,10 @@ export const german: Words = {
     heldInputs: "Zurückgehaltene Tasten",
     linking: "verbinden",
     ready: "warten",
-    guest: "Gast",
     switchOver: "Host wechseln",
     chart: "Verlauf des Umzugs",
   },
 
-  errors: {
-    LINK_UNREACHABLE: "Dort antwortet niemand. Prüfen Sie Adresse und Netz.",
-    LINK_TIMEOUT: "Der Server antwortet nicht. Prüfen Sie Adresse und Netz.",
-    LINK_CLOSED: "Der Server hat sofort aufgelegt. Ist es ein SPICE-Server?",
-    LINK_NOT_SPICE: "Was dort antwortet, ist kein SPICE-Server. Prüfen Sie Host und Port.",
-    LINK_MAJOR_MISMATCH: "Der Server spricht eine andere Version von SPICE.",
-    LINK_NEED_SECURED: "Der Server will eine verschlüsselte Verbindung: eine Adresse mit wss://.",
-    LINK_NO_MECHANISM: "Der Server will eine Anmeldung, die diese Seite nicht kann.",
-    LINK_SERVER_PROOF: "Der Server konnte sich nicht ausweisen. Geben Sie ihm kein Passwort.",
-    LINK_PERMISSION_DENIED: "Das Passwort ist falsch oder abgelaufen.",
-    CHANNEL_CLOSED: "Der Server hat die Sitzung beendet. Vielleicht ist der Desktop aus.",
-    MIGRATION_TIMEOUT: "Der Desktop ist umgezogen, sein neuer Host ist von hier nicht erreichbar.",
-    MIGRATION_TARGET_LOST: "Der neue Host ging während des Umzugs verloren.",
-    MIGRATION_SOURCE_LOST: "Der alte Host ging verloren, bevor er die Sitzung übergeben hatte.",
-    MIGRATION_TARGET_REFUSED:
-      "Der Desktop ist zu einem Host umgezogen, der hier nicht erlaubt ist.",
-    MIGRATION_NO_ADDRESS: "Der Desktop ist umgezogen, und der Server sagte nicht, wohin.",
   missing: {
     title: "Was dieser Browser vorenthält",
     hint: "Diese Seite kam über unverschlüsseltes http; was fehlt, sagen die Einzelheiten der Verbindung",
@@ -206,6 +206,23 @@ export const german: Words = {
     },
   },
 
+  errors: {
+    LINK_UNREACHABLE: "Dort antwortet niemand. Prüfen Sie Adresse und Netz.",
+    LINK_TIMEOUT: "Der Server antwortet nicht. Prüfen Sie Adresse und Netz.",
+    LINK_CLOSED: "Der Server hat sofort aufgelegt. Ist es ein SPICE-Server?",
+    LINK_NOT_SPICE: "Was dort antwortet, ist kein SPICE-Server. Prüfen Sie Host und Port.",
+    LINK_MAJOR_MISMATCH: "Der Server spricht eine andere Version von SPICE.",
+    LINK_NEED_SECURED: "Der Server will eine verschlüsselte Verbindung: eine Adresse mit wss://.",
+    LINK_NO_MECHANISM: "Der Server will eine Anmeldung, die diese Seite nicht kann.",
+    LINK_SERVER_PROOF: "Der Server konnte sich nicht ausweisen. Geben Sie ihm kein Passwort.",
+    LINK_PERMISSION_DENIED: "Das Passwort ist falsch oder abgelaufen.",
+    CHANNEL_CLOSED: "Der Server hat die Sitzung beendet. Vielleicht ist der Desktop aus.",
+    MIGRATION_TIMEOUT: "Der Desktop ist umgezogen, sein neuer Host ist von hier nicht erreichbar.",
+    MIGRATION_TARGET_LOST: "Der neue Host ging während des Umzugs verloren.",
+    MIGRATION_SOURCE_LOST: "Der alte Host ging verloren, bevor er die Sitzung übergeben hatte.",
+    MIGRATION_TARGET_REFUSED:
+      "Der Desktop ist zu einem Host umgezogen, der hier nicht erlaubt ist.",
+    MIGRATION_NO_ADDRESS: "Der Desktop ist umgezogen, und der Server sagte nicht, wohin.",
     TOKEN_REFUSED:
       "Dieser Link wurde schon benutzt oder ist abgelaufen. Lassen Sie sich einen neuen geben.",
     GATEWAY_BUSY:

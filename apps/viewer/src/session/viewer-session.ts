@@ -5,6 +5,7 @@ import {
   BrowserClient,
   type BrowserClientOptions,
   type ClientEvent,
+  type ClientStream,
   type Connector,
   type PlainError,
   type ScreenInfo,
@@ -17,6 +18,7 @@ import {
 } from "@caraway/browser";
 import type { SessionCommand } from "@caraway/client";
 import type { Credentials } from "@caraway/driver";
+import { deviceChannels } from "../devices/guest-devices.ts";
 import type { GatewayAccess } from "./gateway-access.ts";
 import { Timeline } from "./timeline.ts";
 import {
@@ -45,6 +47,8 @@ export interface SessionListener {
   stateIs(state: ViewerState): void;
   /** A client begins; its screens are new, even if they look the same. */
   clientBegins(client: BrowserClient): void;
+  /** The guest has a port, or a way to a folder. */
+  streamOpened(stream: ClientStream): void;
   event(event: ClientEvent): void;
   soundIs(state: SoundState): void;
   screens(screens: readonly ScreenInfo[]): void;
@@ -157,6 +161,10 @@ export class ViewerSession {
     const isCurrent = () => this.#client === client;
     const client: BrowserClient = new BrowserClient({
       ...choices,
+      channels: ["main", "display", "inputs", "cursor", ...deviceChannels],
+      onStream: (stream) => {
+        if (isCurrent()) this.#listener.streamOpened(stream);
+      },
       sound: true,
       url,
       target,

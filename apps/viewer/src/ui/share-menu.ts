@@ -4,6 +4,7 @@
 import type { ClipboardSync } from "../clipboard/clipboard-sync.ts";
 import type { Words } from "../locales/english.ts";
 import type { SpiceViewer } from "../spice-viewer.ts";
+import { DeviceItems } from "./device-items.ts";
 import { button, make } from "./elements.ts";
 import type { Menu } from "./menu.ts";
 
@@ -16,6 +17,7 @@ export class ShareMenu {
   readonly #copy: HTMLButtonElement;
   readonly #shared: HTMLElement;
   readonly #absent: HTMLElement;
+  readonly #devices: DeviceItems;
   /** The guest's text that the field shows. */
   #shown = "";
 
@@ -49,6 +51,7 @@ export class ShareMenu {
     ]);
     this.#absent = make("p", { className: "muted", text: share.noAgent });
     menu.element.append(this.#absent, this.#shared);
+    this.#devices = new DeviceItems(menu, viewer, words);
     this.update();
   }
 
@@ -56,6 +59,7 @@ export class ShareMenu {
     const { agent } = this.#viewer.capabilities;
     this.#shared.hidden = !agent;
     this.#absent.hidden = agent;
+    this.#devices.update();
     for (const [item, isOn] of this.#switches) item.setAttribute("aria-checked", String(isOn()));
     const { guestText } = this.#clipboard;
     if (guestText === this.#shown) return;
