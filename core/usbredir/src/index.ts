@@ -13,7 +13,12 @@ export {
   bulkTransferMax,
   type UsbredirRole,
 } from "./packet-rules.ts";
-export { type Hello, PacketStream, type PacketStreamOptions } from "./packet-stream.ts";
+export {
+  type Hello,
+  PacketStream,
+  type PacketStreamOptions,
+  type SavedPacketStream,
+} from "./packet-stream.ts";
 export {
   eitherPackets,
   guestPackets,

@@ -33,6 +33,17 @@ export interface PacketStreamOptions {
   readonly capabilities: readonly UsbredirCapability[];
   /** Bytes of a packet's body that are taken. Default 16 MiB and a little. */
   readonly bodySizeMax?: number;
+  /** Goes on where another one was saved; our HELLO was said. */
+  readonly saved?: SavedPacketStream;
+}
+
+/** A connection in the middle of its bytes, for an end that moves. */
+export interface SavedPacketStream {
+  readonly peer: { readonly version: string; readonly capabilities: readonly number[] } | null;
+  /** Bytes of the peer's that are no whole packet yet. */
+  readonly waiting: Uint8Array;
+  /** Bytes to come of a packet that is refused. */
+  readonly toSkip: number;
 }
 
 /** What the peer said of itself. */
@@ -78,11 +89,15 @@ export class PacketStream {
   #toSkip = 0;
   #context: Context = new Set();
 
-  constructor({ role, version, capabilities, bodySizeMax }: PacketStreamOptions) {
+  constructor({ role, version, capabilities, bodySizeMax, saved }: PacketStreamOptions) {
     this.#role = role;
     this.#version = version;
     this.#ours = usable(new Set(capabilities));
     this.#bodySizeMax = bodySizeMax ?? defaultBodySizeMax;
+    if (saved === undefined) return;
+    if (saved.peer !== null) this.#know(saved.peer.version, new Set(saved.peer.capabilities));
+    this.#toSkip = saved.toSkip;
+    this.#input.push(saved.waiting);
   }
 
   /** The peer's HELLO; before it, nothing but our own may be sent. */
@@ -149,6 +164,18 @@ export class PacketStream {
     return this.#decode(header, body);
   }
 
+  /** Call it when `next` has given all that there was. */
+  save(): SavedPacketStream {
+    const peer = this.#peer && {
+      version: this.#peer.version,
+      capabilities: [...this.#peer.capabilities],
+    };
+    const header = this.#header;
+    const waiting = this.#input.peek(this.#input.size)!;
+    const before = header === null ? waiting : joined(this.#headerBytes(header), waiting);
+    return { peer, waiting: before, toSkip: this.#toSkip };
+  }
+
   snapshot(): unknown {
     return {
       peer: this.#peer === null ? null : [...this.#peer.capabilities],
@@ -162,13 +189,14 @@ export class PacketStream {
     return this.both(UsbredirCapability.IDS_64BITS);
   }
 
-  #frame({ type, length, id }: Header, body: Uint8Array): Uint8Array {
-    const isLong = this.#hasLongIds;
-    if (!isLong && id > 0xffffffffn) throw new UsbredirError("BAD_SEND", `id ${id} of 32 bits`);
-    const header = isLong
-      ? encodeFields(LongPacketHeader, { type, length, id })
-      : encodeFields(PacketHeader, { type, length, id: Number(id) });
-    return joined(header, body);
+  #frame(header: Header, body: Uint8Array): Uint8Array {
+    return joined(this.#headerBytes(header), body);
+  }
+
+  #headerBytes({ type, length, id }: Header): Uint8Array {
+    if (this.#hasLongIds) return encodeFields(LongPacketHeader, { type, length, id });
+    if (id > 0xffffffffn) throw new UsbredirError("BAD_SEND", `id ${id} of 32 bits`);
+    return encodeFields(PacketHeader, { type, length, id: Number(id) });
   }
 
   /** Leaves out what the peer's layout does not have. */
@@ -266,7 +294,11 @@ export class PacketStream {
     for (const bit of Object.values(UsbredirCapability)) {
       if (word & (1 << bit)) capabilities.add(bit);
     }
-    this.#peer = { version: name, capabilities: usable(capabilities) };
+    this.#know(name, capabilities);
+  }
+
+  #know(version: string, capabilities: Set<number>): void {
+    this.#peer = { version, capabilities: usable(capabilities) };
     const context = new Set<string>();
     if (this.both(UsbredirCapability.CONNECT_DEVICE_VERSION)) context.add(layouts.deviceVersion);
     if (this.both(UsbredirCapability.EP_INFO_MAX_PACKET_SIZE)) context.add(layouts.maxPacketSize);

@@ -313,7 +313,9 @@ export class UsbSlot {
     if (activity.kind === "command") {
       if (status !== UsbStatus.SUCCESS) activity.isBroken = true;
       else if (part === "status") activity.status = data.slice();
-      else activity.data.set(data.subarray(0, Math.max(0, activity.data.length - at)), at);
+      else if (part === "data" && at < activity.data.length) {
+        activity.data.set(data.subarray(0, activity.data.length - at), at);
+      }
       if (state.requests.length > 0) return;
       const { command, isBroken } = activity;
       endCommand(state.storage, state.id, command, isBroken ? null : activity);

@@ -35,7 +35,8 @@ beforeAll(async () => {
   const request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=Card Test"];
   await runProgram("openssl", [...request, "-keyout", key, "-out", certificate]);
   vm = await startSavedVm(usbMachine);
-  await vm.shell.run("pcscd");
+  // The reader is at a controller of USB 1, which the guest does not look for by itself.
+  await vm.shell.run("modprobe uhci_hcd; udevadm settle; pcscd");
 }, 900_000);
 afterAll(async () => {
   await vm?.close();
