@@ -24,7 +24,7 @@ export type MigrationMode = (typeof migrationModes)[number];
 
 export interface SessionOptions {
   readonly endpoint: Endpoint;
-  /** Channels to open where the server has them; main is always opened. */
+  /** Channels to open where the server has them, in this order; main is always opened, and first. */
   readonly channels: readonly ChannelName[];
   /** Channels that must use TLS from the start, as remote-viewer's `secure-channels`. */
   readonly secureChannels: readonly ChannelName[] | "all";

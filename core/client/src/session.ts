@@ -300,12 +300,15 @@ export class ClientSession
   channelsListed(listed: readonly ListedChannel[]): void {
     // Channels of the source do not begin any more, and the target is asked when all are over.
     if (this.#migration?.phase === "switching" || this.#leaveBy !== null) return;
+    const { channels } = this.#options;
     const wanted = listed
       .map(({ type, id }) => ({ name: channelNameOf(type), id }))
       .filter((channel): channel is ChannelId => {
         const { name } = channel;
-        return name !== null && name !== "main" && this.#options.channels.includes(name);
+        return name !== null && name !== "main" && channels.includes(name);
       })
+      // A server takes tens of milliseconds for each link, one after another.
+      .sort((a, b) => channels.indexOf(a.name) - channels.indexOf(b.name))
       .slice(0, channelsMax);
     const labels = new Set(wanted.map(channelLabel));
     this.#settleLate(labels);

@@ -474,7 +474,7 @@ describe("a link to the target that is lost before the move", () => {
   });
 
   it("and is being made when the guest moves is waited for, and the source is not", () => {
-    const channels = ["display 0", "inputs 0", "display 1"];
+    const channels = ["display 0", "inputs 0", "cursor 0"];
     const setting = ready("seamless", { source: { channels }, target: { channels } });
     const { world, source, target } = setting;
     target.channel("inputs 0").close();
@@ -483,13 +483,13 @@ describe("a link to the target that is lost before the move", () => {
     world.feed({ type: "timeout" });
     world.run(() => target.labels.length === 3);
     source.finish(target);
-    // The source has said all; only the link of the second display is on its way.
+    // The source has said all; only the link of the cursor is on its way.
     world.run(() => source.completed);
     expect(world.phases).not.toContain("done");
-    expect(target.labels).not.toContain("display 1");
+    expect(target.labels).not.toContain("cursor 0");
     expect(target.main.names()).not.toContain("MIGRATE_DATA");
     world.run();
-    expect(world.outcomes).toContain("display 1: kept");
+    expect(world.outcomes).toContain("cursor 0: kept");
     expect(target.isArrived).toBe(true);
     expectAttached(setting, target);
   });

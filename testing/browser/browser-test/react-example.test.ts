@@ -12,6 +12,9 @@ import {
   startChromium,
 } from "../src/index.ts";
 
+/** The machine may be busy with other work. */
+const patience = { timeout: 20_000 };
+
 const config = fileURLToPath(new URL("../../../examples/react/vite.config.ts", import.meta.url));
 
 describe("the example for React (smoke)", () => {
@@ -39,14 +42,14 @@ describe("the example for React (smoke)", () => {
     const url = encodeURIComponent(`ws://127.0.0.1:${served.address.port}`);
     await page.goto(`${server.origin}/?url=${url}`);
     const state = page.locator("output");
-    const reads = (text: string) => expect.poll(() => state.textContent()).toBe(text);
+    const reads = (text: string) => expect.poll(() => state.textContent(), patience).toBe(text);
     await reads("connected");
     await page.locator("spice-viewer .screen canvas:not(.coming)").waitFor();
     const names = () => served.events.map(({ name }) => name);
     const comings = () => names().filter((name) => name === "client-joined").length;
     expect(comings()).toBe(1);
     await page.getByRole("button", { name: "Close" }).click();
-    await expect.poll(names).toContain("client-left");
+    await expect.poll(names, patience).toContain("client-left");
     expect(await page.locator("spice-viewer").count()).toBe(0);
     await page.getByRole("button", { name: "Open" }).click();
     await reads("connected");

@@ -8,5 +8,6 @@ export {
   type PageServer,
   servePage,
 } from "./page-server.ts";
+export { type Clip, PlainPage } from "./plain-page.ts";
 export { decodePng, seenPicture } from "./seen-picture.ts";
 export { Html5Client } from "./spice-html5.ts";
