@@ -104,7 +104,10 @@ export class VideoDetector {
     this.#frame.boxes = all.length > boxesMax ? [boxAround(all)] : all;
   }
 
-  /** It plays at the server that the guest comes from; returns the one that is there now. */
+  /**
+   * It plays at the server that the guest comes from; returns the one that is there now. Who else
+   * shows the display sees it when something is painted.
+   */
   adopt(box: Box, now: Instant): Video | null {
     const same = this.#videos.find((video) => isSame(video.box, box));
     if (same !== undefined) return same;
@@ -113,7 +116,6 @@ export class VideoDetector {
     const restsAt = now + standstillMs;
     const video = { surface: this.#surface, box, restsAt, reviewAt: restsAt };
     this.#videos.push(video);
-    this.#changed();
     return video;
   }
 

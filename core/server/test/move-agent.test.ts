@@ -158,6 +158,82 @@ describe.each([
     }
   });
 
+  it("what the client says reaches the guest once, wherever its message is cut", () => {
+    const said = message(clipboard, 45);
+    // Header, body, the border between them, and a cut in front of the first byte and behind the last.
+    for (let cut = 0; cut <= said.length; cut++) {
+      for (const credit of [0, 8 + (cut >> 1), unlimited]) {
+        const world = worldWithAgent(credit);
+        const client = new Traveller(world);
+        client.main.send({ name: "AGENT_START", body: { numTokens: 1 } });
+        const say = (data: Uint8Array) => {
+          if (data.length > 0) client.main.send({ name: "AGENT_DATA", body: { data } });
+        };
+        say(said.subarray(0, cut));
+        move(world, peer, [client]);
+        client.go();
+        world.runWhenTold();
+        say(said.subarray(cut));
+        say(said);
+        world.target.guest({ type: "stream-credit", stream: agent, bytes: unlimited });
+        expect(taken(world), `cut at ${cut}, credit ${credit}`).toEqual(concat([said, said]));
+        expect(client.main.isClosed).toBe(false);
+      }
+    }
+  });
+
+  it("what the client says reaches the guest once, at whichever byte the guest stops to take", () => {
+    const said = message(clipboard, 45);
+    const [first, second] = [said.subarray(0, 33), said.subarray(33)];
+    const size = said.length + 2 * 8;
+    for (let credit = 0; credit <= size; credit++) {
+      const world = worldWithAgent(credit);
+      const client = new Traveller(world);
+      client.main.send({ name: "AGENT_START", body: { numTokens: 1 } });
+      client.main.send({ name: "AGENT_DATA", body: { data: first } });
+      client.main.send({ name: "AGENT_DATA", body: { data: second } });
+      move(world, peer, [client]);
+      const before = world.source.guestInputs("stream-data");
+      expect(before.reduce((sum, { bytes }) => sum + bytes.length, 0)).toBe(credit);
+      client.go();
+      world.runWhenTold();
+      world.target.guest({ type: "stream-credit", stream: agent, bytes: unlimited });
+      client.main.send({ name: "AGENT_DATA", body: { data: said } });
+      expect(taken(world), `credit ${credit}`).toEqual(concat([said, said]));
+      expect(client.main.isClosed).toBe(false);
+    }
+  });
+
+  it("no token is lost or doubled, at whichever message the client stands", () => {
+    const small = message(clipboard, 4);
+    for (let sent = 0; sent <= 10; sent++) {
+      for (const credit of [0, 20, unlimited]) {
+        const world = worldWithAgent(credit);
+        const client = new Traveller(world);
+        client.main.send({ name: "AGENT_START", body: { numTokens: 1 } });
+        const send = () => client.main.send({ name: "AGENT_DATA", body: { data: small } });
+        const granted = () => {
+          const channels = new Set([client.before.channel("main"), client.main]);
+          const grants = [...channels].flatMap((main) => {
+            return main.ofName<{ numTokens: number }>("AGENT_TOKEN");
+          });
+          return grants.reduce((sum, { numTokens }) => sum + numTokens, 0);
+        };
+        for (let count = 0; count < sent; count++) send();
+        move(world, peer, [client]);
+        client.go();
+        world.runWhenTold();
+        world.target.guest({ type: "stream-credit", stream: agent, bytes: unlimited });
+        // All that it may, as it gets leave: the server returns in batches of five what is through.
+        let total = sent;
+        for (; total < 10 + granted() && total < 60; total++) send();
+        expect(total, `${sent} sent, credit ${credit}`).toBe(60);
+        expect(granted()).toBe(60 - (60 % 5));
+        expect(client.main.isClosed).toBe(false);
+      }
+    }
+  });
+
   it("the client has its tokens, and gets back what is spent", () => {
     const world = worldWithAgent();
     const client = new Traveller(world);

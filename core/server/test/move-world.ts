@@ -37,9 +37,10 @@ export interface MoveWorldOptions {
   readonly agentCredit?: number;
   /** Whether the guest takes the clients' monitors itself. */
   readonly takesMonitors?: boolean;
+  readonly size?: { readonly width: number; readonly height: number };
 }
 
-const size = { width: 96, height: 64 } as const;
+const usualSize = { width: 96, height: 64 } as const;
 
 function endpointAt(host: string) {
   return { host, port: 5900, tlsPort: null, unixPath: null, url: null, identity: null };
@@ -65,9 +66,14 @@ export class MoveWorld {
     this.#hasAgent = options.hasAgent === true;
     this.#addHost(options.source);
     this.#addHost(options.target);
+    const { size } = this;
     this.truth.create(0, size.width, size.height, SurfaceFormat["32_xRGB"]);
     this.describe(this.source);
     this.source.guest({ type: "running", running: true });
+  }
+
+  get size(): { readonly width: number; readonly height: number } {
+    return this.#options.size ?? usualSize;
   }
 
   get source(): ServerWorld {
@@ -124,9 +130,9 @@ export class MoveWorld {
         type: "surface-create",
         display: 0,
         surface: 0,
-        ...size,
+        ...this.size,
         format: SurfaceFormat["32_xRGB"],
-        content: { stride: size.width * 4, data: content },
+        content: { stride: this.size.width * 4, data: content },
       },
       { type: "leds", modifiers: 0 },
       ...(hasAgent && isAgentOpen
@@ -297,7 +303,8 @@ export class MovingClient {
   shows(): Uint32Array {
     const shown = this.renderer.primary(0);
     if (shown === null) return new Uint32Array(0);
-    return readColors(shown, { left: 0, top: 0, right: size.width, bottom: size.height }, true);
+    const { width: right, height: bottom } = this.#world.size;
+    return readColors(shown, { left: 0, top: 0, right, bottom }, true);
   }
 
   get phases(): string[] {
