@@ -1,16 +1,14 @@
-// Runs a machine on Node: one input, then drain, then the deadline. What a machine, or what is done
-// for it, throws ends this loop and nothing else.
+// Runs a machine on Node, in turns. What a machine, or what is done for it, throws ends this loop
+// and nothing else.
 
 import type { Instant, Machine } from "@caraway/channel";
+import { Turns } from "@caraway/driver";
+import { nodeClock } from "@caraway/node";
 
 export class MachineLoop<Input, Output> {
   readonly #machine: Machine<Input | { readonly type: "timeout" }, Output>;
   readonly #perform: (output: Output) => void;
-  readonly #onFault: (error: unknown) => void;
-  readonly #work: (() => void)[] = [];
-  #isWorking = false;
-  #isOver = false;
-  #timer: NodeJS.Timeout | null = null;
+  readonly #turns: Turns;
 
   constructor(
     machine: Machine<Input | { readonly type: "timeout" }, Output>,
@@ -19,7 +17,12 @@ export class MachineLoop<Input, Output> {
   ) {
     this.#machine = machine;
     this.#perform = perform;
-    this.#onFault = onFault;
+    this.#turns = new Turns({
+      clock: nodeClock,
+      deadline: () => machine.deadline(),
+      wake: () => this.#turn((now) => machine.handle({ type: "timeout" }, now)),
+      fault: onFault,
+    });
   }
 
   input(input: Input | { readonly type: "timeout" }): void {
@@ -28,39 +31,19 @@ export class MachineLoop<Input, Output> {
 
   /** Something that counts as an input. What an output brings about waits its turn. */
   do(turn: (now: Instant) => void): void {
-    this.#work.push(() => turn(performance.now()));
-    if (this.#isWorking) return;
-    this.#isWorking = true;
-    try {
-      for (let next = this.#work.shift(); next !== undefined; next = this.#work.shift()) {
-        if (this.#isOver) continue;
-        next();
-        const machine = this.#machine;
-        for (let output = machine.poll(); output !== null; output = machine.poll()) {
-          this.#perform(output);
-        }
-      }
-      this.#setTimer();
-    } catch (error) {
-      this.stop();
-      this.#onFault(error);
-    } finally {
-      this.#isWorking = false;
-    }
+    this.#turns.take(() => this.#turn(turn));
   }
 
-  /** Nothing goes in or comes out any more. */
+  /** Nothing goes in any more. */
   stop(): void {
-    this.#isOver = true;
-    this.#setTimer();
+    this.#turns.stop();
   }
 
-  #setTimer(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-    const deadline = this.#isOver ? null : this.#machine.deadline();
-    if (deadline === null) return;
-    const delay = Math.max(0, Math.ceil(deadline - performance.now()));
-    this.#timer = setTimeout(() => this.input({ type: "timeout" }), Math.min(delay, 2 ** 31 - 1));
+  #turn(turn: (now: Instant) => void): void {
+    turn(nodeClock.now());
+    const machine = this.#machine;
+    for (let output = machine.poll(); output !== null; output = machine.poll()) {
+      this.#perform(output);
+    }
   }
 }

@@ -49,13 +49,13 @@ export class Turns {
       for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
         next();
       }
+      if (!this.#isStopped) this.#setTimer(this.#options.deadline());
     } catch (error) {
       this.stop();
       this.#options.fault(error);
     } finally {
       this.#isWorking = false;
     }
-    if (!this.#isStopped) this.#setTimer(this.#options.deadline());
   }
 
   /** No turn begins any more. */
