@@ -16,7 +16,7 @@ import {
 } from "@caraway/protocol";
 import { CarawayError, type Infer } from "@caraway/wire";
 import { AgentFilter, type AgentVerdict, concat } from "./agent-filter.ts";
-import type { MovingAgent } from "./agent-migration.ts";
+import { FilterResult, type MovingAgent } from "./agent-migration.ts";
 import type { ClientKey } from "./events.ts";
 import type { MonitorWish } from "./guest-device.ts";
 import type { GuestStream } from "./guest-stream.ts";
@@ -221,6 +221,9 @@ export class AgentRelay {
     const { stream, chunk, lastHeader } = attached;
     const toGuest = stream.queued;
     const partial = chunk === null ? this.#fromGuest.peek(this.#partialHeaderSize) : null;
+    // The wire has no place for a part of the client's message header; spice-server takes none.
+    const isCut = this.#toGuestFilter.cut.header.length > 0;
+    const clientToAgent = this.#toGuestFilter.moving;
     return {
       isStarted: this.#isStarted,
       clientTokens: this.#clientTokens,
@@ -233,7 +236,7 @@ export class AgentRelay {
           : { headerSize: chunkHeaderSize, port: chunk.port, size: chunk.left },
       header: chunk === null ? new Uint8Array(0) : this.#toClientFilter.cut.header,
       agentToClient: this.#toClientFilter.moving,
-      clientToAgent: this.#toGuestFilter.moving,
+      clientToAgent: isCut ? { left: 0, result: FilterResult.PROTOCOL_ERROR } : clientToAgent,
     };
   }
 
@@ -279,6 +282,12 @@ export class AgentRelay {
     this.#fromGuest.push(state?.fromGuest ?? none);
     attached.stream.write(agent.toGuest);
     this.#awaitsGuest = !this.isConnected;
+    if (state === null && agent.clientToAgent.result === FilterResult.PROTOCOL_ERROR) {
+      // What the client goes on to say could not be told from a message's beginning.
+      this.#isStarted = false;
+      peer.agentDisconnected();
+      this.#announce();
+    }
     this.#returnTokens();
     this.#readGuest();
     return true;

@@ -173,7 +173,14 @@ describe.each([
         move(world, peer, [client]);
         client.go();
         world.runWhenTold();
-        say(said.subarray(cut));
+        if (!peer && cut > 0 && cut < 20) {
+          // The wire has no place for a part of a header: the agent is announced anew.
+          const names = client.main.names.filter((name) => name.startsWith("AGENT"));
+          expect(names.slice(0, 2)).toEqual(["AGENT_DISCONNECTED", "AGENT_CONNECTED_TOKENS"]);
+          say(said.subarray(cut));
+          client.main.send({ name: "AGENT_START", body: { numTokens: 1 } });
+          say(said);
+        } else say(said.subarray(cut));
         say(said);
         world.target.guest({ type: "stream-credit", stream: agent, bytes: unlimited });
         expect(taken(world), `cut at ${cut}, credit ${credit}`).toEqual(concat([said, said]));
