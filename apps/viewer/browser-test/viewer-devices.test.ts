@@ -26,7 +26,7 @@ describe("devices of the guest in the viewer (smoke)", () => {
     const { host, port } = guest.address;
     const viewer = await world.open(`?host=${host}&port=${port}&resize=off`, {}, policy);
     await viewer.untilShown();
-    await viewer.until(({ takesFolder, ports }) => takesFolder && ports.length > 0);
+    await viewer.until(({ devices }) => devices.takesFolder && devices.ports.length > 0);
     return viewer;
   }
 
@@ -40,9 +40,9 @@ describe("devices of the guest in the viewer (smoke)", () => {
       const writable = await file.createWritable();
       await writable.write("written in the page");
       await writable.close();
-      await element.shareFolder(root as never);
+      await element.devices.shareFolder(root as never);
     });
-    await viewer.until(({ sharedFolder }) => sharedFolder?.connected === true);
+    await viewer.until(({ devices }) => devices.folder?.connected === true);
     const read = await fetch(`${guest.url}/from%20the%20page.txt`);
     expect(await read.text()).toBe("written in the page");
     const large = new Uint8Array(3_000_000).map((_, index) => index % 251);
@@ -70,21 +70,23 @@ describe("devices of the guest in the viewer (smoke)", () => {
     expect(names).toEqual(["3000000", "dir", "from the page.txt"]);
     const away = await fetch(`${guest.url}/a%2F..%2F..%2Fx`, { method: "PUT", body: "x" });
     expect(away.status).toBe(403);
-    await viewer.until(({ sharedFolder }) => sharedFolder?.refused?.includes("out of") === true);
-    await viewer.run((element) => element.stopSharingFolder());
-    await viewer.until(({ sharedFolder }) => sharedFolder === null);
+    await viewer.until(({ devices }) => devices.folder?.refused?.includes("out of") === true);
+    await viewer.run((element) => element.devices.stopSharing());
+    await viewer.until(({ devices }) => devices.folder === null);
     expect(viewer.errors).toEqual([]);
   });
 
   it("share chosen files where the browser opens no folders, to be read only", async () => {
     await using guest = await serve();
     await using viewer = await open(guest);
-    await viewer.run((element) => element.shareFolder([new File(["chosen"], "chosen.txt")]));
-    await viewer.until(({ sharedFolder }) => sharedFolder?.connected === true);
+    await viewer.run((element) =>
+      element.devices.shareFolder([new File(["chosen"], "chosen.txt")]),
+    );
+    await viewer.until(({ devices }) => devices.folder?.connected === true);
     expect(await (await fetch(`${guest.url}/chosen.txt`)).text()).toBe("chosen");
     const put = await fetch(`${guest.url}/chosen.txt`, { method: "PUT", body: "other" });
     expect(put.status).toBe(403);
-    expect(await viewer.run(({ sharedFolder }) => sharedFolder?.readOnly)).toBe(true);
+    expect(await viewer.run(({ devices }) => devices.folder?.readOnly)).toBe(true);
     expect(viewer.errors).toEqual([]);
   });
 
@@ -99,7 +101,9 @@ describe("devices of the guest in the viewer (smoke)", () => {
         );
       };
       expect(await loaded()).toBe(false);
-      expect(await viewer.run((element, name) => element.openConsole(name), loudPort)).toBe(true);
+      expect(await viewer.run((element, name) => element.devices.openConsole(name), loudPort)).toBe(
+        true,
+      );
       expect(await loaded()).toBe(true);
       await viewer.page.keyboard.type("hello there");
       const rows = viewer.page.locator("spice-viewer .console .xterm-rows");
@@ -111,7 +115,7 @@ describe("devices of the guest in the viewer (smoke)", () => {
         "document.querySelector('spice-viewer').shadowRoot.querySelector('.xterm-rows > div:nth-child(2)').offsetHeight",
       );
       expect(height).toBeGreaterThan(10);
-      await viewer.run((element) => element.closeConsole());
+      await viewer.run((element) => element.devices.closeConsole());
       expect(await viewer.page.locator("spice-viewer .console").count()).toBe(0);
       expect(viewer.errors).toEqual([]);
     },

@@ -15,6 +15,7 @@ export type {
 export type { MigrationMode, MouseModeName } from "@caraway/client";
 export type { Credentials } from "@caraway/driver";
 export type { FolderState } from "./devices/folder-sharing.ts";
+export type { GuestDevices } from "./devices/guest-devices.ts";
 export type { FileTransfer } from "./files/file-sending.ts";
 export type { LockKeys } from "./input/keyboard.ts";
 export type { TouchMode } from "./input/pointer-input.ts";

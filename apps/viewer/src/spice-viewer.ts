@@ -5,7 +5,6 @@ import type {
   Capture,
   ClientEvent,
   Connector,
-  FolderHandle,
   ScreenInfo,
   SoundState,
   Statistics,
@@ -13,9 +12,7 @@ import type {
 import type { MigrationMode, MouseModeName } from "@caraway/client";
 import type { Credentials } from "@caraway/driver";
 import type { ClipboardSync } from "./clipboard/clipboard-sync.ts";
-import type { FolderState } from "./devices/folder-sharing.ts";
 import { GuestDevices } from "./devices/guest-devices.ts";
-import type { GuestPort } from "./devices/guest-port.ts";
 import type { FileTransfer } from "./files/file-sending.ts";
 import { ViewerInput } from "./input/viewer-input.ts";
 import { english, type Words } from "./locales/english.ts";
@@ -362,47 +359,9 @@ export class SpiceViewer extends ViewerAttributes {
     this.#sharing.files.cancel(key);
   }
 
-  // The guest's ports, and a folder of the user's.
-
-  /** Ports such as serial consoles, which `openConsole` shows. */
-  get ports(): readonly Pick<GuestPort, "name" | "isGuestOpen">[] {
-    return this.#devices.ports;
-  }
-
-  /** Shows a port as a terminal. False: the guest has none of that name. */
-  async openConsole(name: string): Promise<boolean> {
-    const port = this.#devices.ports.find((one) => one.name === name);
-    if (port !== undefined) await this.#devices.openConsole(port, this.#words);
-    return port !== undefined;
-  }
-
-  closeConsole(): void {
-    this.#devices.closeConsole();
-  }
-
-  /** Whether the guest has a device for a folder of the user's. */
-  get takesFolder(): boolean {
-    return this.#devices.takesFolder;
-  }
-
-  /** What is shared with the guest's spice-webdavd; null: nothing. */
-  get sharedFolder(): FolderState | null {
-    return this.#devices.folder;
-  }
-
-  /**
-   * Shares a folder: one that the page has opened, files, which can be read only, or with null what
-   * the user is asked for, in answer to a gesture. False: there is nothing to be shared.
-   */
-  async shareFolder(
-    what: FolderHandle | Iterable<File> | null = null,
-    { readOnly = false }: { readonly readOnly?: boolean } = {},
-  ): Promise<boolean> {
-    return await this.#devices.share(what, readOnly);
-  }
-
-  async stopSharingFolder(): Promise<void> {
-    await this.#devices.unshare();
+  /** The guest's ports, such as serial consoles, and the user's folder that the guest may use. */
+  get devices(): GuestDevices {
+    return this.#devices;
   }
 
   // The view.
@@ -600,6 +559,7 @@ export class SpiceViewer extends ViewerAttributes {
     this.#status.words = words;
     this.#nameDesktop();
     this.#sharing.words = words;
+    this.#devices.words = words;
     if (this.#controls !== null) this.#controls.words = words;
   }
 

@@ -2,7 +2,7 @@
 // or serves them is loaded when somebody wants it.
 
 import type { ClientStream, FolderHandle } from "@caraway/browser";
-import type { Words } from "../locales/english.ts";
+import { english, type Words } from "../locales/english.ts";
 import type { ConsolePanel } from "../ui/console-panel.ts";
 import type { FolderSharing, FolderState } from "./folder-sharing.ts";
 import { GuestPort } from "./guest-port.ts";
@@ -11,6 +11,7 @@ import { GuestPort } from "./guest-port.ts";
 export const deviceChannels = ["port", "webdav"] as const;
 
 export class GuestDevices {
+  words: Words = english;
   readonly #root: ShadowRoot;
   readonly #changed: () => void;
   #ports: GuestPort[] = [];
@@ -23,17 +24,18 @@ export class GuestDevices {
     this.#changed = changed;
   }
 
-  /** Another session begins. */
+  /** For the viewer alone: another session begins. */
   begin(): void {
     this.#ports = [];
     this.#folderStream = null;
     this.#changed();
   }
 
+  /** For the viewer alone. */
   opened(stream: ClientStream): void {
     if (stream.channel === "port") {
       this.#ports.push(new GuestPort(stream, () => this.#changed()));
-      this.#console?.portCame(this.ports);
+      this.#console?.portCame(this.#openPorts);
       this.#changed();
     } else if (stream.channel === "webdav") {
       this.#folderStream = stream;
@@ -42,7 +44,12 @@ export class GuestDevices {
     }
   }
 
-  get ports(): readonly GuestPort[] {
+  /** Ports that the guest has, such as a serial console. */
+  get ports(): readonly Pick<GuestPort, "name" | "isGuestOpen">[] {
+    return this.#openPorts;
+  }
+
+  get #openPorts(): GuestPort[] {
     return this.#ports.filter(({ isClosed }) => !isClosed);
   }
 
@@ -51,41 +58,49 @@ export class GuestDevices {
     return this.#folderStream !== null;
   }
 
-  /** Null: nothing is shared. */
+  /** What is shared with the guest's spice-webdavd; null: nothing. */
   get folder(): FolderState | null {
     return this.#sharing?.state ?? null;
   }
 
-  /** Shares what the embedder has, or asks the user for it. False: there is nothing to be shared. */
-  async share(what: FolderHandle | Iterable<File> | null, readOnly: boolean): Promise<boolean> {
+  /**
+   * Shares a folder: one that the page has opened, files, which can be read only, or with null what
+   * the user is asked for, in answer to a gesture. False: there is nothing to be shared.
+   */
+  async shareFolder(
+    what: FolderHandle | Iterable<File> | null = null,
+    { readOnly = false }: { readonly readOnly?: boolean } = {},
+  ): Promise<boolean> {
     const { FolderSharing: Sharing } = await import("./folder-sharing.ts");
     const changed = () => this.#changed();
     const sharing =
       what === null ? await Sharing.pick(readOnly, changed) : Sharing.of(what, readOnly, changed);
     if (sharing === null) return false;
-    await this.unshare();
+    await this.stopSharing();
     this.#sharing = sharing;
     if (this.#folderStream !== null) sharing.offer(this.#folderStream);
     this.#changed();
     return true;
   }
 
-  async unshare(): Promise<void> {
+  async stopSharing(): Promise<void> {
     const sharing = this.#sharing;
     this.#sharing = null;
     await sharing?.close();
     this.#changed();
   }
 
-  /** Shows a port as a terminal. */
-  async openConsole(port: GuestPort, words: Words): Promise<void> {
-    this.closeConsole();
+  /** Shows a port as a terminal. False: the guest has none of that name. */
+  async openConsole(name: string): Promise<boolean> {
     const { ConsolePanel: Panel } = await import("../ui/console-panel.ts");
+    const port = this.#openPorts.find((one) => one.name === name);
+    if (port === undefined) return false;
     this.closeConsole();
-    const panel: ConsolePanel = new Panel(this.#root, port, words, () => {
+    const panel: ConsolePanel = new Panel(this.#root, port, this.words, () => {
       if (this.#console === panel) this.#console = null;
     });
     this.#console = panel;
+    return true;
   }
 
   closeConsole(): void {

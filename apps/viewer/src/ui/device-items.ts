@@ -23,7 +23,7 @@ export class DeviceItems {
   }
 
   update(): void {
-    const { sharedFolder, takesFolder, ports } = this.#viewer;
+    const { folder: sharedFolder, takesFolder, ports } = this.#viewer.devices;
     const names = ports.map(({ name, isGuestOpen }) => [name, isGuestOpen]);
     const shown = JSON.stringify([sharedFolder, takesFolder, names, this.#readOnly]);
     // What is rebuilt under the pointer loses the click.
@@ -34,7 +34,7 @@ export class DeviceItems {
   }
 
   #showFolder(): void {
-    const { sharedFolder, takesFolder } = this.#viewer;
+    const { folder: sharedFolder, takesFolder } = this.#viewer.devices;
     const words = this.#words.folder;
     this.#folder.hidden = !takesFolder && sharedFolder === null;
     const title = make("h3", { text: words.title });
@@ -67,13 +67,13 @@ export class DeviceItems {
       make("p", { className: "muted", text: connected ? words.used : words.unused }),
       refused === null ? null : make("p", { className: "muted", text: words.refused(refused) }),
     ];
-    const stop = button(words.stop, () => void this.#viewer.stopSharingFolder());
+    const stop = button(words.stop, () => void this.#viewer.devices.stopSharing());
     const row = make("div", { className: "row" }, [stop]);
     this.#folder.replaceChildren(title, ...lines.filter((line) => line !== null), row);
   }
 
   #showConsoles(): void {
-    const { ports } = this.#viewer;
+    const { ports } = this.#viewer.devices;
     const words = this.#words.console;
     this.#consoles.hidden = ports.length === 0;
     const items = ports.map((port) => {
@@ -83,7 +83,7 @@ export class DeviceItems {
         attributes: { type: "button", role: "menuitem" },
         onClick: () => {
           this.#menu.close();
-          void this.#viewer.openConsole(port.name);
+          void this.#viewer.devices.openConsole(port.name);
         },
       });
     });
@@ -92,6 +92,6 @@ export class DeviceItems {
 
   async #share(): Promise<void> {
     this.#menu.close();
-    await this.#viewer.shareFolder(null, { readOnly: this.#readOnly }).catch(() => false);
+    await this.#viewer.devices.shareFolder(null, { readOnly: this.#readOnly }).catch(() => false);
   }
 }
