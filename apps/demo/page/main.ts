@@ -16,6 +16,7 @@ const form = document.querySelector("#move") as HTMLFormElement;
 const hosts = document.querySelector("#hosts") as HTMLElement;
 const said = document.querySelector("#said") as HTMLElement;
 const moves = document.querySelector("#moves") as HTMLElement;
+const legend = document.querySelector("#legend") as HTMLElement;
 const [migrate, cancel, resolve] = ["button.main", "#cancel", "#resolve"].map((selector) => {
   return form.querySelector(selector) as HTMLButtonElement;
 }) as [HTMLButtonElement, HTMLButtonElement, HTMLButtonElement];
@@ -93,7 +94,9 @@ function lineFor({ vm, move, gateway }: DemoState): [text: string, tone: "quiet"
 async function showMoves(): Promise<void> {
   const records = viewer.migrations.slice(-5).reverse();
   const articles = await Promise.all(records.map(article));
-  if (articles.length > 0) moves.replaceChildren(...articles);
+  if (articles.length === 0) return;
+  moves.replaceChildren(...articles);
+  legend.hidden = false;
 }
 
 /** What the hosts say of the move that the viewer saw: its guest stopped while that was under way. */

@@ -20,5 +20,6 @@ export const chartStyle = `
 .legend .ready::before { background: color-mix(in srgb, var(--spice-muted) 35%, transparent); }
 .legend .switching::before { background: var(--spice-accent); }
 .legend .travelling::before { background: color-mix(in srgb, var(--spice-muted) 55%, transparent); }
-.legend :is(.held, .gap)::before { background: var(--spice-warning); }
+.legend :is(.held, .gap, .rebuilt)::before { background: var(--spice-warning); }
+.legend .kept::before { background: var(--spice-good); }
 `;

@@ -8,11 +8,11 @@ import {
   decodePng,
   startChromium,
 } from "@caraway/testing-browser";
+import { Demo } from "caraway-demo";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Demo } from "../src/index.ts";
 
-const config = fileURLToPath(new URL("../vite.config.ts", import.meta.url));
+const config = fileURLToPath(new URL("../../../apps/demo/vite.config.ts", import.meta.url));
 const password = "open sesame";
 /** The first run on a machine builds the guest. */
 const setUpMs = 900_000;

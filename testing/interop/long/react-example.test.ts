@@ -2,15 +2,15 @@
 
 import { fileURLToPath } from "node:url";
 import { ServedTestcard } from "@caraway/interop";
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   type BuiltPage,
   buildConfigured,
   type PageServer,
   servePage,
   startChromium,
-} from "../src/index.ts";
+} from "@caraway/testing-browser";
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 /** The machine may be busy with other work. */
 const patience = { timeout: 20_000 };

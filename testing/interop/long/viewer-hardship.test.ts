@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { compareImages, ServedTestcard, type ServedTestcardOptions } from "@caraway/interop";
 import { type Clip, PlainPage } from "@caraway/testing-browser";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { type ViewerPage, ViewerWorld } from "./viewer-page.ts";
+import { type ViewerPage, ViewerWorld } from "../../../apps/viewer/browser-test/viewer-page.ts";
 
 const setUpMs = 900_000;
 const testcard = { width: 800, height: 600 };
