@@ -95,6 +95,14 @@ export class GuestStream {
     this.#say({ type: "stream-open", stream: this.name, open });
   }
 
+  /**
+   * Somebody new has our end, who knows nothing of what went before: a guest that was loaded with it
+   * open hears that it was closed.
+   */
+  renew(): void {
+    if (this.#isOpenHere === null) this.setOpen(false);
+  }
+
   /** A break on a port. */
   sendBreak(): void {
     this.#say({ type: "stream-break", stream: this.name });

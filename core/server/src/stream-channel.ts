@@ -91,6 +91,7 @@ export class StreamChannel implements ChannelHandler, StreamHolder, StreamPort {
 
   opened(): void {
     for (const message of this.#format.greeting()) this.end.send(message);
+    this.stream.renew();
     this.#begin();
   }
 

@@ -89,8 +89,9 @@ export interface UsbSlotState {
 export const usbSlotsMax = 4;
 /** Bytes that the client may be ahead. */
 export const usbWindow = 256 << 10;
-/** Bytes of one request. */
-const requestBytes = 16 << 10;
+/** Requests for the data of one command, and what the size of one is a multiple of. */
+const requestsMax = 8;
+const packetSize = 512;
 /** Between two commands, in ms of the guest's time. */
 const pauseMs = 1;
 /** Of so many commands that read, one is called off. */
@@ -161,16 +162,17 @@ export class UsbSlot {
     }
   }
 
-  /** When it has something to do; null for never. */
-  due(): number | null {
+  /** When it has something to do; null for never. `mayBegin`: as for `tick`. */
+  due(mayBegin = true): number | null {
     const { outgoing, credit, owed, dueMs } = this.state;
     if (owed > 0 || (outgoing.length > 0 && credit > 0)) return 0;
-    return this.#isIdle ? dueMs : null;
+    return this.#isIdle && mayBegin ? dueMs : null;
   }
 
-  tick(runtimeMs: number, say: SayOutput): void {
+  /** `mayBegin`: whether another command may follow; what is under way goes on. */
+  tick(runtimeMs: number, say: SayOutput, mayBegin = true): void {
     const { state, stream } = this;
-    if (this.#isIdle && state.dueMs <= runtimeMs) this.#begin();
+    if (mayBegin && this.#isIdle && state.dueMs <= runtimeMs) this.#begin();
     if (state.owed > 0) say({ type: "stream-credit", stream, bytes: state.owed });
     state.owed = 0;
     while (state.credit > 0) {
@@ -282,8 +284,10 @@ export class UsbSlot {
     state.activity = { kind: "command", command, data: read, status: none, isBroken: false };
     this.#ask("command", 0, commandSize, commandBytesOf(command));
     const asked: number[] = [];
-    for (let at = 0; at < command.length; at += requestBytes) {
-      const length = Math.min(requestBytes, command.length - at);
+    const pieces = 1 + (command.tag % requestsMax);
+    const size = Math.ceil(command.length / pieces / packetSize) * packetSize;
+    for (let at = 0; at < command.length; at += size) {
+      const length = Math.min(size, command.length - at);
       asked.push(state.nextId);
       this.#ask("data", at, length, command.isInput ? none : data.subarray(at, at + length));
     }

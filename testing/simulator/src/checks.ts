@@ -117,6 +117,39 @@ export class StreamCheck implements Check {
   }
 }
 
+/** Each request for a stick is answered once, or lost with it; and what is read was written. */
+export class StickCheck implements Check {
+  stepped(world: World): void {
+    for (const { address, guest } of world.seats) {
+      if (!guest?.usb) continue;
+      const { strangers, storage } = guest.usb.state;
+      if (strangers > 0) throw new Violation("stick", `${address}: an answer to nothing`);
+      if (storage.wrongAt === null) continue;
+      throw new Violation("stick", `${address}: command ${storage.wrongAt} reads what is wrong`);
+    }
+  }
+
+  rested(world: World): void {
+    const guest = runningGuest(world);
+    if (!guest?.usb) return;
+    const { asked, answered, lost, requests, plugged, isPlugged } = guest.usb.state;
+    if (asked !== answered + lost + requests.length) {
+      throw new Violation("stick", `${answered} of ${asked} answered, ${lost} lost`);
+    }
+    const hasStick = world.clients.some(({ isThere, stream }) => isThere && stream.key !== null);
+    if (hasStick !== isPlugged) {
+      throw new Violation("stick", isPlugged ? "a stick of nobody" : "no stick at the guest");
+    }
+    if (isPlugged && (requests.length > 0 || guest.mayUseUsb)) {
+      throw new Violation("stick", `${requests.length} requests wait for ever`);
+    }
+    const lives = world.clients.reduce((sum, { stream }) => sum + stream.lives, 0);
+    if (plugged > lives) throw new Violation("stick", `plugged in ${plugged} times, not ${lives}`);
+    if (world.struck.length > 0 || lives !== 1) return;
+    if (plugged !== 1 || lost > 0) throw new Violation("stick", `${lost} requests are lost`);
+  }
+}
+
 /** The pointer moves as far as the mice do, however motions are joined on their way. */
 export class MotionCheck implements Check {
   rested(world: World): void {
@@ -318,6 +351,7 @@ export function allChecks(mayLose = false): Check[] {
     new PixelCheck(),
     new KeyCheck(({ struck }) => mayLose || struck.length > 0),
     new StreamCheck(),
+    new StickCheck(),
     ...(mayLose ? [] : [new MotionCheck()]),
     new GuestCheck(),
     new SessionCheck(),

@@ -21,6 +21,7 @@ import {
   type SessionOutput,
 } from "@caraway/client";
 import { CodecError } from "@caraway/codecs";
+import { StorageHost } from "@caraway/usbredir";
 import { eventText } from "./event-text.ts";
 import { hashNumbers } from "./fingerprint.ts";
 import type { Connection, Network } from "./network.ts";
@@ -31,7 +32,11 @@ export interface ClientChoices {
   /** Pictures are decoded and drawn some time later, in any order that the machines allow. */
   readonly slowPictures: boolean;
   readonly options?: Partial<SessionOptions>;
+  /** Blocks of a stick that it plugs in wherever it can. */
+  readonly stickBlocks?: number;
 }
+
+const blockSize = 512;
 
 /** What clients say where they are asked for a password. */
 export const password = "caraway";
@@ -56,6 +61,9 @@ export class ClientProcess extends Process {
   moved = 0;
   /** The guest's stream as it is seen here; byte n of either direction is n modulo 256. */
   readonly stream: ClientStream = { key: null, lives: 0, heard: [], sent: 0 };
+  /** What stands on its stick. */
+  readonly disk: Uint8Array;
+  #stick: StorageHost | null = null;
   /** Labels of the channels that it has, and of those that it had. */
   readonly #has = new Set<string>();
   readonly #lost = new Set<string>();
@@ -76,6 +84,7 @@ export class ClientProcess extends Process {
     super(name, surroundings);
     this.#network = network;
     this.#choices = choices;
+    this.disk = new Uint8Array((choices.stickBlocks ?? 0) * blockSize);
     const [host = "", port] = address.split(":");
     this.session = new ClientSession({
       ...defaultSessionOptions,
@@ -175,6 +184,8 @@ export class ClientProcess extends Process {
     return {
       session: this.session.snapshot(now),
       endpoint: this.address,
+      stick: this.#stick?.snapshot() ?? null,
+      disk: hashNumbers(this.disk),
       stream: [this.stream.key, this.stream.heard.length, this.stream.sent],
       wakes: deadline === null ? null : deadline - now,
       renderer: this.renderer.snapshot(),
@@ -261,12 +272,17 @@ export class ClientProcess extends Process {
       case "stream-opened":
         stream.key = event.stream;
         stream.lives += 1;
+        if (this.disk.length > 0) this.#plugStick(event.stream);
         break;
       case "stream-closed":
         stream.key = null;
+        this.#stick = null;
         break;
       case "stream-data": {
-        for (const byte of event.bytes) stream.heard.push({ byte, life: stream.lives });
+        if (this.#stick !== null) {
+          this.#stick.handle({ type: "received", bytes: event.bytes });
+          this.#drainStick(event.stream);
+        } else for (const byte of event.bytes) stream.heard.push({ byte, life: stream.lives });
         const taken = {
           name: "stream-taken",
           stream: event.stream,
@@ -279,6 +295,37 @@ export class ClientProcess extends Process {
       }
       default:
         break;
+    }
+  }
+
+  #plugStick(stream: number): void {
+    const medium = { size: this.disk.length, writable: true };
+    this.#stick = new StorageHost({ kind: "stick", medium });
+    this.do(() => this.#drainStick(stream));
+  }
+
+  /** What the stick has to do, it does some time later, and in any order. */
+  #drainStick(stream: number): void {
+    const stick = this.#stick;
+    if (stick === null || this.stream.key !== stream) return;
+    for (let output = stick.poll(); output !== null; output = stick.poll()) {
+      if (output.type === "transmit") {
+        const { bytes } = output;
+        this.do(() => {
+          this.#turn({ type: "command", command: { name: "stream-send", stream, bytes } });
+        });
+      } else if (output.type === "work") {
+        const { task, work } = output;
+        this.later(`the stick's ${work.kind}`, () => {
+          let data: Uint8Array = new Uint8Array(0);
+          if (work.kind === "read") {
+            data = this.disk.slice(work.offset, work.offset + work.length);
+          } else if (work.kind === "write") this.disk.set(work.data, work.offset);
+          if (stick !== this.#stick) return;
+          stick.handle({ type: "done", task, data });
+          this.#drainStick(stream);
+        });
+      }
     }
   }
 

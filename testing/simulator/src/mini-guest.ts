@@ -12,7 +12,9 @@ import type {
   SavableGuest,
   StreamName,
 } from "@caraway/server";
+import { firstUsbSlot, loadSlots, saveSlots, UsbSlot } from "@caraway/testcard";
 import { CarawayError } from "@caraway/wire";
+import { hashNumbers } from "./fingerprint.ts";
 
 export interface MiniGuestOptions {
   /** Pictures that its clock draws, `framePeriodMs` apart. */
@@ -21,6 +23,8 @@ export interface MiniGuestOptions {
   /** Bytes that it sends on its stream as soon as it may; null: it has no stream. */
   readonly streamBytes: number | null;
   readonly streamUse: "port" | "usbredir";
+  /** Commands for a client's stick, in a USB slot of the testcard's; null: it has no slot. */
+  readonly usbCommands: number | null;
 }
 
 export const plainMiniGuest: MiniGuestOptions = {
@@ -28,6 +32,7 @@ export const plainMiniGuest: MiniGuestOptions = {
   framePeriodMs: 40,
   streamBytes: null,
   streamUse: "usbredir",
+  usbCommands: null,
 };
 
 export const screenWidth = 24;
@@ -59,6 +64,10 @@ interface State {
   streamCredit: number;
   streamHeard: number[];
   streamGranted: number;
+  /** How often it was saved while requests of its USB slot were open. */
+  busyMoves: number;
+  /** The USB slot as it was saved. */
+  usb: number[] | null;
 }
 
 export class MiniGuest implements SavableGuest {
@@ -67,9 +76,11 @@ export class MiniGuest implements SavableGuest {
   #since: Instant | null = null;
   /** What does not keep to the contract, in words. */
   readonly complaints: string[] = [];
+  readonly usb: UsbSlot | null;
 
   constructor(options: MiniGuestOptions | State) {
     this.#state = "keys" in options ? options : firstState(options);
+    this.usb = this.#loadUsb();
     this.#describe();
   }
 
@@ -85,6 +96,9 @@ export class MiniGuest implements SavableGuest {
   save(now: Instant): Uint8Array {
     if (this.isRunning || this.#outputs.length > 0) throw new Error("saved while it runs");
     this.#pass(now);
+    const { clockMs } = this.#state;
+    if ((this.usb?.state.requests.length ?? 0) > 0) this.#state.busyMoves += 1;
+    this.#state.usb = this.usb && [...saveSlots([this.usb.save()], clockMs)];
     return new TextEncoder().encode(JSON.stringify(this.#state));
   }
 
@@ -143,13 +157,17 @@ export class MiniGuest implements SavableGuest {
         else this.complaints.push(`motion by ${input.dx} while it stands`);
         break;
       case "stream-open":
+        this.usb?.hear(input, this.#state.clockMs);
         this.#state.streamIsOpen = input.open;
         break;
       case "stream-credit":
+        this.usb?.hear(input, this.#state.clockMs);
         this.#state.streamCredit += input.bytes;
         break;
       case "stream-data":
-        this.#hear(input.bytes);
+        if (this.usb === null) this.#hear(input.bytes);
+        else if (this.isRunning) this.usb.hear(input, this.#state.clockMs);
+        else this.complaints.push(`${input.bytes.length} bytes while it stands`);
         break;
       default:
         break;
@@ -163,14 +181,20 @@ export class MiniGuest implements SavableGuest {
 
   deadline(): Instant | null {
     const { options, framesDone, clockMs } = this.#state;
-    if (this.#since === null || framesDone >= options.frames) return null;
-    return this.#since + (framesDone + 1) * options.framePeriodMs - clockMs;
+    if (this.#since === null) return null;
+    const usb = this.usb?.due(this.mayUseUsb) ?? null;
+    const frame = framesDone < options.frames ? (framesDone + 1) * options.framePeriodMs : null;
+    if (usb === null && frame === null) return null;
+    const due = Math.min(usb ?? Number.POSITIVE_INFINITY, frame ?? Number.POSITIVE_INFINITY);
+    return this.#since + Math.max(0, due - clockMs);
   }
 
   snapshot(now: Instant): unknown {
     const { options: _options, ...state } = this.#state;
+    const slot =
+      this.usb === null ? null : hashNumbers(saveSlots([this.usb.save()], state.clockMs));
     const deadline = this.deadline();
-    return { ...state, isRunning: this.isRunning, wakes: deadline && deadline - now };
+    return { ...state, usb: slot, isRunning: this.isRunning, wakes: deadline && deadline - now };
   }
 
   #describe(): void {
@@ -192,6 +216,7 @@ export class MiniGuest implements SavableGuest {
       );
       this.#grant();
     }
+    if (this.usb !== null) this.#outputs.push(...this.usb.describe());
     this.#outputs.push({ type: "ready" });
     // Attached anew, it grants and is granted from zero.
     this.#state.streamCredit = 0;
@@ -201,6 +226,22 @@ export class MiniGuest implements SavableGuest {
   get #stream(): StreamName | null {
     const { streamBytes, streamUse } = this.#state.options;
     return streamBytes === null ? null : { use: streamUse, id: 0 };
+  }
+
+  get busyMoves(): number {
+    return this.#state.busyMoves;
+  }
+
+  /** Whether it has commands left for the stick. */
+  get mayUseUsb(): boolean {
+    return (this.usb?.state.nextTag ?? 0) <= (this.#state.options.usbCommands ?? 0);
+  }
+
+  #loadUsb(): UsbSlot | null {
+    const { options, usb, clockMs } = this.#state;
+    if (options.usbCommands === null) return null;
+    const [slot] = usb === null ? [] : loadSlots(Uint8Array.from(usb), 0, clockMs);
+    return new UsbSlot(slot ?? firstUsbSlot(0));
   }
 
   #pass(now: Instant): void {
@@ -235,6 +276,7 @@ export class MiniGuest implements SavableGuest {
       this.#state.framesDone += 1;
       this.#mark(0x100 + this.#state.framesDone);
     }
+    this.usb?.tick(this.#state.clockMs, (output) => this.#outputs.push(output), this.mayUseUsb);
     this.#speak();
   }
 
@@ -333,6 +375,8 @@ function firstState(options: MiniGuestOptions): State {
     streamCredit: 0,
     streamHeard: [],
     streamGranted: 0,
+    busyMoves: 0,
+    usb: null,
   };
 }
 

@@ -7,11 +7,12 @@ import { explore } from "./explore.ts";
 import { type RunResult, replay, run, type Scenario, shrink } from "./run.ts";
 import { namedScenario, scenarioNames } from "./scenarios.ts";
 import { cover, coverBySeed } from "./suite.ts";
+import type { Tally } from "./tally.ts";
 
 const usage = `usage: caraway simulate [--scenario NAME] [--seed N] [--trace]
        caraway simulate [--scenario NAME] --replay "12:1 40:3" [--trace]
        caraway simulate [--scenario NAME] --explore [--deviations N] [--seconds S]
-       caraway simulate [--scenario NAME] [--seconds S] [--from N]
+       caraway simulate [--scenario NAME] [--seconds S | --moves N] [--from N]
        caraway simulate --all [--seconds S]
        caraway simulate --list
 
@@ -22,6 +23,7 @@ const usage = `usage: caraway simulate [--scenario NAME] [--seed N] [--trace]
   --explore         all runs with few choices that are not the plain one
   --deviations N    how many those are, or "all"; 2 when absent
   --seconds S       how long to look; without --seed, seeds are tried one after another
+  --moves N         until so many moves have begun, however long it takes
   --from N          from this seed on
   --all             every world for S seconds: the small ones with ever more deviations
   --json            print newline-delimited JSON
@@ -44,6 +46,7 @@ function main(): number {
       deviations: { type: "string", default: "2" },
       seconds: { type: "string", default: "10" },
       from: { type: "string", default: "1" },
+      moves: { type: "string" },
       all: { type: "boolean", default: false },
       list: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
@@ -86,14 +89,25 @@ function main(): number {
     report.tell({ event: "explored", deviations: values.deviations, ...figures });
     return failure === null ? 0 : report.run({ trace: true }, failure);
   }
-  return seeds(scenario, count("--from", values.from, 0xffffffff), until, report);
+  const from = count("--from", values.from, 0xffffffff);
+  if (values.moves === undefined) {
+    return seeds(scenario, from, () => performance.now() < until, report);
+  }
+  const moves = count("--moves", values.moves, 10_000_000);
+  return seeds(scenario, from, ({ begun }) => begun < moves, report);
 }
 
-function seeds(scenario: Scenario, from: number, until: number, report: Report): number {
-  const covered = coverBySeed(scenario, from, () => performance.now(), until);
+function seeds(
+  scenario: Scenario,
+  from: number,
+  goOn: (tally: Tally) => boolean,
+  report: Report,
+): number {
+  const covered = coverBySeed(scenario, from, goOn);
   if (covered.failure !== null) return report.run({ seed: covered.seed }, covered.failure);
-  const { runs, steps, depth } = covered;
-  report.tell({ event: "seeds", from, runs, steps, depth });
+  const { runs, steps, depth, tally } = covered;
+  const counted = Object.entries(tally).filter(([, value]) => value > 0);
+  report.tell({ event: "seeds", from, runs, steps, depth, ...Object.fromEntries(counted) });
   return 0;
 }
 
@@ -104,8 +118,11 @@ function suite(seconds: number, asJson: boolean): number {
     const scenario = namedScenario(name)!;
     const report = new Report(scenario, asJson);
     const until = now() + seconds * 1000;
-    if (name.startsWith("large")) {
-      code = Math.max(code, seeds(scenario, 1, until, report));
+    if (name.startsWith("large") || name.includes("stick")) {
+      code = Math.max(
+        code,
+        seeds(scenario, 1, () => now() < until, report),
+      );
       continue;
     }
     const { complete, left, failure, runs, steps, states, depth } = cover(scenario, now, until);

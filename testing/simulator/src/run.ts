@@ -2,6 +2,7 @@
 // more, is left alone for a while without faults, and is then looked at.
 
 import { type Choices, RecordedChoices, ReplayedChoices, type Trace } from "./choices.ts";
+import { noTally, type Tally, tallyOf } from "./tally.ts";
 import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
 
@@ -26,6 +27,7 @@ export interface RunResult {
   readonly struck: readonly string[];
   /** Stopped by `isWanted` before the end. */
   readonly wasCut: boolean;
+  readonly tally: Tally;
 }
 
 export interface RunOptions {
@@ -48,7 +50,9 @@ export function run(scenario: Scenario, choices: Choices, options: RunOptions = 
   let world: World | null = null;
   const result = (violation: Violation | null): RunResult => {
     const struck = world?.struck ?? [];
-    return { violation, trace: recorded.trace, choices: recorded.count, steps, struck, wasCut };
+    const tally = world === null ? noTally : tallyOf(world);
+    const { trace, count: choices } = recorded;
+    return { violation, trace, choices, steps, struck, wasCut, tally };
   };
   const count = (): void => {
     if (++steps > stepsMax) throw new Violation("livelock", `${stepsMax} steps, and no end`);

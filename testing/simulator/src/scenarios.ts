@@ -133,6 +133,8 @@ export interface MoveOptions extends Omit<StayOptions, "closes"> {
   readonly waitMs: number;
   readonly horizonMs: number;
   readonly exploredMs: number;
+  /** Blocks of the stick that each client has; 0: it has none. */
+  readonly stickBlocks: number;
 }
 
 const plainMove: MoveOptions = {
@@ -147,6 +149,7 @@ const plainMove: MoveOptions = {
   waitMs: 0,
   horizonMs: 3000,
   exploredMs: 3000,
+  stickBlocks: 0,
 };
 
 export function move(name: string, options: Partial<MoveOptions> = {}): Scenario {
@@ -173,8 +176,10 @@ export function move(name: string, options: Partial<MoveOptions> = {}): Scenario
     const { deadlineMs, holdMaxMs } = defaultTargetMove;
     if (chosen.mode === "seamless") made.checks.push(new HoldCheck(deadlineMs, holdMaxMs));
     for (let number = 0; number < clients; number++) {
-      const { channels } = chosen;
-      const client = made.addClient(`c${number + 1}`, seat.address, { channels, slowPictures });
+      const { channels, stickBlocks } = chosen;
+      const client = made.addClient(`c${number + 1}`, seat.address, {
+        ...{ channels, slowPictures, stickBlocks },
+      });
       const isLate = chosen.isLastLate && number === clients - 1;
       if (!isLate) client.command({ name: "open" });
     }
@@ -261,6 +266,17 @@ const largeMove: Partial<MoveOptions> = {
   world: { cuts: true, capacityBytes: 2000 },
 };
 
+/** A stick in use while its guest moves again and again. */
+const stickMoves: Partial<MoveOptions> = {
+  keys: 0,
+  channels: ["main", "display", "inputs", "usbredir"],
+  moves: 20,
+  stickBlocks: 24,
+  guest: { usbCommands: 150 },
+  world: { hasQuickLinks: true, cuts: true },
+  exploredMs: 60_000,
+};
+
 const moversOnly: Partial<MoveOptions> = { clients: 0, makeServer: () => new HollowServer() };
 
 const scenarios: Readonly<Record<string, (name: string) => Scenario>> = {
@@ -320,6 +336,16 @@ const scenarios: Readonly<Record<string, (name: string) => Scenario>> = {
   "large move with faults": (name) => {
     const faults = { resets: 1, stalls: 2, kills: ["c2"], cancels: 1 };
     return move(name, { ...largeMove, faults });
+  },
+  "moves with a stick": (name) => move(name, stickMoves),
+  "moves with a stick and faults": (name) => {
+    const faults = { resets: 1, stalls: 2, cancels: 1 };
+    const world = { ...stickMoves.world, capacityBytes: 4000 };
+    return move(name, { ...stickMoves, world, faults });
+  },
+  "moves with a stick without a peer link": (name) => move(name, { ...stickMoves, peer: false }),
+  "semi-seamless moves with a stick": (name) => {
+    return move(name, { ...stickMoves, mode: "semi-seamless" });
   },
   large: (name) =>
     stay(name, {

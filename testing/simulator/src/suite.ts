@@ -4,6 +4,7 @@
 import { choicesOf, Random } from "./choices.ts";
 import { type Exploration, explore } from "./explore.ts";
 import { type RunResult, run, type Scenario } from "./run.ts";
+import { addTallies, noTally, type Tally } from "./tally.ts";
 
 export interface Coverage {
   readonly scenario: string;
@@ -22,6 +23,12 @@ export interface Coverage {
 
 /** From which number of deviations on all is seen that there is. */
 const deviationsMax = 1000;
+
+/** Coverage by seed, and what happened in all runs together. */
+export interface SeedCoverage extends Coverage {
+  readonly seed: number;
+  readonly tally: Tally;
+}
 
 /** `now` in milliseconds; `until` on the same clock. */
 export function cover(scenario: Scenario, now: () => number, until: number): Coverage {
@@ -53,19 +60,20 @@ export function cover(scenario: Scenario, now: () => number, until: number): Cov
 export function coverBySeed(
   scenario: Scenario,
   from: number,
-  now: () => number,
-  until: number,
-): Coverage & { readonly seed: number } {
+  goOn: (tally: Tally) => boolean,
+): SeedCoverage {
   let [runs, steps, depth] = [0, 0, 0];
   let failure: RunResult | null = null;
+  let tally = noTally;
   let seed = from;
-  for (; failure === null && (runs === 0 || now() < until); seed++) {
+  for (; failure === null && (runs === 0 || goOn(tally)); seed++) {
     const result = run(scenario, choicesOf(seed));
     runs += 1;
     steps += result.steps;
     depth = Math.max(depth, result.steps);
+    tally = addTallies(tally, result.tally);
     if (result.violation !== null) failure = result;
   }
   const figures = { runs, steps, states: null, depth, complete: null, left: 0, failure };
-  return { scenario: scenario.name, ...figures, seed: seed - 1 };
+  return { scenario: scenario.name, ...figures, seed: seed - 1, tally };
 }
