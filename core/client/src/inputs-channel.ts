@@ -89,7 +89,11 @@ export class InputsChannel implements ChannelHandler {
       moving: this.#moving,
       buttonsState: this.#buttonsState,
       motionsInFlight: this.#motionsInFlight,
-      releases: this.#releases.length,
+      holdUntil: this.#holdUntil,
+      wakeAt: this.#wakeAt,
+      resend: this.#resend,
+      releases: this.#releases.map(({ at }) => at),
+      sent: [...this.#sent],
     };
   }
 

@@ -1,5 +1,6 @@
 // The record channel: sound from the user's microphone to the guest, while the guest listens.
 
+import { isForOpus } from "@caraway/media";
 import {
   AudioDataMode,
   type ClientMessage,
@@ -15,10 +16,6 @@ import { checkFormat } from "./sound-format.ts";
 import type { Wiring } from "./wiring.ts";
 
 type RecordServerMessage = ServerMessage<typeof Record>;
-
-/** Opus has these rates only, and no more than two channels. */
-const opusFrequencies: readonly number[] = [8000, 12_000, 16_000, 24_000, 48_000];
-const opusChannelsMax = 2;
 
 export class RecordChannel implements ChannelHandler {
   readonly #end: ChannelEnd;
@@ -112,7 +109,7 @@ export class RecordChannel implements ChannelHandler {
   #mayOpus(channels: number, frequency: number): boolean {
     const opus = RecordCapability.SPICE_RECORD_CAP_OPUS;
     if (!this.#hasOpus || !hasCapability(this.#end.capabilities, opus)) return false;
-    return channels <= opusChannelsMax && opusFrequencies.includes(frequency);
+    return isForOpus({ channels, frequency });
   }
 
   #stop(): void {

@@ -205,7 +205,10 @@ export class StreamChannel implements ChannelHandler {
     }
   }
 
-  /** A target of a seamless move says it again. */
+  /**
+   * A target of a seamless move says it again, when it has not got the guest yet and takes its end
+   * for closed: what the source said last holds until an EVENT says otherwise.
+   */
   #init(portName: string, guestOpen: boolean): void {
     const { key } = this;
     if (key === null) {
@@ -214,11 +217,15 @@ export class StreamChannel implements ChannelHandler {
     }
     if (!this.#isRepeatable) throw this.#end.unexpected("INIT", "the port has a name already");
     this.#isRepeatable = false;
-    if (guestOpen !== this.#isGuestOpen) this.#signal(key, guestOpen ? "opened" : "closed");
+    if (guestOpen) this.#signal(key, "opened");
   }
 
   #signal(stream: StreamKey, signal: PortSignal): void {
-    if (signal !== "break") this.#isGuestOpen = signal === "opened";
+    if (signal !== "break") {
+      const isOpen = signal === "opened";
+      if (isOpen === this.#isGuestOpen) return;
+      this.#isGuestOpen = isOpen;
+    }
     this.#wiring.event({ name: "stream-signal", stream, signal });
   }
 

@@ -2,4 +2,5 @@
 
 export * from "./media-clock.ts";
 export * from "./playout-buffer.ts";
+export * from "./samples.ts";
 export * from "./transit-meter.ts";

@@ -1,6 +1,7 @@
 // A client's playback channel: what the guest plays, as it plays it. A client that does not take it
 // in time misses what would be late.
 
+import { isForOpus } from "@caraway/media";
 import {
   AudioDataMode,
   AudioFormat,
@@ -12,7 +13,6 @@ import {
 } from "@caraway/protocol";
 import type { ChannelEnd, ChannelHandler } from "./channel-end.ts";
 import type { PlaybackView, ServedPlayback } from "./served-playback.ts";
-import { isForOpus } from "./sound-task.ts";
 
 const startedBit = 1;
 const opusBit = 2;

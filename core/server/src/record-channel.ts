@@ -1,6 +1,7 @@
 // A client's record channel: its microphone, while the guest listens and the client is the one that
 // it listens to.
 
+import { isForOpus } from "@caraway/media";
 import {
   AudioDataMode,
   AudioFormat,
@@ -14,7 +15,6 @@ import {
 import type { ChannelEnd, ChannelHandler } from "./channel-end.ts";
 import type { RecordView, ServedRecord } from "./served-record.ts";
 import type { ServerTaskResult } from "./server-border.ts";
-import { isForOpus } from "./sound-task.ts";
 import type { TaskOwner, Wiring } from "./wiring.ts";
 
 /** Packets that wait to be decoded: more is more than anybody says in that time. */

@@ -2,12 +2,13 @@
 // Opus is coded once for all of them.
 
 import { ByteQueue } from "@caraway/channel";
+import { isForOpus } from "@caraway/media";
 import { CarawayError } from "@caraway/wire";
 import type { SoundOutput } from "./guest.ts";
 import type { SoundFormat } from "./guest-device.ts";
 import type { MediaTime } from "./media-time.ts";
 import type { ServerTaskResult } from "./server-border.ts";
-import { isForOpus, type SoundTask } from "./sound-task.ts";
+import type { SoundTask } from "./sound-task.ts";
 import type { TaskOwner, Wiring } from "./wiring.ts";
 
 /** Of 16 bits each, the usual two channels. */

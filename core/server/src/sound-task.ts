@@ -27,10 +27,3 @@ export type SoundTaskResult =
   | { readonly kind: "opus-encode"; readonly packet: Uint8Array }
   | { readonly kind: "opus-decode"; readonly samples: Uint8Array }
   | { readonly kind: "failed"; readonly detail: string };
-
-/** Opus has these rates only, and here no more than two channels. */
-const opusFrequencies: readonly number[] = [8000, 12_000, 16_000, 24_000, 48_000];
-
-export function isForOpus({ channels, frequency }: SoundFormat): boolean {
-  return channels <= 2 && opusFrequencies.includes(frequency);
-}

@@ -43,6 +43,12 @@ export interface BrowserClientOptions
   readonly onStream?: (stream: ClientStream) => void;
   /** Open the guest's sound, which is heard when the user has touched the page. */
   readonly sound?: boolean;
+  /**
+   * Address of the script `@caraway/browser/sound-worklet` as the page's bundler has built it: sound
+   * is then played where the page cannot hold it up, and sooner. Without it, and on pages that are
+   * not served securely, the page schedules it.
+   */
+  readonly soundWorklet?: string;
   readonly onSoundState?: (state: SoundState) => void;
   /** The session is attached to another host, where a new one would have to begin. */
   readonly onMoved?: (target: TargetAddress) => void;
@@ -295,11 +301,12 @@ export class BrowserClient {
 }
 
 function makeSound(
-  { sound = false, onSoundState }: BrowserClientOptions,
+  { sound = false, soundWorklet, onSoundState }: BrowserClientOptions,
   command: (command: SessionCommand) => void,
 ): SoundOutput | null {
   if (!sound || typeof AudioContext === "undefined") return null;
-  return new SoundOutput({ command, ...(onSoundState !== undefined && { onState: onSoundState }) });
+  const onState = onSoundState === undefined ? {} : { onState: onSoundState };
+  return new SoundOutput({ command, worklet: soundWorklet ?? null, ...onState });
 }
 
 /** A worker that paints needs canvases that can be given away. */

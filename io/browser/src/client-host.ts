@@ -106,6 +106,9 @@ export class ClientHost {
       case "detach":
         this.#painters.detach(message.key);
         break;
+      case "seen":
+        this.#painters.seen(message.key, message.isSeen);
+        break;
       case "capture":
         this.#capture(message.request, message.key);
         break;

@@ -132,6 +132,8 @@ export type ToClient =
       readonly canvas: OffscreenCanvas | HTMLCanvasElement;
     }
   | { readonly type: "detach"; readonly key: ScreenKey }
+  /** Whether somebody may see the canvas of this screen now. */
+  | { readonly type: "seen"; readonly key: ScreenKey; readonly isSeen: boolean }
   /** What a screen shows now; answered by `capture`. */
   | { readonly type: "capture"; readonly request: number; readonly key: ScreenKey }
   | { readonly type: "connect-to"; readonly request: number; readonly answer: RelayAnswer }

@@ -1,6 +1,8 @@
 // Opus in a browser: its own decoder where there is one, libopus in WebAssembly where there is none
 // (pages that were not served securely). Loaded when the guest first plays.
 
+import { interleave } from "@caraway/media";
+
 /** Takes packets of one sender in order. */
 export interface PacketDecoder {
   decode(packet: Uint8Array, time: number): void;
@@ -74,14 +76,4 @@ function openOwnDecoder(channels: number, frequency: number, take: TakeSamples):
       if (decoder.state !== "closed") decoder.close();
     },
   };
-}
-
-function interleave(planes: readonly Float32Array[], frames: number): Float32Array {
-  const samples = new Float32Array(frames * planes.length);
-  for (const [channel, plane] of planes.entries()) {
-    for (let frame = 0; frame < frames; frame++) {
-      samples[frame * planes.length + channel] = plane[frame]!;
-    }
-  }
-  return samples;
 }

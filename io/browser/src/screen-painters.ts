@@ -1,15 +1,16 @@
 // The screens of a session and their painters: follows what the renderer says, tells the page which
-// screens there are, and paints once a frame.
+// screens there are, and paints those that are seen.
 
 import type { Renderer } from "@caraway/canvas";
 import type { PictureEvent, Screen, Screens } from "@caraway/driver";
 import type { ScreenInfo, ScreenKey } from "./client-message.ts";
+import { PaintPace } from "./paint-pace.ts";
 import { ScreenPainter } from "./screen-painter.ts";
 
 export interface PaintListener {
   /** There are other screens than before, or they have other sizes. */
   screens(screens: readonly ScreenInfo[]): void;
-  /** Once a frame in which anything was painted. */
+  /** Whenever anything was painted. */
   painted(keys: readonly ScreenKey[], pixels: number): void;
 }
 
@@ -18,15 +19,6 @@ export interface PaintListener {
  * hosts, there may be none for a moment, and nothing shall blink.
  */
 const keepMs = 1500;
-
-/** Where there are no animation frames, as in some workers. */
-const frameMs = 16;
-
-/**
- * How long painting waits for drawings whose images are still being decoded: a server cuts one
- * picture into several, and every painting costs the browser a whole frame.
- */
-const togetherMs = 30;
 
 export class ScreenPainters {
   readonly #renderer: Renderer;
@@ -37,10 +29,12 @@ export class ScreenPainters {
   readonly #canvases = new Map<ScreenKey, OffscreenCanvas | HTMLCanvasElement>();
   /** When screens that are gone are to be forgotten. */
   readonly #goneTimers = new Map<ScreenKey, ReturnType<typeof setTimeout>>();
+  /** Screens on pages that nobody sees now. */
+  readonly #hidden = new Set<ScreenKey>();
+  readonly #pace = new PaintPace();
   #told = "";
   #stale = false;
-  #frame: (() => void) | null = null;
-  #patience: ReturnType<typeof setTimeout> | null = null;
+  #timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(renderer: Renderer, screens: Screens, listener: PaintListener) {
     this.#renderer = renderer;
@@ -56,11 +50,8 @@ export class ScreenPainters {
           const { channel, surface } = painter.screen;
           if (channel === event.display && surface === event.surface) painter.damage(event.boxes);
         }
-        if (this.#renderer.pending(event.display) > 0) {
-          this.#patience ??= setTimeout(() => this.#wantFrame(), togetherMs);
-          return;
-        }
-        break;
+        this.#changed(this.#renderer.pending(event.display) === 0);
+        return;
       case "surface-create":
       case "surface-destroy":
         if (event.isPrimary) this.#stale = true;
@@ -71,18 +62,27 @@ export class ScreenPainters {
       default:
         return;
     }
-    this.#wantFrame();
+    if (this.#stale) this.#refresh();
+    this.#changed();
   }
 
   attach(key: ScreenKey, canvas: OffscreenCanvas | HTMLCanvasElement): void {
     this.#canvases.set(key, canvas);
-    this.#painters.get(key)?.attach(canvas, () => this.#wantFrame());
-    this.#wantFrame();
+    this.#painters.get(key)?.attach(canvas, this.#changed);
+    this.#changed();
   }
 
   detach(key: ScreenKey): void {
     this.#canvases.delete(key);
+    this.#hidden.delete(key);
     this.#painters.get(key)?.detach();
+  }
+
+  /** Whether the page of a canvas is seen: what is not is painted when it is again. */
+  seen(key: ScreenKey, isSeen: boolean): void {
+    if (isSeen) this.#hidden.delete(key);
+    else this.#hidden.add(key);
+    this.#changed();
   }
 
   screen(key: ScreenKey): Screen | null {
@@ -90,40 +90,33 @@ export class ScreenPainters {
   }
 
   close(): void {
-    this.#frame?.();
-    this.#stopWaiting();
+    if (this.#timer !== null) clearTimeout(this.#timer);
     for (const timer of this.#goneTimers.values()) clearTimeout(timer);
   }
 
-  #wantFrame(): void {
-    this.#stopWaiting();
-    if (this.#frame !== null) return;
-    const run = (): void => {
-      this.#frame = null;
-      this.#update();
-    };
-    if (typeof requestAnimationFrame === "function") {
-      const handle = requestAnimationFrame(run);
-      this.#frame = () => cancelAnimationFrame(handle);
-    } else {
-      const handle = setTimeout(run, frameMs);
-      this.#frame = () => clearTimeout(handle);
-    }
-    // A hidden page has no frames, but is to hear of screens that come and go.
-    if (this.#stale) this.#refresh();
+  readonly #changed = (isComplete = true): void => {
+    this.#pace.changed(performance.now(), isComplete);
+    if (this.#timer === null) this.#wait();
+  };
+
+  /** Until painting is due, which more changes may put off. */
+  #wait(): void {
+    const { dueAt } = this.#pace;
+    if (dueAt === null) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      const { dueAt: at } = this.#pace;
+      if (at !== null && performance.now() < at) this.#wait();
+      else this.#paint();
+    }, dueAt - performance.now());
   }
 
-  #stopWaiting(): void {
-    if (this.#patience !== null) clearTimeout(this.#patience);
-    this.#patience = null;
-  }
-
-  #update(): void {
-    if (this.#stale) this.#refresh();
+  #paint(): void {
+    this.#pace.painted(performance.now());
     const painted: ScreenKey[] = [];
     let pixels = 0;
     for (const [key, painter] of this.#painters) {
-      if (!painter.isDirty) continue;
+      if (!painter.isDirty || this.#hidden.has(key)) continue;
       const { channel, surface: id } = painter.screen;
       const surface = this.#renderer.surface(channel, id);
       if (surface === null) continue;
@@ -159,7 +152,7 @@ export class ScreenPainters {
     const painter = new ScreenPainter(screen);
     this.#painters.set(key, painter);
     const canvas = this.#canvases.get(key);
-    if (canvas !== undefined) painter.attach(canvas, () => this.#wantFrame());
+    if (canvas !== undefined) painter.attach(canvas, this.#changed);
   }
 
   #forget(key: ScreenKey): void {

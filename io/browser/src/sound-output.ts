@@ -1,21 +1,26 @@
-// Lets a page hear what the guest plays: packets are decoded, evened out, and given to the browser's
-// sound clock a moment ahead. A browser keeps silent until its user has touched the page: sound that
-// comes before is passed over, not piled up, so that the first touch is followed by what plays then.
+// Lets a page hear what the guest plays: packets are decoded, evened out, and played where a worklet
+// or else the page's scheduler asks for them. A browser keeps silent until its user has touched the
+// page: sound that comes before is passed over, not piled up, so that the first touch is followed by
+// what plays then.
 
 import type { SessionCommand } from "@caraway/client";
-import { defaultPlayout, PlayoutBuffer, type PlayoutFigures } from "@caraway/media";
+import { floatSamples, type PlayoutFigures } from "@caraway/media";
 import type { ClientEvent } from "./client-message.ts";
 import { openOpusDecoder, type PacketDecoder } from "./packet-decoder.ts";
+import { openWorkletSink, ScheduledSink, type SoundSink } from "./sound-sink.ts";
 
 /** `blocked`: there is sound, and the browser waits for a touch. */
 export type SoundState = "silent" | "blocked" | "playing";
 
 export interface SoundOutputOptions {
+  /** Address of the built `@caraway/browser/sound-worklet`; null: the page schedules sound. */
+  readonly worklet: string | null;
   readonly command: (command: SessionCommand) => void;
   readonly onState?: (state: SoundState) => void;
 }
 
 export interface SoundFigures extends PlayoutFigures {
+  readonly sink: SoundSink["kind"];
   /** From the decoder to the loudspeaker, without the network. */
   readonly latencyMs: number;
 }
@@ -51,7 +56,7 @@ export class SoundOutput {
         const known = this.#devices.get(channelId);
         if (known?.goesOn(channels, frequency)) break;
         known?.close();
-        const device = new SoundDevice(channels, frequency, this.#options.command, () => {
+        const device = new SoundDevice(channels, frequency, this.#options, () => {
           this.#changed();
         });
         device.setGain(this.#gain);
@@ -118,12 +123,8 @@ export class SoundOutput {
   }
 }
 
-/** How far ahead samples are given to the browser: what a busy page may be late. */
-const aheadS = 0.04;
-const chunkMs = 10;
-const tickMs = 15;
 /** How often the session learns what is heard. */
-const tellEachMs = 200;
+const tellEachMs = 100;
 /** Packets that wait while the decoder is loaded. */
 const waitingMax = 100;
 
@@ -134,12 +135,10 @@ class SoundDevice {
   readonly #changed: () => void;
   readonly #context: AudioContext;
   readonly #gain: GainNode;
-  readonly #buffer: PlayoutBuffer;
+  #sink: SoundSink | null = null;
   #decoder: PacketDecoder | null = null;
   #waiting: { readonly packet: Uint8Array; readonly time: number }[] | null = null;
-  /** When the next chunk begins, by the context's clock. */
-  #next = 0;
-  #timer: ReturnType<typeof setInterval> | null = null;
+  #leastLatencyMs = 0;
   #toldAt = 0;
   #isFed = true;
   #isClosed = false;
@@ -147,7 +146,7 @@ class SoundDevice {
   constructor(
     channels: number,
     frequency: number,
-    command: (command: SessionCommand) => void,
+    { command, worklet }: SoundOutputOptions,
     changed: () => void,
   ) {
     this.#channels = channels;
@@ -158,9 +157,7 @@ class SoundDevice {
     this.#context.onstatechange = () => changed();
     this.#gain = this.#context.createGain();
     this.#gain.connect(this.#context.destination);
-    this.#buffer = new PlayoutBuffer({ channels, frequency, ...defaultPlayout });
-    this.#buffer.fed(true);
-    this.#timer = setInterval(() => this.#schedule(), tickMs);
+    void this.#openSink(worklet);
   }
 
   get state(): SoundState {
@@ -168,24 +165,23 @@ class SoundDevice {
     return this.#context.state === "running" ? "playing" : "blocked";
   }
 
-  get figures(): SoundFigures {
-    const { readyMs } = this.#buffer.figures;
-    const scheduled = Math.max(0, this.#next - this.#context.currentTime);
-    const latencyMs = readyMs + (scheduled + this.#outputLatency) * 1000;
-    return { ...this.#buffer.figures, latencyMs };
+  get figures(): SoundFigures | null {
+    const sink = this.#sink;
+    if (sink === null) return null;
+    const latencyMs = sink.aheadMs + this.#outputLatency * 1000;
+    return { ...sink.figures, sink: sink.kind, latencyMs };
   }
 
   /** Behind a rest, or at another host: whether what plays now is the same sound. */
   goesOn(channels: number, frequency: number): boolean {
     if (channels !== this.#channels || frequency !== this.#frequency) return false;
     this.#isFed = true;
-    this.#buffer.fed(true);
-    this.#timer ??= setInterval(() => this.#schedule(), tickMs);
+    this.#sink?.fed(true);
     return true;
   }
 
   take(coding: "raw" | "opus", data: Uint8Array, time: number): void {
-    if (coding === "raw") this.#push(floats(data), time);
+    if (coding === "raw") this.#push(floatSamples(data), time);
     else if (this.#decoder !== null) this.#decoder.decode(data, time);
     else this.#wait(data, time);
   }
@@ -193,11 +189,12 @@ class SoundDevice {
   /** What is there is played to its end. */
   rest(): void {
     this.#isFed = false;
-    this.#buffer.fed(false);
+    this.#sink?.fed(false);
   }
 
   leastLatency(ms: number): void {
-    this.#buffer.leastLatency(ms);
+    this.#leastLatencyMs = ms;
+    this.#sink?.leastLatency(ms);
   }
 
   setGain(gain: number): void {
@@ -211,7 +208,7 @@ class SoundDevice {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#stopTimer();
+    this.#sink?.close();
     this.#decoder?.close();
     this.#context.onstatechange = null;
     void this.#context.close();
@@ -221,6 +218,25 @@ class SoundDevice {
     const { outputLatency, baseLatency } = this.#context;
     // Not every browser tells the first one.
     return outputLatency > 0 ? outputLatency : baseLatency;
+  }
+
+  async #openSink(worklet: string | null): Promise<void> {
+    const options = {
+      channels: this.#channels,
+      frequency: this.#frequency,
+      context: this.#context,
+      output: this.#gain,
+      plays: (time: number, at: number) => this.#tell(time, at),
+      ended: () => this.#changed(),
+    };
+    const opened = worklet === null ? null : await openWorkletSink(worklet, options);
+    if (this.#isClosed) {
+      opened?.close();
+      return;
+    }
+    this.#sink = opened ?? new ScheduledSink(options);
+    this.#sink.leastLatency(this.#leastLatencyMs);
+    if (!this.#isFed) this.#sink.fed(false);
   }
 
   #wait(packet: Uint8Array, time: number): void {
@@ -251,66 +267,16 @@ class SoundDevice {
   #push(samples: Float32Array, time: number): void {
     // While nothing may be heard, what comes is gone: later it would be late.
     if (this.#isClosed || this.#context.state !== "running") return;
-    this.#buffer.push(time, samples, performance.now());
-    this.#schedule();
+    this.#sink?.push(time, samples, performance.now());
   }
 
-  #schedule(): void {
-    const { currentTime, state } = this.#context;
-    if (state !== "running") return;
-    if (this.#next < currentTime) this.#next = currentTime + chunkMs / 1000;
-    const frames = Math.round((this.#frequency * chunkMs) / 1000);
-    const samples = new Float32Array(frames * this.#channels);
-    while (this.#next < currentTime + aheadS) {
-      const time = this.#buffer.nextTime;
-      const played = this.#buffer.pull(samples);
-      if (played === 0) {
-        if (!this.#isFed) this.#stopTimer();
-        return;
-      }
-      this.#start(samples, frames);
-      if (time !== null) this.#tell(time);
-      this.#next += frames / this.#frequency;
-    }
-  }
-
-  #start(samples: Float32Array, frames: number): void {
-    const chunk = this.#context.createBuffer(this.#channels, frames, this.#frequency);
-    for (let channel = 0; channel < this.#channels; channel++) {
-      const plane = chunk.getChannelData(channel);
-      for (let frame = 0; frame < frames; frame++) {
-        plane[frame] = samples[frame * this.#channels + channel]!;
-      }
-    }
-    const source = this.#context.createBufferSource();
-    source.buffer = chunk;
-    source.connect(this.#gain);
-    source.start(this.#next);
-  }
-
-  /** Of what begins at `#next`: what is heard now was made that much earlier. */
-  #tell(time: number): void {
+  /** What goes out at `at` is heard the device's latency later. */
+  #tell(time: number, at: number): void {
     const now = performance.now();
     if (now - this.#toldAt < tellEachMs) return;
     this.#toldAt = now;
-    const aheadMs = (this.#next - this.#context.currentTime + this.#outputLatency) * 1000;
+    const aheadMs = (at - this.#context.currentTime + this.#outputLatency) * 1000;
     const heard = (((time - aheadMs) % 2 ** 32) + 2 ** 32) % 2 ** 32;
     this.#command({ name: "sound-heard", time: heard });
   }
-
-  #stopTimer(): void {
-    if (this.#timer !== null) clearInterval(this.#timer);
-    this.#timer = null;
-    this.#changed();
-  }
-}
-
-/** Samples of 16 bits, lowest byte first. */
-function floats(data: Uint8Array): Float32Array {
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  const samples = new Float32Array(data.length >> 1);
-  for (let index = 0; index < samples.length; index++) {
-    samples[index] = view.getInt16(index * 2, true) / 32_768;
-  }
-  return samples;
 }

@@ -1,6 +1,7 @@
 // Opus by WebAssembly builds of libopus: opus-decoder for what is heard, opusscript for what is
 // said. Both are loaded when they are first needed.
 
+import { interleave, isForOpus } from "@caraway/media";
 import { CarawayError } from "@caraway/wire";
 
 export class SoundError extends CarawayError {
@@ -27,14 +28,8 @@ export interface PacketEncoder {
 /** Opus has these rates only. */
 type OpusFrequency = 8000 | 12_000 | 16_000 | 24_000 | 48_000;
 
-const frequencies: readonly number[] = [8000, 12_000, 16_000, 24_000, 48_000];
-
-function isOpusFrequency(frequency: number): frequency is OpusFrequency {
-  return frequencies.includes(frequency);
-}
-
 function checkFormat(channels: number, frequency: number): OpusFrequency {
-  if (channels <= 2 && isOpusFrequency(frequency)) return frequency;
+  if (isForOpus({ channels, frequency })) return frequency as OpusFrequency;
   throw new SoundError(`Opus of ${channels} channels at ${frequency} Hz is not known here`);
 }
 
@@ -67,14 +62,4 @@ export async function openOpusEncoder(channels: number, frequency: number): Prom
     },
     close: () => encoder.delete(),
   };
-}
-
-function interleave(planes: readonly Float32Array[], frames: number): Float32Array {
-  const samples = new Float32Array(frames * planes.length);
-  for (const [channel, plane] of planes.entries()) {
-    for (let frame = 0; frame < frames; frame++) {
-      samples[frame * planes.length + channel] = plane[frame]!;
-    }
-  }
-  return samples;
 }

@@ -1,6 +1,7 @@
 // Codes and decodes a server's sound: one encoder for each device that plays, one decoder for each
 // that listens.
 
+import { sampleBytes, samplesOf, wholeSamples } from "@caraway/media";
 import type { SoundTask } from "@caraway/server";
 import {
   openOpusDecoder,
@@ -26,26 +27,15 @@ export class SoundTasks {
     const encoder = await forStream(this.#encoders, device, stream, () => {
       return openOpusEncoder(channels, frequency);
     });
-    const aligned = new Int16Array(samples.length >> 1);
-    const view = new DataView(samples.buffer, samples.byteOffset, samples.byteLength);
-    for (let index = 0; index < aligned.length; index++) {
-      aligned[index] = view.getInt16(index * 2, true);
-    }
-    return encoder.encode(aligned, aligned.length / channels);
+    const whole = samplesOf(samples);
+    return encoder.encode(whole, whole.length / channels);
   }
 
   async decode({ device, stream, format, packet }: DecodeTask): Promise<Uint8Array> {
     const decoder = await forStream(this.#decoders, device, stream, () => {
       return openOpusDecoder(format.channels, format.frequency);
     });
-    const samples = decoder.decode(packet);
-    const bytes = new Uint8Array(samples.length * 2);
-    const view = new DataView(bytes.buffer);
-    for (const [index, sample] of samples.entries()) {
-      const value = Math.max(-32_768, Math.min(32_767, Math.round(sample * 32_768)));
-      view.setInt16(index * 2, value, true);
-    }
-    return bytes;
+    return sampleBytes(wholeSamples(decoder.decode(packet)));
   }
 
   close(): void {

@@ -2,6 +2,7 @@
 // a file, a pipe to a player, or whatever an embedder wants to hear it with.
 
 import type { SessionEvent, SoundCoding } from "@caraway/client";
+import { floatSamples } from "@caraway/media";
 import { CarawayError } from "@caraway/wire";
 import { openOpusDecoder, type PacketDecoder } from "./opus.ts";
 
@@ -101,7 +102,7 @@ class Device {
 
   #play(coding: SoundCoding, data: Uint8Array, time: number): void {
     try {
-      const samples = coding === "raw" ? floats(data) : this.#decoder?.decode(data);
+      const samples = coding === "raw" ? floatSamples(data) : this.#decoder?.decode(data);
       if (samples !== undefined) this.#sink.play(this.#id, samples, time);
     } catch (error) {
       if (!(error instanceof CarawayError)) throw error;
@@ -135,14 +136,4 @@ class Device {
     for (const run of waiting) run();
     if (this.#isStopped) decoder?.close();
   }
-}
-
-/** Samples of 16 bits, lowest byte first. */
-function floats(data: Uint8Array): Float32Array {
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  const samples = new Float32Array(data.length >> 1);
-  for (let index = 0; index < samples.length; index++) {
-    samples[index] = view.getInt16(index * 2, true) / 32_768;
-  }
-  return samples;
 }

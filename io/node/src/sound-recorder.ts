@@ -2,6 +2,7 @@
 // the server wants, and hands them to the session.
 
 import type { SessionCommand, SessionEvent, SoundCoding } from "@caraway/client";
+import { sampleBytes, wholeSamples } from "@caraway/media";
 import { openOpusEncoder, type PacketEncoder } from "./opus.ts";
 import type { SoundFormat } from "./sound-player.ts";
 
@@ -96,25 +97,10 @@ class Recording {
     const due = Math.floor((performance.now() - this.#startedAt) / packetMs);
     const frames = Math.round((this.#format.frequency * packetMs) / 1000);
     for (; this.#packets < due; this.#packets++) {
-      const samples = sixteenBits(this.#source.read(this.#format, frames), this.#format, frames);
-      if (this.#coding === "raw") this.#send(bytesOf(samples));
+      const heard = this.#source.read(this.#format, frames);
+      const samples = wholeSamples(heard, frames * this.#format.channels);
+      if (this.#coding === "raw") this.#send(sampleBytes(samples));
       else if (this.#encoder !== null) this.#send(this.#encoder.encode(samples, frames));
     }
   }
-}
-
-function sixteenBits(samples: Float32Array, { channels }: SoundFormat, frames: number): Int16Array {
-  const result = new Int16Array(frames * channels);
-  const count = Math.min(result.length, samples.length);
-  for (let index = 0; index < count; index++) {
-    result[index] = Math.max(-32_768, Math.min(32_767, Math.round(samples[index]! * 32_768)));
-  }
-  return result;
-}
-
-function bytesOf(samples: Int16Array): Uint8Array {
-  const bytes = new Uint8Array(samples.length * 2);
-  const view = new DataView(bytes.buffer);
-  for (const [index, sample] of samples.entries()) view.setInt16(index * 2, sample, true);
-  return bytes;
 }

@@ -2,6 +2,7 @@
 // one.
 
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
+import { floatSamples, sampleBytes, wholeSamples } from "@caraway/media";
 import { SoundError } from "./opus.ts";
 import type { PlaybackSink, SoundFormat } from "./sound-player.ts";
 import type { RecordSource } from "./sound-recorder.ts";
@@ -33,12 +34,7 @@ export class WavWriter implements PlaybackSink {
 
   play(device: number, samples: Float32Array): void {
     if (device !== 0 || !this.#isWanted) return;
-    const bytes = Buffer.alloc(samples.length * 2);
-    for (const [index, sample] of samples.entries()) {
-      const value = Math.round(sample * 32_768);
-      bytes.writeInt16LE(Math.max(-32_768, Math.min(32_767, value)), index * 2);
-    }
-    this.#dataBytes += writeSync(this.#file, bytes);
+    this.#dataBytes += writeSync(this.#file, sampleBytes(wholeSamples(samples)));
   }
 
   stop(): void {}
@@ -84,11 +80,7 @@ export function readWav(path: string): WavSound {
       if (format.channels === 0 || format.frequency === 0) throw fault("it has no sound");
     }
     if (name === "data" && format !== null) {
-      const samples = new Float32Array(size >> 1);
-      for (let index = 0; index < samples.length; index++) {
-        samples[index] = body.readInt16LE(index * 2) / 32_768;
-      }
-      return { ...format, samples };
+      return { ...format, samples: floatSamples(body) };
     }
     at += 8 + size + (size & 1);
   }

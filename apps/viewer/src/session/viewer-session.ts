@@ -19,6 +19,7 @@ import {
 import type { SessionCommand } from "@caraway/client";
 import type { Credentials } from "@caraway/driver";
 import { deviceChannels } from "../devices/guest-devices.ts";
+import { soundWorklet } from "../sound-worklet.ts";
 import type { GatewayAccess } from "./gateway-access.ts";
 import { Timeline } from "./timeline.ts";
 import {
@@ -166,6 +167,7 @@ export class ViewerSession {
         if (isCurrent()) this.#listener.streamOpened(stream);
       },
       sound: true,
+      soundWorklet,
       url,
       target,
       ...(connector !== null && { connector }),

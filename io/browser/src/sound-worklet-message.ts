@@ -1,0 +1,29 @@
+// What a page and its sound worklet say to each other.
+
+import type { PlayoutFigures } from "@caraway/media";
+
+export const soundWorkletName = "caraway-playout";
+
+export interface SoundWorkletOptions {
+  readonly channels: number;
+}
+
+export type ToSoundWorklet =
+  | {
+      readonly type: "push";
+      /** `mm_time` of the first frame. */
+      readonly time: number;
+      readonly samples: Float32Array;
+      /** When it came, on the page's clock. */
+      readonly now: number;
+    }
+  | { readonly type: "fed"; readonly isFed: boolean }
+  | { readonly type: "least-latency"; readonly ms: number }
+  | { readonly type: "close" };
+
+export interface FromSoundWorklet {
+  /** `mm_time` of what goes out at `at`, on the context's clock; null for silence. */
+  readonly time: number | null;
+  readonly at: number;
+  readonly figures: PlayoutFigures;
+}

@@ -1,0 +1,83 @@
+// What runs in a page's thread for sound (AudioWorklet): there, where the loudspeaker asks for
+// samples, the buffer that evens them out cannot be held up by the page. Built for the page by its
+// bundler, whose address goes to `BrowserClientOptions.soundWorklet`.
+
+import { defaultPlayout, PlayoutBuffer } from "@caraway/media";
+import {
+  type FromSoundWorklet,
+  type SoundWorkletOptions,
+  soundWorkletName,
+  type ToSoundWorklet,
+} from "./sound-worklet-message.ts";
+
+// What the scope of worklets offers: the types of pages do not know it.
+declare const currentTime: number;
+declare const sampleRate: number;
+declare class AudioWorkletProcessor {
+  readonly port: MessagePort;
+}
+declare function registerProcessor(
+  name: string,
+  processor: new (node: { processorOptions: SoundWorkletOptions }) => AudioWorkletProcessor,
+): void;
+
+/** How often the page learns what is heard. */
+const tellEachS = 0.1;
+
+class PlayoutProcessor extends AudioWorkletProcessor {
+  readonly #channels: number;
+  readonly #buffer: PlayoutBuffer;
+  #block = new Float32Array(0);
+  #toldAt = 0;
+  #isClosed = false;
+
+  constructor({ processorOptions: { channels } }: { processorOptions: SoundWorkletOptions }) {
+    super();
+    this.#channels = channels;
+    this.#buffer = new PlayoutBuffer({ channels, frequency: sampleRate, ...defaultPlayout });
+    this.#buffer.fed(true);
+    this.port.onmessage = ({ data }: MessageEvent<ToSoundWorklet>) => this.#hear(data);
+  }
+
+  process(_inputs: unknown, [output = []]: Float32Array[][]): boolean {
+    const frames = output[0]?.length ?? 0;
+    if (this.#block.length !== frames * this.#channels) {
+      this.#block = new Float32Array(frames * this.#channels);
+    }
+    const time = this.#buffer.nextTime;
+    const played = this.#buffer.pull(this.#block);
+    for (const [channel, plane] of output.entries()) {
+      for (let frame = 0; frame < frames; frame++) {
+        plane[frame] = this.#block[frame * this.#channels + channel] ?? 0;
+      }
+    }
+    this.#tell(played > 0 ? time : null);
+    return !this.#isClosed;
+  }
+
+  #hear(message: ToSoundWorklet): void {
+    switch (message.type) {
+      case "push":
+        this.#buffer.push(message.time, message.samples, message.now);
+        break;
+      case "fed":
+        this.#buffer.fed(message.isFed);
+        break;
+      case "least-latency":
+        this.#buffer.leastLatency(message.ms);
+        break;
+      case "close":
+        this.#isClosed = true;
+        break;
+    }
+  }
+
+  #tell(time: number | null): void {
+    if (currentTime - this.#toldAt < tellEachS) return;
+    this.#toldAt = currentTime;
+    const { figures } = this.#buffer;
+    this.port.postMessage({ time, at: currentTime, figures } satisfies FromSoundWorklet);
+  }
+}
+
+registerProcessor(soundWorkletName, PlayoutProcessor);
