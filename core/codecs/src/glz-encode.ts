@@ -22,16 +22,18 @@ export const glzUnits = {
   alpha: { mask: 0xff000000, literalBytes: 1, extraUnits: 2 },
 } as const satisfies Record<string, GlzUnit>;
 
-/** Where three units in a row stood last: the serial of the image and the index of the first. */
+/**
+ * Where three units in a row stood last. Each slot has the serial of the image, one more so that 0
+ * is none, and the index of the first unit: together, since memory far away is what costs time.
+ */
 export class PositionTable {
-  readonly serials: Int32Array;
-  readonly positions: Int32Array;
+  readonly entries: Int32Array;
+  /** Leaves the bits of a hash that are the index of an entry, which is even. */
   readonly shift: number;
 
   constructor(bits: number) {
-    this.serials = new Int32Array(1 << bits).fill(-1);
-    this.positions = new Int32Array(1 << bits);
-    this.shift = 32 - bits;
+    this.entries = new Int32Array(2 << bits);
+    this.shift = 31 - bits;
   }
 }
 
@@ -49,7 +51,7 @@ export interface GlzPass {
 /** Encodes one pass. The stream must have room for literals and a byte for each 32 of them. */
 export function encodeGlzPass(pass: GlzPass, unit: GlzUnit, table: PositionTable): void {
   const { pixels, serial } = pass;
-  const { serials, positions, shift } = table;
+  const { entries, shift } = table;
   const { mask, literalBytes, extraUnits } = unit;
   const size = pixels.length;
   let source = pixels;
@@ -68,10 +70,10 @@ export function encodeGlzPass(pass: GlzPass, unit: GlzUnit, table: PositionTable
       while (at + length < size && (pixels[at + length]! & mask) === first) length++;
     } else {
       const slot = hash(first, second, third, shift);
-      const candidate = serials[slot]!;
-      from = positions[slot]!;
-      serials[slot] = serial;
-      positions[slot] = at;
+      const candidate = entries[slot]! - 1;
+      from = entries[slot + 1]!;
+      entries[slot] = serial + 1;
+      entries[slot + 1] = at;
       if (candidate < 0) {
         at++;
         continue;
@@ -109,8 +111,8 @@ export function encodeGlzPass(pass: GlzPass, unit: GlzUnit, table: PositionTable
         pixels[inside + 2]! & mask,
         shift,
       );
-      serials[slot] = serial;
-      positions[slot] = inside;
+      entries[slot] = serial + 1;
+      entries[slot + 1] = inside;
     }
     // The last units of the match begin what a later search may look for.
     for (let back = at - 2; back < at && back + 2 < size; back++) {
@@ -120,8 +122,8 @@ export function encodeGlzPass(pass: GlzPass, unit: GlzUnit, table: PositionTable
         pixels[back + 2]! & mask,
         shift,
       );
-      serials[slot] = serial;
-      positions[slot] = back;
+      entries[slot] = serial + 1;
+      entries[slot + 1] = back;
     }
   }
   writeLiterals(pass, unit, literals, size);
@@ -134,7 +136,7 @@ export function rememberGlzUnits(
   unit: GlzUnit,
   table: PositionTable,
 ): void {
-  const { serials, positions, shift } = table;
+  const { entries, shift } = table;
   const { mask } = unit;
   for (let at = 0; at + 2 < pixels.length; at++) {
     const first = pixels[at]! & mask;
@@ -145,15 +147,15 @@ export function rememberGlzUnits(
       continue;
     }
     const slot = hash(first, second, third, shift);
-    serials[slot] = serial;
-    positions[slot] = at;
+    entries[slot] = serial + 1;
+    entries[slot + 1] = at;
   }
 }
 
 function hash(first: number, second: number, third: number, shift: number): number {
   const mixed =
     Math.imul(first, 0x9e3779b1) ^ Math.imul(second, 0x85ebca77) ^ Math.imul(third, 0xc2b2ae3d);
-  return (mixed ^ (mixed >>> 15)) >>> shift;
+  return ((mixed ^ (mixed >>> 15)) >>> shift) & ~1;
 }
 
 /** Whether a match is possible, and shorter than its literals. */

@@ -79,14 +79,17 @@ export function openCounter(counter: CounterState, open: boolean): void {
   counter.isOpen = open;
 }
 
-export function hearCounter(counter: CounterState, bytes: Uint8Array): void {
+/** Whether a byte is wrong, and none was before: then it hangs up, which the far end can see. */
+export function hearCounter(counter: CounterState, bytes: Uint8Array): boolean {
   counter.owed += bytes.length;
-  if (!counter.isOpen) return;
+  if (!counter.isOpen) return false;
+  const wasRight = counter.wrongAt === null;
   const { id, heard } = counter;
   for (let index = 0; index < bytes.length && counter.wrongAt === null; index++) {
     if (bytes[index] !== hash(id, heard + index) >>> 24) counter.wrongAt = heard + index;
   }
   counter.heard += bytes.length;
+  return wasRight && counter.wrongAt !== null;
 }
 
 /** What it is to a server, at the start or after it was loaded. */

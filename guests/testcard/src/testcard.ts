@@ -233,7 +233,9 @@ export class Testcard implements SavableGuest {
         openCounter(counter, input.open);
         break;
       case "stream-data":
-        hearCounter(counter, input.bytes);
+        if (hearCounter(counter, input.bytes)) {
+          this.#outputs.push({ type: "stream-open", stream: input.stream, open: false });
+        }
         break;
       case "stream-credit":
         counter.credit += input.bytes;

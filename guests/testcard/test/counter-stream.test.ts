@@ -60,8 +60,12 @@ describe("a counter of the testcard", () => {
     expect(granted(outputs)).toBe(700);
     player.send({ type: "stream-data", stream, bytes: counterBytes(0, 700, 900) });
     expect(player.card.counters[0]).toMatchObject({ heard: 900, wrongAt: null });
-    player.send({ type: "stream-data", stream, bytes: counterBytes(0, 901, 950) });
-    expect(player.card.counters[0]).toMatchObject({ heard: 949, wrongAt: 900 });
+    const hangUp = { type: "stream-open", stream, open: false };
+    const wrong = { type: "stream-data", stream, bytes: counterBytes(0, 901, 950) } as const;
+    const hangUps = () => player.send(wrong).filter(({ type }) => type === "stream-open");
+    expect(hangUps()).toEqual([hangUp]);
+    expect(hangUps()).toEqual([]);
+    expect(player.card.counters[0]).toMatchObject({ heard: 998, wrongAt: 900 });
   });
 
   test("counts anew for whoever comes next", () => {
