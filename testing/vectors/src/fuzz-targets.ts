@@ -7,6 +7,7 @@ import { moveTargets } from "./move-targets.ts";
 import { protocolTargets } from "./protocol-targets.ts";
 import { sessionTargets } from "./session-targets.ts";
 import { usbredirTargets } from "./usbredir-packets.ts";
+import { webdavTargets } from "./webdav-targets.ts";
 
 export const fuzzTargets: readonly FuzzTarget[] = [
   ...protocolTargets,
@@ -15,4 +16,5 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   ...moveTargets,
   ...usbredirTargets,
   ...agentTargets,
+  ...webdavTargets,
 ];
