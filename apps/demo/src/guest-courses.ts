@@ -25,7 +25,7 @@ export class GuestCourses {
   note({ event, at, migration, phase }: ApiEvent): void {
     if (migration === null) return;
     const time = Date.parse(at);
-    const isStop = event === "phase" && (phase === "stopping" || phase === "moving");
+    const isStop = event === "migration-phase" && (phase === "stopping" || phase === "moving");
     if (isStop) {
       const course = { migration, stoppedAt: time, heldFrom: null, ranAt: null };
       this.#list = [...this.#list, course].slice(-keptMax);

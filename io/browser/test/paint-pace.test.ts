@@ -16,7 +16,8 @@ function paintings(changes: readonly number[], incomplete: readonly number[] = [
   return times;
 }
 
-const every = (ms: number, count: number) => Array.from({ length: count }, (_, at) => 100 + at * ms);
+const every = (ms: number, count: number) =>
+  Array.from({ length: count }, (_, at) => 100 + at * ms);
 
 describe("the pace of painting", () => {
   it("paints a single change within a few milliseconds", () => {
