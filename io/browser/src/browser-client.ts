@@ -82,6 +82,7 @@ export class BrowserClient {
   readonly #captures = new Map<number, (capture: Capture | null) => void>();
   readonly #relays = new Map<number, RelayEnd>();
   readonly #streams: ClientStreams | null;
+  readonly #watches = new Map<ScreenKey, AbortController>();
   #nextCapture = 0;
   #host: Host;
   /** What a worker was told that has not spoken yet, and may never: null once it has. */
@@ -129,16 +130,28 @@ export class BrowserClient {
 
   /** Shows a screen on a canvas, which is given away for good where the session runs in a worker. */
   attach(key: ScreenKey, canvas: HTMLCanvasElement): void {
-    if (this.#host.placement === "page") {
-      this.#post({ type: "attach", key, canvas });
-      return;
+    if (this.#host.placement === "page") this.#post({ type: "attach", key, canvas });
+    else {
+      const offscreen = canvas.transferControlToOffscreen();
+      this.#post({ type: "attach", key, canvas: offscreen }, [offscreen]);
     }
-    const offscreen = canvas.transferControlToOffscreen();
-    this.#post({ type: "attach", key, canvas: offscreen }, [offscreen]);
+    this.#watch(key, canvas.ownerDocument);
   }
 
   detach(key: ScreenKey): void {
+    this.#watches.get(key)?.abort();
+    this.#watches.delete(key);
     this.#post({ type: "detach", key });
+  }
+
+  /** A worker does not know whether anybody sees what it paints. */
+  #watch(key: ScreenKey, page: Document): void {
+    this.#watches.get(key)?.abort();
+    const stop = new AbortController();
+    this.#watches.set(key, stop);
+    const tell = () => this.#post({ type: "seen", key, isSeen: !page.hidden });
+    page.addEventListener("visibilitychange", tell, { signal: stop.signal });
+    tell();
   }
 
   /** What a screen shows now, as the server drew it; null when there is none. */
@@ -159,6 +172,7 @@ export class BrowserClient {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    for (const watch of this.#watches.values()) watch.abort();
     for (const relay of this.#relays.values()) relay.close();
     for (const resolve of this.#captures.values()) resolve(null);
     this.sound?.close();
