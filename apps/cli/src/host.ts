@@ -2,9 +2,10 @@
 
 import type { HostFlags } from "caraway-host";
 import type { Command } from "commander";
-import { collect, parseCount, parseSeconds, parseSize } from "./argument-values.ts";
+import { collect, parseSeconds } from "./argument-values.ts";
 import { jsonLine } from "./json-lines.ts";
 import { addServerOptions } from "./server-arguments.ts";
+import { addTestcardOptions } from "./testcard-arguments.ts";
 import { UsageError } from "./usage-error.ts";
 
 type CommandFlags = HostFlags & { readonly json: boolean };
@@ -19,17 +20,8 @@ export function addHostCommand(program: Command): void {
       "--guest <name>",
       "a testcard of this name from the beginning; may be repeated",
       collect,
-    )
-    .option("--size <WxH>", "size of each monitor (default: 1024x768)", parseSize)
-    .option("--monitors <n>", "1 to 4 (default: 1)", parseCount)
-    .option(
-      "--freeze-at <ms>",
-      "the desktop stands still from this moment of its clock",
-      parseCount,
-    )
-    .option("--framebuffer", "offer pixels that changed instead of drawing commands")
-    .option("--sound", "play a tune, and listen")
-    .option("--video", "play a video, which flashes where the tune clicks")
+    );
+  addTestcardOptions(command)
     .optionsGroup("The API:")
     .option("--api-listen <[host:]port>", "where (default: 127.0.0.1:7700)")
     .option("--api-tls <cert,key>", "over TLS: certificate and key (PEM)")

@@ -3,10 +3,10 @@
 import type { ServerEvent } from "@caraway/server";
 import type { ServeFlags } from "caraway-host";
 import { type Command, Option } from "commander";
-import { parseCount, parseSize } from "./argument-values.ts";
 import { jsonLine } from "./json-lines.ts";
 import { addServerOptions } from "./server-arguments.ts";
 import { serverEventText } from "./server-event-text.ts";
+import { addTestcardOptions } from "./testcard-arguments.ts";
 import { UsageError } from "./usage-error.ts";
 
 type CommandFlags = ServeFlags & { readonly guest: string; readonly json: boolean };
@@ -20,19 +20,8 @@ export function addServeCommand(program: Command): void {
     .option(
       "--qemu <socket>",
       "a running VM instead, by a QMP socket of its own and -display dbus,p2p=yes",
-    )
-    .option("--size <WxH>", "size of each monitor (default: 1024x768)", parseSize)
-    .option("--monitors <n>", "1 to 4 (default: 1)", parseCount)
-    .option(
-      "--freeze-at <ms>",
-      "the desktop stands still from this moment of its clock",
-      parseCount,
-    )
-    .option("--framebuffer", "offer pixels that changed instead of drawing commands")
-    .option("--sound", "play a tune, and listen")
-    .option("--video", "play a video, which flashes where the tune clicks")
-    .option("--seed <n>", "chooses pictures and texts (default: 1)", parseCount);
-  addServerOptions(command, "default: spice://127.0.0.1:5900")
+    );
+  addServerOptions(addTestcardOptions(command), "default: spice://127.0.0.1:5900")
     .optionsGroup("Running it:")
     .option("--json", "one JSON object a line on standard output", false)
     .addHelpText("after", examples)

@@ -16,13 +16,15 @@ export interface GuestFlags {
   readonly framebuffer?: boolean;
   readonly sound?: boolean;
   readonly video?: boolean;
+  /** Ports that count. */
+  readonly ports?: number;
   readonly seed?: number;
   readonly speed?: number;
 }
 
 /** Each key is left out where nothing is said: the guest has its own defaults. */
 export function testcardOptions(flags: GuestFlags): TestcardOptions {
-  const { size, monitors, freezeAt, seed, speed } = flags;
+  const { size, monitors, freezeAt, ports, seed, speed } = flags;
   return {
     ...size,
     ...(monitors !== undefined && { monitors }),
@@ -30,9 +32,15 @@ export function testcardOptions(flags: GuestFlags): TestcardOptions {
     ...(flags.framebuffer === true && { output: "framebuffer" }),
     ...(flags.sound === true && { sound: true }),
     ...(flags.video === true && { video: true }),
+    ...(ports !== undefined && { counters: counters(ports) }),
     ...(seed !== undefined && { seed }),
     ...(speed !== undefined && { speed }),
   };
+}
+
+/** More than a testcard can have, it refuses. */
+function counters(ports: number): "port"[] {
+  return Array<"port">(Math.min(ports, 256)).fill("port");
 }
 
 /** The same, as the API has it. */

@@ -3,14 +3,19 @@
 // meanwhile, and a slow network.
 
 import { setTimeout as delay } from "node:timers/promises";
+import { defaultSessionOptions } from "@caraway/client";
 import {
   CarawayClient,
   type Cell,
   type CellResult,
   endpointOf,
   findFreePort,
+  type HostProcess,
+  JsonProgram,
   SlowNetwork,
 } from "@caraway/interop";
+import { type ClientStream, streamDuplex } from "@caraway/node";
+import { ensurePeerProgram } from "../src/peer-program.ts";
 import {
   connectCarawayTo,
   connectGtkTo,
@@ -87,6 +92,86 @@ async function severalClients(): Promise<CellResult> {
   await delay(Math.max(0, busyMs + 2500 - (Date.now() - began)));
   await demandExact(b, [first, second, gtk]);
   return { outcome: "passed", detail: "three clients moved at once, all seamless; exact" };
+}
+
+/**
+ * A port of the guest says bytes without a pause, and its owner sends each back: a byte that is
+ * lost, doubled or out of place anywhere makes the guest hang up. Six moves, back and forth.
+ */
+async function severalWithStream(owner: "our client" | "spice-gtk"): Promise<CellResult> {
+  await using hosts = await HostSetting.start({ freezeAtMs: 15_000, flags: ["--ports", "1"] });
+  const { a, b } = hosts;
+  const began = Date.now();
+  // A port belongs to the client that comes first.
+  await using echo = owner === "spice-gtk" ? await echoOfGtk(a) : await echoOfOurs(a);
+  await using first = await connectCarawayTo(a);
+  await using second = await connectCarawayTo(a);
+  await using gtk = await connectGtkTo(a);
+  for (let round = 0; round < 6; round++) {
+    const [from, to] = round % 2 === 0 ? [a, b] : [b, a];
+    const before = echo.bytes();
+    while (echo.bytes() < before + 50_000) {
+      demand(echo.isOpen(), "the guest has hung up: a byte was wrong");
+      await delay(20);
+    }
+    demandKept(await hosts.move(from, to), 4);
+  }
+  const moved = echo.bytes();
+  await delay(1000);
+  demand(echo.isOpen(), "the guest has hung up: a byte was wrong");
+  demand(echo.bytes() > moved, "the port says nothing more");
+  await delay(Math.max(0, 17_500 - (Date.now() - began)));
+  await demandExact(a, [first, second, gtk]);
+  return {
+    outcome: "passed",
+    detail: `four clients through six moves, all seamless; ${owner} sent back every byte of a port, once and in order; exact`,
+    facts: { bytes: echo.bytes() },
+  };
+}
+
+/** Somebody who sends back what a port says. */
+interface Echo extends AsyncDisposable {
+  bytes(): number;
+  isOpen(): boolean;
+}
+
+async function echoOfGtk(host: HostProcess): Promise<Echo> {
+  const program = await ensurePeerProgram("gtk-port", {
+    pkgConfig: ["spice-client-glib-2.0"],
+    packages: ["libspice-client-glib-2.0-dev"],
+  });
+  const { port } = await host.addressOf("desk");
+  const client = new JsonProgram(program, ["host=127.0.0.1", `port=${port}`]);
+  await client.waitFor("data");
+  const last = (event: string) => client.events.findLast((one) => one.event === event);
+  return {
+    bytes: () => Number(last("data")?.["bytes"] ?? 0),
+    isOpen: () => last("port")?.["opened"] === true && client.isAlive,
+    [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
+  };
+}
+
+async function echoOfOurs(host: HostProcess): Promise<Echo> {
+  let bytes = 0;
+  let port: ClientStream | null = null;
+  const channels = [...defaultSessionOptions.channels, "port"] as const;
+  const client = new CarawayClient(endpointOf(await host.addressOf("desk")), {
+    session: { channels },
+    onStream: (stream) => {
+      port = stream;
+      const duplex = streamDuplex(stream);
+      duplex.on("data", (data: Buffer) => {
+        bytes += data.length;
+      });
+      duplex.pipe(duplex);
+    },
+  });
+  while (bytes === 0) await delay(20);
+  return {
+    bytes: () => bytes,
+    isOpen: () => port?.isGuestOpen === true && !isEnded(client),
+    [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
+  };
 }
 
 /** Scan codes of letters, whose keys leave their trace in the editor's text. */
@@ -203,6 +288,10 @@ export const cells: readonly Cell[] = [
   })),
   { name: "ten moves back and forth, of our client and spice-gtk", run: tenMoves },
   { name: "two of our clients and spice-gtk at once, all seamless", run: severalClients },
+  ...(["our client", "spice-gtk"] as const).map((owner) => ({
+    name: `four clients at once, and a port whose bytes ${owner} sends back`,
+    run: () => severalWithStream(owner),
+  })),
   ...(["caraway", "spice-gtk"] as const).flatMap((kind) =>
     [false, true].map((isBusy) => ({
       name: `${kind === "caraway" ? "our client" : kind} is sent only what changes: ${isBusy ? "busy" : "still"}`,
