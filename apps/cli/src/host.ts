@@ -20,7 +20,13 @@ export function addHostCommand(program: Command): void {
       "--guest <name>",
       "a testcard of this name from the beginning; may be repeated",
       collect,
-    );
+    )
+    .option(
+      "--vm <name=file>",
+      "a VM of QEMU, described in JSON (docs/hosts.md); may be repeated",
+      collect,
+    )
+    .option("--state-dir <folder>", "where VMs are kept while no host runs (default: by user)");
   addTestcardOptions(command)
     .optionsGroup("The API:")
     .option("--api-listen <[host:]port>", "where (default: 127.0.0.1:7700)")

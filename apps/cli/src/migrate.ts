@@ -18,6 +18,9 @@ interface MigrateFlags extends HostApiFlags {
   readonly lateMax?: number;
   readonly waitClients?: number;
   readonly measure?: number;
+  readonly bandwidth?: number;
+  readonly downtime?: number;
+  readonly autoConverge?: boolean;
   readonly policy?: NonNullable<ApiNewMigration["policies"]>;
   readonly json: boolean;
 }
@@ -65,6 +68,13 @@ export function addMigrateCommand(program: Command): void {
       "count what clients are sent, for so long before and behind (default: not)",
       parseSeconds,
     )
+    .option("--bandwidth <MiB/s>", "of a VM's memory, at most (default: no limit)", parseCount)
+    .option(
+      "--downtime <ms>",
+      "a VM may stand still so long for its last memory (default: 300)",
+      parseCount,
+    )
+    .option("--auto-converge", "slow a VM down when its memory changes faster than it is sent")
     .option("--json", "one JSON object a line on standard output", false)
     .addHelpText("after", notes)
     .action(migrate);
@@ -108,6 +118,7 @@ async function order(api: HostApi, guest: string, what: string, body: object): P
 
 async function begin(api: HostApi, guest: string, flags: MigrateFlags): Promise<void> {
   const { to, mode, policy, deadline, holdMax, lateMax, waitClients, measure } = flags;
+  const { bandwidth, downtime, autoConverge } = flags;
   if (to === undefined) throw new UsageError("say where it should go: --to HOST");
   const asked: ApiNewMigration = {
     to,
@@ -118,6 +129,9 @@ async function begin(api: HostApi, guest: string, flags: MigrateFlags): Promise<
     ...(deadline !== undefined && { deadlineMs: deadline }),
     ...(holdMax !== undefined && { holdMaxMs: holdMax }),
     ...(lateMax !== undefined && { lateMaxMs: lateMax }),
+    ...(bandwidth !== undefined && { bandwidth: bandwidth * 2 ** 20 }),
+    ...(downtime !== undefined && { downtimeLimitMs: downtime }),
+    ...(autoConverge === true && { autoConverge }),
   };
   const path = `/v1/guests/${encodeURIComponent(guest)}/migrations`;
   let begun: ApiMigration;

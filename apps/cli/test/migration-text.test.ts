@@ -22,6 +22,7 @@ const moved: ApiMigration = {
   progress: null,
   clients: [],
   stoppedMs: 114.6,
+  downtimeMs: null,
   sentBeforeBytes: null,
   outcome: {
     holdMs: 16.2,

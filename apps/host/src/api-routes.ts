@@ -5,6 +5,7 @@ import type { ApiHost, ApiNewGuest, ApiNewMigration, ApiTicket } from "./api-typ
 import { faultIn, validated } from "./api-validate.ts";
 import { guestOptions, makeTestcard } from "./guest-flags.ts";
 import type { Host } from "./host.ts";
+import type { HostedGuest } from "./hosted-guest.ts";
 import { openApi } from "./openapi.ts";
 import { checkTicket } from "./server-settings.ts";
 import { HostUsageError, NotHere } from "./usage-error.ts";
@@ -64,9 +65,17 @@ async function allGuests(host: Host, { method, body }: ApiRequest): Promise<ApiA
   if (method === "GET") return found({ guests: host.guests.map((guest) => host.describe(guest)) });
   if (method !== "POST") return null;
   const asked = validated<ApiNewGuest>("NewGuest", body);
-  const guest = makeTestcard(guestOptions(asked));
-  const added = await host.addGuest(asked.name, asked.kind ?? "testcard", guest);
+  const added = asked.kind === "qemu" ? await addVm(host, asked) : await addTestcard(host, asked);
   return { status: 201, body: host.describe(added) };
+}
+
+async function addTestcard(host: Host, asked: ApiNewGuest): Promise<HostedGuest> {
+  return await host.addGuest(asked.name, "testcard", makeTestcard(guestOptions(asked)));
+}
+
+async function addVm(host: Host, { name, vm, adopt }: ApiNewGuest): Promise<HostedGuest> {
+  if (vm === undefined) throw new HostUsageError("vm: missing");
+  return await host.addVm(name, vm, adopt ?? null);
 }
 
 async function oneGuest(

@@ -2,6 +2,7 @@
 
 import type { MoveOwner, SourcePhase, TargetPhase } from "@caraway/migration";
 import type { ChannelOutcome, ChannelPolicies, MoveMode } from "@caraway/server";
+import type { VmAdoption, VmDescription } from "caraway-keeper";
 import type { GuestKind } from "./guest-flags.ts";
 
 export interface ApiHost {
@@ -59,8 +60,13 @@ export interface ApiNewGuest {
   readonly framebuffer?: boolean;
   readonly sound?: boolean;
   readonly video?: boolean;
+  /** USB slots. */
   readonly seed?: number;
   readonly freezeAtMs?: number;
+  /** Of kind `qemu`. */
+  readonly vm?: VmDescription;
+  /** The VM runs already. */
+  readonly adopt?: VmAdoption;
 }
 
 export interface ApiTicket {
@@ -88,6 +94,12 @@ export interface ApiNewMigration {
    * hold; the move takes as much longer. Without, only until every channel has its outcome.
    */
   readonly measureMs?: number;
+  /** Of a VM: the most bytes a second. */
+  readonly bandwidth?: number;
+  /** Of a VM: how long it may stand still for its last memory; 300. */
+  readonly downtimeLimitMs?: number;
+  /** Slow a VM down when its memory changes faster than it can be sent. */
+  readonly autoConverge?: boolean;
 }
 
 export type ApiClientState = "announced" | "linking" | "ready" | "failed" | "left";
@@ -145,6 +157,8 @@ export interface ApiMigration {
   readonly clients: readonly ApiMovingClient[];
   /** From the guest's stop at the source to COMMITTED; null before. */
   readonly stoppedMs: number | null;
+  /** What QEMU says of a VM: how long it stood still for its last memory. */
+  readonly downtimeMs: number | null;
   /** What the source has sent to all clients in `measureMs` before the stop; null: not measured. */
   readonly sentBeforeBytes: number | null;
   readonly outcome: ApiMoveOutcome | null;

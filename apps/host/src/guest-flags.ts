@@ -5,7 +5,7 @@ import type { ApiNewGuest } from "./api-types.ts";
 import { HostUsageError } from "./usage-error.ts";
 
 /** Kinds of guests that a host can make. */
-export const guestKinds = ["testcard"] as const;
+export const guestKinds = ["testcard", "qemu"] as const;
 export type GuestKind = (typeof guestKinds)[number];
 
 export interface GuestFlags {

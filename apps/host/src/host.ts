@@ -3,12 +3,15 @@
 import { randomBytes } from "node:crypto";
 import { type MoveOwner, moveIdSize, PeerDoor, unknownMove } from "@caraway/migration";
 import type { ByteStream, ByteStreamListener } from "@caraway/node";
+import { QemuLost } from "@caraway/qemu";
 import type { SavableGuest, ServerEvent, Ticket } from "@caraway/server";
+import { findKeepers, type VmAdoption, type VmDescription } from "caraway-keeper";
 import type { ApiGuest, ApiNewMigration } from "./api-types.ts";
 import { EventLog } from "./event-log.ts";
 import type { GuestKind } from "./guest-flags.ts";
 import type { HostMetrics } from "./host-metrics.ts";
-import { HostedGuest } from "./hosted-guest.ts";
+import { HostedGuest, type HostedGuestOptions } from "./hosted-guest.ts";
+import { HostedVm } from "./hosted-vm.ts";
 import { IncomingMove } from "./incoming-move.ts";
 import { type MovePapers, type TargetPapers, ticketsOf } from "./move-papers.ts";
 import { messageOf, OutgoingMove } from "./outgoing-move.ts";
@@ -34,6 +37,8 @@ export interface HostOptions {
   /** Subject of the servers' certificate, for clients to verify; null: they verify the name. */
   readonly certSubject: string | null;
   readonly metrics: HostMetrics;
+  /** Where the keepers of VMs are. */
+  readonly stateDirectory: string;
   /** A guest's server, or a move of it, has broken down; the other guests go on. */
   readonly onFault: (error: unknown, guest: string) => void;
 }
@@ -118,7 +123,35 @@ export class Host {
   async addGuest(name: string, kind: GuestKind, guest: SavableGuest): Promise<HostedGuest> {
     if (this.#guests.has(name)) throw new HostConflict(`there is a guest ${name} already`);
     const { tickets = null } = this.#options.settings.server;
-    return await this.#start(name, kind, guest, tickets);
+    return await this.#start(name, kind, { guest }, tickets);
+  }
+
+  /** Starts a VM, or adopts one that runs. @throws HostConflict, HostUsageError */
+  async addVm(name: string, vm: VmDescription, adopt: VmAdoption | null): Promise<HostedGuest> {
+    if (this.#guests.has(name)) throw new HostConflict(`there is a guest ${name} already`);
+    try {
+      const { stateDirectory } = this.#options;
+      const hosted = await HostedVm.start(name, vm, adopt, stateDirectory);
+      return await this.#serveVm(name, hosted, adopt === null);
+    } catch (error) {
+      throw error instanceof QemuLost ? new HostUsageError(error.message) : error;
+    }
+  }
+
+  /** VMs that an earlier host has left with their keepers. */
+  async findVms(): Promise<void> {
+    for (const found of findKeepers(this.#options.stateDirectory)) {
+      const { name } = found.order;
+      if (!this.#guests.has(name)) await this.#serveVm(name, await HostedVm.find(found), false);
+    }
+  }
+
+  async #serveVm(name: string, vm: HostedVm, isNew: boolean): Promise<HostedGuest> {
+    const { isRunning } = await vm.guest.attach();
+    // One that was found and stands still may be another host's: an operator runs it.
+    const run = isNew || isRunning;
+    const { tickets = null } = this.#options.settings.server;
+    return await this.#start(name, "qemu", { guest: vm.guest, vm, run }, tickets);
   }
 
   async removeGuest(name: string): Promise<void> {
@@ -211,7 +244,7 @@ export class Host {
     while (performance.now() < this.#closeBy && this.#isAnyMoving()) await pause(50);
     this.#peers?.close();
     for (const move of this.#moves.values()) move.close();
-    await Promise.all(this.guests.map((guest) => this.#remove(guest)));
+    await Promise.all(this.guests.map((guest) => this.#remove(guest, true)));
   }
 
   #isAnyMoving(): boolean {
@@ -239,18 +272,19 @@ export class Host {
   async #start(
     name: string,
     kind: GuestKind,
-    guest: SavableGuest | null,
+    what: Pick<HostedGuestOptions, "guest" | "vm" | "run">,
     tickets: readonly Ticket[] | null,
   ): Promise<HostedGuest> {
     const hosted = await HostedGuest.start({
-      ...{ name, kind, guest, tickets },
+      ...{ name, kind, ...what, tickets },
       settings: this.#options.settings,
       onEvent: (event, from) => this.#serverEvent(event, from),
       onFault: (error, from) => {
         this.#options.onFault(error, from.name);
         const move = this.#moveOf(from);
         if (move?.isBeforeCommit === true) move.cancel("the guest's server has broken down");
-        void this.#remove(from);
+        // A VM goes on: its keeper waits for another host.
+        void this.#remove(from, true);
       },
     });
     if (this.#guests.has(name)) {
@@ -262,15 +296,16 @@ export class Host {
     return hosted;
   }
 
-  async #remove(guest: HostedGuest): Promise<void> {
+  async #remove(guest: HostedGuest, keep = false): Promise<void> {
     if (this.#guests.get(guest.name) === guest) this.#guests.delete(guest.name);
-    await guest.close();
+    await guest.close({ keep });
     this.#options.metrics.forget(guest.name);
     this.#tell("guest-removed", guest.name, null);
   }
 
   #serverEvent(event: ServerEvent, guest: HostedGuest): void {
     const { name, ...about } = event;
+    if (name === "guest-ended" && this.#moveOf(guest) === null) void this.#remove(guest);
     this.#options.metrics.note(event, guest.name);
     const peer = "client" in event && event.client !== null ? guest.peerOf(event.client) : null;
     const whom = peer === null || "peer" in about ? about : { ...about, peer };
@@ -302,8 +337,8 @@ export class Host {
       const found = door.push(bytes);
       if (found === null) return;
       clearTimeout(timer);
-      if (found.kind === "stream") throw new Error("it brings a guest of which nobody knows");
-      if (found.kind === "resolve") this.#resume(inherited, found);
+      if (found.kind === "stream") this.#carry(inherited, found.move, found.rest);
+      else if (found.kind === "resolve") this.#resume(inherited, found);
       else this.#arrive(inherited, peer, found);
     };
     stream.listen({
@@ -326,6 +361,12 @@ export class Host {
         heir?.closed(failure);
       },
     });
+  }
+
+  #carry(stream: ByteStream, id: string, rest: Uint8Array): void {
+    const move = this.#moves.get(id);
+    if (!(move instanceof IncomingMove)) throw new Error("it brings a guest of which nobody knows");
+    move.carry(stream, rest);
   }
 
   #resume(
@@ -381,7 +422,11 @@ export class Host {
       throw new HostConflict(`there is a guest ${papers.guest} already`);
     }
     const tickets = ticketsOf(papers.tickets, performance.now());
-    return await this.#start(papers.guest, papers.kind, null, tickets);
+    const { guest: name, kind, vm } = papers;
+    if (kind === "testcard") return await this.#start(name, kind, { guest: null }, tickets);
+    if (vm === null) throw new HostUsageError("the papers do not say how the VM is started");
+    const hosted = await HostedVm.arrive(name, vm, this.#options.stateDirectory);
+    return await this.#start(name, kind, { guest: null, vm: hosted }, tickets);
   }
 
   #addressOf(guest: HostedGuest): TargetPapers {

@@ -2,9 +2,10 @@
 
 import type { ConnectionKey } from "@caraway/channel";
 import { GuestServer, type ListenAddress } from "@caraway/node";
-import type { SavableGuest, ServerCommand, ServerEvent, Ticket } from "@caraway/server";
+import type { Guest, SavableGuest, ServerCommand, ServerEvent, Ticket } from "@caraway/server";
 import type { ApiGuestState, ApiSession } from "./api-types.ts";
 import type { GuestKind } from "./guest-flags.ts";
+import type { HostedVm } from "./hosted-vm.ts";
 import { listenAddressText } from "./listen-address.ts";
 import type { ServerSettings } from "./server-settings.ts";
 
@@ -12,7 +13,11 @@ export interface HostedGuestOptions {
   readonly name: string;
   readonly kind: GuestKind;
   /** Null: a move brings it. */
-  readonly guest: SavableGuest | null;
+  readonly guest: Guest | null;
+  /** Of kind `qemu`: where it is, also when it has not come yet. */
+  readonly vm?: HostedVm;
+  /** Whether it goes on at once, which is so when absent. */
+  readonly run?: boolean;
   readonly settings: ServerSettings;
   /** In place of those in the settings; they go along when it moves. */
   readonly tickets: readonly Ticket[] | null;
@@ -38,7 +43,7 @@ export class HostedGuest {
   readonly #channels = new Map<number, Map<string, ConnectionKey>>();
   readonly #listeners = new Set<(event: ServerEvent) => void>();
   #server: GuestServer | null = null;
-  #guest: SavableGuest | null;
+  #guest: Guest | null;
 
   private constructor(options: HostedGuestOptions) {
     this.#options = options;
@@ -46,16 +51,17 @@ export class HostedGuest {
     this.kind = options.kind;
     this.#guest = options.guest;
     this.tickets = options.tickets;
-    this.state = options.guest === null ? "arriving" : "running";
+    const isStopped = options.run === false;
+    this.state = options.guest === null ? "arriving" : isStopped ? "stopped" : "running";
   }
 
   /** Rejects when it cannot listen. */
   static async start(options: HostedGuestOptions): Promise<HostedGuest> {
     const hosted = new HostedGuest(options);
-    const { settings, guest } = options;
+    const { settings, guest, run = true, vm } = options;
     hosted.#server = await GuestServer.start({
       guest,
-      run: guest !== null,
+      run: guest !== null && run,
       listen: settings.listen,
       ...(settings.tls !== null && { tls: settings.tls }),
       origins: settings.origins,
@@ -65,7 +71,12 @@ export class HostedGuest {
       onPeer: (bytes) => hosted.onPeer(bytes),
       onFault: (error) => options.onFault(error, hosted),
     });
+    if (vm !== undefined) vm.guest.onChanged = () => hosted.#server?.drainGuest();
     return hosted;
+  }
+
+  get vm(): HostedVm | null {
+    return this.#options.vm ?? null;
   }
 
   get listening(): readonly ListenAddress[] {
@@ -93,6 +104,10 @@ export class HostedGuest {
     return connection === undefined ? 0 : (this.#server?.sentOn(connection) ?? 0);
   }
 
+  get facts(): Readonly<Record<string, number>> {
+    return this.#guest?.facts?.() ?? {};
+  }
+
   get traffic(): { readonly sent: number; readonly received: number } {
     return this.#server?.traffic ?? { sent: 0, received: 0 };
   }
@@ -118,7 +133,10 @@ export class HostedGuest {
 
   run(): void {
     this.state = "running";
-    this.#server?.input({ type: "run" });
+    const run = (): void => this.#server?.input({ type: "run" });
+    // A VM that was about to leave may stand still only because of that.
+    if (this.vm === null) run();
+    else void this.vm.guest.cancel().then(run, run);
   }
 
   stop(): void {
@@ -137,12 +155,13 @@ export class HostedGuest {
     );
     // Behind the turn in which it said so, it is drained.
     await new Promise((resolve) => setImmediate(resolve));
-    if (this.#guest === null) throw new Error("there is no guest to save");
-    return this.#guest.save(performance.now());
+    const guest = this.#guest as SavableGuest | null;
+    if (guest === null) throw new Error("there is no guest to save");
+    return guest.save(performance.now());
   }
 
   /** The guest has come; resolves when it has described itself. It stays stopped. */
-  async attach(guest: SavableGuest): Promise<void> {
+  async attach(guest: Guest): Promise<void> {
     this.#guest = guest;
     await this.#until(
       (event) => event.name === "guest-ready",
@@ -152,10 +171,13 @@ export class HostedGuest {
     );
   }
 
-  /** Ends all sessions, and the guest with them. */
-  async close(): Promise<void> {
+  /** Ends all sessions, and the guest with them; `keep`: not a VM, which waits for another host. */
+  async close({ keep = false } = {}): Promise<void> {
     this.#listeners.clear();
     await this.#server?.close();
+    if (this.vm === null) return;
+    if (keep) this.vm.guest.close();
+    else await this.vm.guest.end();
   }
 
   async #until(isIt: (event: ServerEvent) => boolean, begin: () => void): Promise<void> {

@@ -10,16 +10,15 @@ import {
   type TargetMoveOutput,
 } from "@caraway/migration";
 import type { ByteStream } from "@caraway/node";
-import type { ClientMoved, LoadGuest, ServerEvent } from "@caraway/server";
+import type { ClientMoved, Guest, ServerEvent } from "@caraway/server";
 import { loadTestcard } from "@caraway/testcard";
 import { CarawayError } from "@caraway/wire";
 import type { ApiMoveOutcome } from "./api-types.ts";
-import type { GuestKind } from "./guest-flags.ts";
 import type { HostedGuest } from "./hosted-guest.ts";
 import { MachineLoop } from "./machine-loop.ts";
 import { type MovePapers, readMovePapers, type TargetPapers, writePapers } from "./move-papers.ts";
 import { MoveRecord } from "./move-record.ts";
-import { messageOf } from "./outgoing-move.ts";
+import { messageOf, vmAnswerMs } from "./outgoing-move.ts";
 
 export interface IncomingMoveOptions {
   /** In hexadecimal. */
@@ -38,8 +37,6 @@ export interface IncomingMoveOptions {
   /** The copy and its server go. */
   readonly onDrop: (move: IncomingMove) => void;
 }
-
-const loaders: Readonly<Record<GuestKind, LoadGuest>> = { testcard: loadTestcard };
 
 /** Largest state of a guest that is taken. */
 const stateSizeMax = 512 << 20;
@@ -69,7 +66,9 @@ export class IncomingMove {
     const { guest, mode } = this.papers;
     const { id, peer, description } = options;
     this.record = new MoveRecord({ id, guest, direction: "in", peer, mode }, "preparing");
-    this.#machine = new TargetMove({ description, connection: 1, stateSizeMax }, performance.now());
+    const timing = this.papers.kind === "qemu" ? { answerWithinMs: vmAnswerMs } : {};
+    const about = { description, connection: 1, stateSizeMax, timing };
+    this.#machine = new TargetMove(about, performance.now());
     this.#loop = new MachineLoop(
       this.#machine,
       (output) => this.#perform(output),
@@ -103,6 +102,13 @@ export class IncomingMove {
     this.#listen(connection, stream);
     this.#loop.do((now) => this.#machine.resume(connection, question, now));
     this.#loop.input({ type: "received", connection, bytes: rest });
+  }
+
+  /** What the source's hypervisor says to ours. @throws Error when none is awaited. */
+  carry(stream: ByteStream, rest: Uint8Array): void {
+    const vm = this.guest?.vm ?? null;
+    if (vm === null || this.#machine.phase !== "prepared") throw new Error("no VM is awaited");
+    vm.receive(stream, rest);
   }
 
   cancel(reason: string): void {
@@ -163,6 +169,7 @@ export class IncomingMove {
   #own(): void {
     this.#isOurs = true;
     if (this.guest !== null) this.guest.state = "arriving";
+    this.guest?.vm?.own();
     this.guest?.command({ name: "migrate-hold" });
   }
 
@@ -213,13 +220,20 @@ export class IncomingMove {
 
   async #load(state: Uint8Array): Promise<void> {
     try {
-      const guest = loaders[this.papers.kind](state, performance.now());
-      await this.guest?.attach(guest);
+      await this.guest?.attach(await this.#guestOf(state));
       this.#loop.input({ type: "loaded" });
     } catch (error) {
       const what = error instanceof CarawayError ? "its state is damaged: " : "";
       this.#loop.input({ type: "refused", reason: what + messageOf(error) });
     }
+  }
+
+  async #guestOf(state: Uint8Array): Promise<Guest> {
+    const vm = this.guest?.vm ?? null;
+    if (vm === null) return loadTestcard(state, performance.now());
+    await vm.guest.arrive(state);
+    await vm.guest.attach();
+    return vm.guest;
   }
 
   #serverEvent(event: ServerEvent): void {

@@ -2,6 +2,7 @@
 // a network and is checked.
 
 import type { ChannelPolicies, MoveMode, MoveTarget, Ticket } from "@caraway/server";
+import type { VmDescription } from "caraway-keeper";
 import type { ApiMoveOutcome, ApiNewMigration } from "./api-types.ts";
 import { faultIn } from "./api-validate.ts";
 import type { GuestKind } from "./guest-flags.ts";
@@ -17,6 +18,8 @@ export interface MovePapers {
   readonly holdMaxMs: number;
   readonly lateMaxMs: number;
   readonly measureMs: number;
+  /** Of kind `qemu`: how the QEMU is started to which it goes. */
+  readonly vm: VmDescription | null;
   /** Null: anybody comes in, there as here. `expiresInMs` counts from now; null for never. */
   readonly tickets:
     | readonly {
@@ -44,6 +47,7 @@ const papersSchema = object({
   holdMaxMs: whole,
   lateMaxMs: whole,
   measureMs: whole,
+  vm: orNull(guestFields.vm),
   tickets: orNull({
     type: "array",
     items: object({
@@ -117,7 +121,9 @@ export function ticketsOf(papers: MovePapers["tickets"], now: number): readonly 
 }
 
 /** What is wanted of a move, with what was not said filled in. */
-export function completeMigration(asked: ApiNewMigration): Required<Omit<ApiNewMigration, "to">> {
+export function completeMigration(
+  asked: ApiNewMigration,
+): Required<Omit<ApiNewMigration, "to" | "bandwidth" | "downtimeLimitMs">> {
   return {
     mode: asked.mode ?? "seamless",
     policies: asked.policies ?? {},
@@ -126,5 +132,6 @@ export function completeMigration(asked: ApiNewMigration): Required<Omit<ApiNewM
     holdMaxMs: asked.holdMaxMs ?? 15_000,
     lateMaxMs: asked.lateMaxMs ?? 60_000,
     measureMs: asked.measureMs ?? 0,
+    autoConverge: asked.autoConverge ?? false,
   };
 }

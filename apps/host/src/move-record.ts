@@ -16,6 +16,7 @@ export class MoveRecord {
   progress: { readonly sent: number; readonly total: number } | null = null;
   readonly clients = new Map<number, ApiMovingClient>();
   stoppedMs: number | null = null;
+  downtimeMs: number | null = null;
   sentBeforeBytes: number | null = null;
   outcome: ApiMoveOutcome | null = null;
   owner: MoveOwner | null = null;
@@ -44,11 +45,11 @@ export class MoveRecord {
 
   toJSON(): ApiMigration {
     const { id, guest, direction, peer, mode, startedAt, endedAt, phase, progress } = this;
-    const { stoppedMs, sentBeforeBytes, outcome, owner, error, detail } = this;
+    const { stoppedMs, downtimeMs, sentBeforeBytes, outcome, owner, error, detail } = this;
     return {
       ...{ id, guest, direction, peer, phase, mode, startedAt, endedAt, progress },
       clients: [...this.clients.values()],
-      ...{ stoppedMs, sentBeforeBytes, outcome, owner, error, detail },
+      ...{ stoppedMs, downtimeMs, sentBeforeBytes, outcome, owner, error, detail },
     };
   }
 }

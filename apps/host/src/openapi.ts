@@ -29,9 +29,11 @@ const channelTypes = [
 ] as const;
 const policy = { type: "string", enum: ["keep", "rebuild", "drop"] } as const;
 
+const streamUses = ["agent", "usbredir", "smartcard", "port", "webdav"] as const;
+
 export const guestFields = {
   name: guestName,
-  kind: { type: "string", enum: ["testcard"] },
+  kind: { type: "string", enum: ["testcard", "qemu"] },
   width: whole,
   height: whole,
   monitors: whole,
@@ -40,6 +42,31 @@ export const guestFields = {
   video: flag,
   seed: whole,
   freezeAtMs: whole,
+  vm: {
+    ...object(
+      {
+        arguments: listOf(text),
+        program: text,
+        startArguments: listOf(text),
+        streams: listOf({
+          ...object(
+            {
+              use: { type: "string", enum: streamUses },
+              chardev: { type: "string", pattern: "^[A-Za-z][A-Za-z0-9._-]{0,40}$" },
+              name: text,
+              path: text,
+            },
+            ["name", "path"],
+          ),
+          additionalProperties: false,
+        }),
+        sound: { type: "string", pattern: "^[A-Za-z][A-Za-z0-9._-]{0,40}$" },
+      },
+      ["program", "startArguments", "streams", "sound"],
+    ),
+    additionalProperties: false,
+  },
+  adopt: { ...object({ qmp: text, inputs: text }, ["inputs"]), additionalProperties: false },
 } as const;
 
 export const migrationFields = {
@@ -55,6 +82,9 @@ export const migrationFields = {
   holdMaxMs: { ...whole, maximum: 600_000 },
   lateMaxMs: { ...whole, maximum: 3_600_000 },
   measureMs: { ...whole, maximum: 60_000 },
+  bandwidth: { type: "integer", minimum: 1024 },
+  downtimeLimitMs: { ...whole, minimum: 1, maximum: 2_000_000 },
+  autoConverge: flag,
 } as const;
 
 export const apiSchemas = {
@@ -136,6 +166,7 @@ export const apiSchemas = {
     progress: orNull(object({ sent: whole, total: whole })),
     clients: listOf(ref("MovingClient")),
     stoppedMs: orNull({ type: "number" }),
+    downtimeMs: orNull({ type: "number" }),
     sentBeforeBytes: orNull(whole),
     outcome: orNull(ref("MoveOutcome")),
     owner: orNull(owner),

@@ -9,11 +9,13 @@ import {
   type SourceMoveEvent,
   type SourceMoveInput,
   type SourceMoveOutput,
+  streamGreeting,
 } from "@caraway/migration";
 import type { ByteStream } from "@caraway/node";
 import type { MoveTarget, ServerEvent } from "@caraway/server";
 import type { ApiNewMigration } from "./api-types.ts";
 import type { HostedGuest } from "./hosted-guest.ts";
+import type { HostedVm } from "./hosted-vm.ts";
 import { MachineLoop } from "./machine-loop.ts";
 import {
   completeMigration,
@@ -42,6 +44,8 @@ export interface OutgoingMoveOptions {
 
 /** What the source's server gets for clients after the switch; the target holds the guest shorter. */
 const switchWithinMs = 15_000;
+/** A QEMU that is started, or that loads a VM, takes its time. */
+export const vmAnswerMs = 30_000;
 /** The mover's patience for the server, beyond that of the server for clients. */
 const graceMs = 5000;
 
@@ -74,9 +78,12 @@ export class OutgoingMove {
       id: options.id,
       description: writePapers({
         ...{ guest: name, kind, mode, policies, deadlineMs, holdMaxMs, lateMaxMs, measureMs },
+        vm: options.guest.vm?.description ?? null,
         tickets: ticketPapers(tickets, performance.now()),
       }),
+      live: options.guest.vm !== null,
       timing: {
+        ...(options.guest.vm !== null && { answerWithinMs: vmAnswerMs }),
         clientsWithinMs: waitClientsMs + graceMs,
         leaveWithinMs: switchWithinMs + graceMs,
         settleWithinMs: holdMaxMs + lateMaxMs + measureMs + graceMs,
@@ -250,16 +257,42 @@ export class OutgoingMove {
   }
 
   #stop(): void {
+    const { vm } = this.guest;
+    if (vm === null) this.#stands();
+    const saved = vm === null ? this.guest.stopAndSave() : this.#sendVm(vm);
+    saved.then(
+      (state) => this.#loop.input({ type: "guest-saved", state }),
+      (error: unknown) => this.#loop.input({ type: "guest-failed", reason: messageOf(error) }),
+    );
+  }
+
+  /** The VM goes over by a link of its own, and stops when QEMU stops it. */
+  async #sendVm(vm: HostedVm): Promise<Uint8Array> {
+    const { to, security, id } = this.#options;
+    const stream = await new Promise<ByteStream>((resolve, reject) => {
+      dialPeer(to, security, resolve, (detail) => reject(new Error(detail)));
+    });
+    stream.write(streamGreeting(id));
+    const { bandwidth, downtimeLimitMs } = this.#options.asked;
+    const parameters = {
+      ...(bandwidth !== undefined && { bandwidth }),
+      ...(downtimeLimitMs !== undefined && { downtimeLimitMs }),
+      autoConverge: this.#wishes.autoConverge,
+    };
+    const { leftovers, downtimeMs } = await vm.send(stream, parameters, ({ sent, total }) => {
+      this.#loop.input({ type: "guest-progress", sent, total });
+    });
+    this.record.downtimeMs = downtimeMs;
+    return leftovers;
+  }
+
+  #stands(): void {
     this.#stoppedAt = performance.now();
     if (this.#measuring !== null) {
       const { since, sent } = this.#measuring;
       const share = this.#wishes.measureMs / (this.#stoppedAt - since);
       this.record.sentBeforeBytes = Math.round((this.guest.traffic.sent - sent) * share);
     }
-    this.guest.stopAndSave().then(
-      (state) => this.#loop.input({ type: "guest-saved", state }),
-      (error: unknown) => this.#loop.input({ type: "guest-failed", reason: messageOf(error) }),
-    );
   }
 
   #serverEvent(event: ServerEvent): void {
@@ -283,6 +316,11 @@ export class OutgoingMove {
         break;
       case "move-cancelled":
         this.#loop.input({ type: "clients-cancelled" });
+        break;
+      case "guest-running":
+        if (event.running || this.#machine.phase !== "moving") break;
+        this.guest.state = "leaving";
+        this.#stands();
         break;
       default:
         break;

@@ -1,9 +1,12 @@
 // A host as a process: started from flags, and ended by a signal with time for guests on their way.
 
-import { hostname } from "node:os";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import type { VmAdoption, VmDescription } from "caraway-keeper";
 import { pino } from "pino";
 import { ApiServer } from "./api-server.ts";
 import type { ApiEvent } from "./api-types.ts";
+import { validated } from "./api-validate.ts";
 import { type GuestFlags, makeTestcard, testcardOptions } from "./guest-flags.ts";
 import { Host } from "./host.ts";
 import { HostMetrics } from "./host-metrics.ts";
@@ -23,6 +26,10 @@ export interface HostFlags extends ServerFlags, GuestFlags, PeerFlags {
   readonly name?: string;
   /** Guests that are there from the beginning. */
   readonly guest?: readonly string[];
+  /** `NAME=FILE`: VMs that are there from the beginning, described in JSON. */
+  readonly vm?: readonly string[];
+  /** Where the keepers of VMs are; of this user, and below /run or /tmp, when absent. */
+  readonly stateDir?: string;
   /** `[host:]port`. */
   readonly apiListen?: string;
   /** `certificate,key`. */
@@ -57,6 +64,7 @@ export async function runHost(flags: HostFlags, told: HostTold): Promise<void> {
   const security = peerSecurity(flags);
   const apiListen = parseOwn(flags.apiListen ?? `${defaultApiPort}`, "127.0.0.1");
   const apiTls = flags.apiTls === undefined ? null : readTls(flags.apiTls);
+  const vms = (flags.vm ?? []).map(readVm);
   const log = pino(
     { level: flags.logLevel ?? "info", base: null },
     pino.destination(flags.logFile ?? 2),
@@ -70,6 +78,7 @@ export async function runHost(flags: HostFlags, told: HostTold): Promise<void> {
   const host = await Host.start({
     name: flags.name ?? hostname(),
     ...{ settings, security, metrics },
+    stateDirectory: flags.stateDir ?? defaultStateDirectory(),
     peerListen: parseOwn(flags.peerListen ?? "7701", "0.0.0.0"),
     advertise: flags.advertise ?? null,
     certSubject: flags.certSubject ?? null,
@@ -96,6 +105,10 @@ export async function runHost(flags: HostFlags, told: HostTold): Promise<void> {
   try {
     for (const name of flags.guest ?? []) {
       await host.addGuest(name, "testcard", makeTestcard(testcardOptions(flags)));
+    }
+    await host.findVms();
+    for (const { name, vm, adopt } of vms) {
+      if (!host.guests.some((guest) => guest.name === name)) await host.addVm(name, vm, adopt);
     }
     api = await ApiServer.open({
       ...{ host, metrics, token, listen: apiListen, tls: apiTls },
@@ -124,6 +137,35 @@ export async function runHost(flags: HostFlags, told: HostTold): Promise<void> {
     }
     log.flush();
   }
+}
+
+/** `NAME=FILE`, where the file has what the API takes as `vm`, and `adopt` for one that runs. */
+function readVm(text: string): {
+  readonly name: string;
+  readonly vm: VmDescription;
+  readonly adopt: VmAdoption | null;
+} {
+  const [, name, file] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+  if (name === undefined || file === undefined) {
+    throw new HostUsageError(`--vm ${text}: write NAME=FILE`);
+  }
+  let told: unknown;
+  try {
+    told = JSON.parse(readText(file));
+  } catch (error) {
+    throw error instanceof SyntaxError ? new HostUsageError(`${file} is no JSON`) : error;
+  }
+  const { adopt, ...vm } = { ...(told as object) } as VmDescription & { adopt?: VmAdoption };
+  const guest = { name, kind: "qemu", vm, ...(adopt !== undefined && { adopt }) };
+  validated("NewGuest", guest);
+  return { name, vm, adopt: adopt ?? null };
+}
+
+function defaultStateDirectory(): string {
+  const own = process.env["XDG_RUNTIME_DIR"];
+  return own === undefined
+    ? join(tmpdir(), `caraway-${process.getuid?.() ?? 0}`)
+    : join(own, "caraway");
 }
 
 function tokenOf({ tokenFile }: HostFlags): string {

@@ -32,6 +32,7 @@ const migration: ApiMigration = {
   progress: { sent: 1, total: 2 },
   clients: [{ client: 1, peer: "p", state: "ready", mode: "seamless", detail: "" }],
   stoppedMs: 3.5,
+  downtimeMs: 2,
   sentBeforeBytes: 300,
   outcome,
   owner: "target",

@@ -1,5 +1,7 @@
 // Two hosts in this process, a guest on the first, and our own client as whoever looks at it.
 
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { defaultSessionOptions, type SessionEvent } from "@caraway/client";
 import { parseSpiceUri, SpiceClient } from "@caraway/node";
 import { createTestcard, type TestcardOptions } from "@caraway/testcard";
@@ -26,6 +28,7 @@ export async function startHost(name: string, options: TestHostOptions = {}): Pr
     advertise: null,
     certSubject: null,
     metrics: new HostMetrics(),
+    stateDirectory: join(tmpdir(), "caraway-no-vms"),
     onFault: (error) => {
       throw error;
     },

@@ -107,10 +107,12 @@ async function follow(
     const { transferred: sent = 0, remaining = 0 } = info.ram ?? {};
     switch (info.status) {
       case "pre-switchover":
-        // What QEMU has read by now is in its memory, which is sent behind this.
-        await guest.settle();
-        leftovers ??= await guest.leftovers();
-        await guest.execute("migrate-continue", { state: "pre-switchover" });
+        if (leftovers === null) {
+          // What QEMU has read by now is in its memory, which is sent behind this.
+          await guest.settle();
+          leftovers = await guest.leftovers();
+          await guest.execute("migrate-continue", { state: "pre-switchover" });
+        } else await news.next();
         break;
       case "completed": {
         progress({ sent, total: sent });

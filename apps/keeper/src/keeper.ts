@@ -1,0 +1,254 @@
+// The keeper of one VM: it starts QEMU or adopts it, holds all of its sockets, and answers it at
+// once. Hosts come and go at the keeper's own socket, one at a time; the VM never sees it.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, existsSync, openSync, readFileSync, rmSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  cancelVm,
+  listenForVm,
+  QemuGuest,
+  QemuLost,
+  type QemuMoveParameters,
+  readLeftovers,
+  sendVm,
+  untilArrived,
+  writeLeftovers,
+} from "@caraway/qemu";
+import {
+  type FromHost,
+  type FromKeeper,
+  type KeeperCall,
+  readFrames,
+  writeFrame,
+} from "./frames.ts";
+import { type KeeperOrder, keeperPaths, qemuArguments } from "./vm-description.ts";
+
+/** QEMU's monitor is there within that time. */
+const startMs = 20_000;
+/** What may wait for the host; beyond it pictures are merged where they are. */
+const backlogMax = 4 << 20;
+/** QEMU ends by itself within that time. */
+const quitMs = 3000;
+const logTail = 600;
+
+export class Keeper {
+  readonly #directory: string;
+  readonly #paths: ReturnType<typeof keeperPaths>;
+  readonly #guest: QemuGuest;
+  readonly #qemu: ChildProcess | null;
+  #server: Server | null = null;
+  /** The host that has the guest. */
+  #host: Socket | null = null;
+  #flushed: (() => void)[] = [];
+  /** Resolves when the keeper has nothing left to do. */
+  readonly ended: Promise<void>;
+  #end: () => void = () => {};
+
+  private constructor(directory: string, guest: QemuGuest, qemu: ChildProcess | null) {
+    this.#directory = directory;
+    this.#paths = keeperPaths(directory);
+    this.#guest = guest;
+    this.#qemu = qemu;
+    this.ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+    guest.onChanged = () => this.#pump();
+  }
+
+  /** @throws QemuLost with QEMU's last words, QmpError, DbusError */
+  static async start(order: KeeperOrder, directory: string): Promise<Keeper> {
+    const { adopt, vm, isArriving } = order;
+    const paths = keeperPaths(directory);
+    const qemu = adopt === null ? startQemu(order, directory) : null;
+    try {
+      if (qemu !== null) await untilListening(qemu, [paths.qmp, paths.inputs], paths.log);
+      const inputs = adopt === null ? paths.inputs : adopt.inputs;
+      const guest = await QemuGuest.open({
+        qmp: adopt?.qmp ?? paths.qmp,
+        ...(inputs !== undefined && { inputs }),
+        streams: (vm.streams ?? []).map(({ use, chardev, name, path }, at, all) => ({
+          ...{ use, chardev, path: path ?? paths.stream(chardev), name: name ?? "" },
+          id: all.slice(0, at).filter((other) => other.use === use).length,
+        })),
+      });
+      const keeper = new Keeper(directory, guest, qemu);
+      if (!isArriving) await untilArrived(guest);
+      qemu?.once("exit", () => void keeper.#over());
+      await keeper.#listen();
+      return keeper;
+    } catch (error) {
+      qemu?.kill("SIGKILL");
+      const words = qemu === null ? "" : lastWords(paths.log);
+      throw words === "" ? error : new QemuLost(words);
+    }
+  }
+
+  async #listen(): Promise<void> {
+    const server = createServer((socket) => this.#greet(socket));
+    this.#server = server;
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(this.#paths.socket, resolve);
+    });
+  }
+
+  #greet(socket: Socket): void {
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => {
+      if (this.#host === socket) this.#host = null;
+      this.#releaseFlushed();
+    });
+    socket.on("drain", () => this.#pump());
+    readFrames<FromHost>(socket, (frame) => {
+      if (frame.kind === "input") {
+        if (this.#host !== socket) return;
+        this.#guest.handle(frame.input);
+        this.#pump();
+        return;
+      }
+      const { id } = frame;
+      this.#call(socket, frame.name, frame.body).then(
+        (value) => this.#say(socket, { kind: "answer", id, value }),
+        (error: unknown) => {
+          const words = error instanceof Error ? error.message : String(error);
+          this.#say(socket, { kind: "refusal", id, error: `${words}${this.#words()}` });
+        },
+      );
+    });
+  }
+
+  async #call(socket: Socket, name: KeeperCall, body: unknown): Promise<unknown> {
+    const guest = this.#guest;
+    switch (name) {
+      case "attach": {
+        const before = this.#host;
+        this.#host = socket;
+        if (before !== socket) before?.destroy();
+        guest.describe();
+        await this.#pumped();
+        return { isRunning: guest.isRunning };
+      }
+      case "listen":
+        await listenForVm(guest, this.#paths.incoming);
+        return null;
+      case "arrive": {
+        const leftovers = readLeftovers(body as Uint8Array);
+        await untilArrived(guest);
+        await guest.takeLeftovers(leftovers);
+        return null;
+      }
+      case "send": {
+        const { leftovers, downtimeMs } = await sendVm(
+          guest,
+          this.#paths.outgoing,
+          body as QemuMoveParameters,
+          (progress) => this.#say(socket, { kind: "progress", progress }),
+        );
+        await guest.settle();
+        await this.#pumped();
+        return { leftovers: writeLeftovers(leftovers), downtimeMs };
+      }
+      case "cancel":
+        await cancelVm(guest);
+        return null;
+      case "end":
+        this.end();
+        return null;
+    }
+  }
+
+  /** A VM that was adopted is ended, too: it has moved, or somebody wants it to. */
+  end(): void {
+    this.#guest.execute("quit").catch(() => {});
+    setTimeout(() => this.#qemu?.kill("SIGKILL"), quitMs).unref();
+    if (this.#qemu === null) void this.#over();
+  }
+
+  /** Hands on what the guest says, as fast as the host takes it. */
+  #pump(): void {
+    const host = this.#host;
+    if (host === null) return;
+    while (host.writableLength < backlogMax) {
+      const output = this.#guest.poll();
+      if (output === null) {
+        this.#releaseFlushed();
+        return;
+      }
+      if (output.type === "ended") {
+        this.#say(host, { kind: "ended", error: output.error?.message ?? null });
+      } else this.#say(host, { kind: "output", output });
+    }
+  }
+
+  /** Resolves when the host was told all that there is to tell now. */
+  #pumped(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#flushed.push(resolve);
+      if (this.#host === null) this.#releaseFlushed();
+      else this.#pump();
+    });
+  }
+
+  #releaseFlushed(): void {
+    for (const resolve of this.#flushed.splice(0)) resolve();
+  }
+
+  #say(socket: Socket, frame: FromKeeper): void {
+    if (!socket.destroyed) writeFrame(socket, frame);
+  }
+
+  #words(): string {
+    const words =
+      this.#qemu === null || this.#qemu.exitCode === null ? "" : lastWords(this.#paths.log);
+    return words === "" ? "" : `: ${words}`;
+  }
+
+  /** QEMU is no more: the host is told, and there is nothing left to keep. */
+  async #over(): Promise<void> {
+    this.#guest.close();
+    this.#server?.close();
+    // What was said last has to get out.
+    this.#host?.end();
+    await delay(100);
+    this.#host?.destroy();
+    rmSync(this.#directory, { recursive: true, force: true });
+    this.#end();
+  }
+}
+
+function startQemu(order: KeeperOrder, directory: string): ChildProcess {
+  const { program = "qemu-system-x86_64" } = order.vm;
+  const log = openSync(keeperPaths(directory).log, "w");
+  try {
+    const stdio = ["ignore", log, log] as const;
+    const qemu = spawn(program, qemuArguments(order, directory), { stdio: [...stdio] });
+    qemu.on("error", () => {});
+    return qemu;
+  } finally {
+    closeSync(log);
+  }
+}
+
+async function untilListening(
+  qemu: ChildProcess,
+  sockets: readonly string[],
+  log: string,
+): Promise<void> {
+  const until = performance.now() + startMs;
+  while (!sockets.every((path) => existsSync(path))) {
+    const isGone = qemu.exitCode !== null || qemu.signalCode !== null || qemu.pid === undefined;
+    if (isGone) throw new QemuLost(`QEMU did not start: ${lastWords(log)}`);
+    if (performance.now() > until) throw new QemuLost("QEMU does not answer");
+    await delay(20);
+  }
+}
+
+function lastWords(log: string): string {
+  try {
+    return readFileSync(log, "utf8").trim().slice(-logTail);
+  } catch {
+    return "";
+  }
+}
