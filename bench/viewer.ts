@@ -70,6 +70,13 @@ async function withBench(run: (bench: ViewerBench) => Promise<BenchRow[]>): Prom
   return await run(bench);
 }
 
+/** Milliseconds of a move. */
+interface Standstill {
+  readonly pictureMs: number;
+  /** From the stop at the one QEMU until it runs in the other. */
+  readonly guestMs: number;
+}
+
 interface Origins {
   readonly viewer: string;
   readonly html5: string;
@@ -162,17 +169,16 @@ class ViewerBench implements AsyncDisposable {
 
   /** How much longer the picture stands than the guest does when it moves. */
   async move(): Promise<BenchRow[]> {
-    const beyond: number[] = [];
-    for (let round = 0; round < rounds; round++) beyond.push(await this.#moveOnce());
-    return [
-      {
-        ...{ suite, name: "seamless move: picture stands longer than the guest by" },
-        ...{ value: Math.min(...beyond), unit: "ms", ceiling: 250 },
-      },
-    ];
+    const moves: Standstill[] = [];
+    for (let round = 0; round < rounds; round++) moves.push(await this.#moveOnce());
+    const beyond = (move: Standstill) => move.pictureMs - move.guestMs;
+    const shortest = moves.reduce((a, b) => (beyond(b) < beyond(a) ? b : a));
+    const [picture, guest] = [shortest.pictureMs.toFixed(0), shortest.guestMs.toFixed(0)];
+    const name = `seamless move: picture stands longer than the guest (${picture} ms, ${guest} ms)`;
+    return [{ suite, name, value: beyond(shortest), unit: "ms", ceiling: 250 }];
   }
 
-  async #moveOnce(): Promise<number> {
+  async #moveOnce(): Promise<Standstill> {
     const source = await startSavedVm("qxl-vga");
     const browser = await startChromium();
     let target: Vm | null = null;
@@ -188,7 +194,9 @@ class ViewerBench implements AsyncDisposable {
       const report = await source.migrateTo(target);
       await page.waitForFunction(() => viewerOf().migrations.at(-1)?.firstPaintedAt != null);
       const gap = pictureGapMs(await page.evaluate(() => viewerOf().migrations.at(-1)!));
-      return (gap ?? Number.NaN) - (report.downtimeMs ?? 0);
+      // What QEMU calls downtime is the source's part of it.
+      const guestMs = (report.resumedAt ?? report.completedAt) - report.stoppedAt;
+      return { pictureMs: gap ?? Number.NaN, guestMs };
     } finally {
       await browser.close();
       await target?.close();

@@ -34,6 +34,9 @@ const beforeCommit: ReadonlySet<string> = new Set([
 /** A move without links begins for the viewer only when its guest has stopped. */
 const clockMs = 2000;
 
+/** As wide as the page's side, so that its words are of a size to be read. */
+const chartWidth = 330;
+
 let state: DemoState | null = null;
 
 function say(text: string, tone: "quiet" | "bad" = "quiet"): void {
@@ -121,7 +124,8 @@ async function article(record: MigrationRecord): Promise<HTMLElement> {
   ]
     .filter((text) => text !== null)
     .join(", ");
-  const chart = await moveChart(record, document.documentElement.lang, courseOf(record));
+  const how = { guest: courseOf(record), width: chartWidth };
+  const chart = await moveChart(record, document.documentElement.lang, how);
   element.append(title, facts, chart);
   return element;
 }

@@ -41,7 +41,7 @@ export class HostProcess {
     const words = [
       ...["host", "--name", name, "--json", "--log-level", "silent"],
       ...["--api-listen", "127.0.0.1:0", "--peer-listen", "127.0.0.1:0", "--peer-key", peerKey],
-      ...["--size", "1024x720", ...(guest === null ? [] : ["--guest", guest])],
+      ...["--size", "1024x768", ...(guest === null ? [] : ["--guest", guest])],
     ];
     const [child, [, api = "", peers = ""]] = await Child.start(
       words,

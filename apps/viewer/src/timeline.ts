@@ -2,22 +2,19 @@
 
 import { sharedTime } from "@caraway/browser";
 import { wordsFor } from "./locales/words.ts";
-import type { GuestCourse, MigrationRecord } from "./session/timeline.ts";
+import type { MigrationRecord } from "./session/timeline.ts";
 import { chartStyle } from "./ui/chart-style.ts";
-import { timelineChart } from "./ui/timeline-chart.ts";
+import { type ChartOptions, timelineChart } from "./ui/timeline-chart.ts";
 
 export { type GuestCourse, pictureGapMs } from "./session/timeline.ts";
-export { duration } from "./ui/timeline-chart.ts";
+export { type ChartOptions, duration } from "./ui/timeline-chart.ts";
 export { chartStyle };
 
-/**
- * `record` as `viewer.migrations` has it; `language` as in the viewer's `lang`; `guest` where the
- * embedder knows the hosts.
- */
+/** `record` as `viewer.migrations` has it; `language` as in the viewer's `lang`. */
 export async function moveChart(
   record: MigrationRecord,
   language: string,
-  guest: GuestCourse | null = null,
+  options: ChartOptions = {},
 ): Promise<SVGSVGElement> {
-  return timelineChart(record, await wordsFor(language), sharedTime(), guest);
+  return timelineChart(record, await wordsFor(language), sharedTime(), options);
 }

@@ -9,7 +9,7 @@ export const chartStyle = `
 .chart .ready { fill: color-mix(in srgb, var(--spice-muted) 35%, transparent); }
 .chart .switching { fill: var(--spice-accent); }
 .chart .travelling { fill: color-mix(in srgb, var(--spice-muted) 55%, transparent); }
-.chart .held { fill: var(--spice-warning); }
+.chart .held { fill: #8b5cf6; }
 .chart .kept { fill: var(--spice-good); }
 .chart .rebuilt { fill: var(--spice-warning); }
 .chart .lost, .chart .trouble { fill: #dc2626; }
@@ -20,6 +20,7 @@ export const chartStyle = `
 .legend .ready::before { background: color-mix(in srgb, var(--spice-muted) 35%, transparent); }
 .legend .switching::before { background: var(--spice-accent); }
 .legend .travelling::before { background: color-mix(in srgb, var(--spice-muted) 55%, transparent); }
-.legend :is(.held, .gap, .rebuilt)::before { background: var(--spice-warning); }
+.legend .held::before { background: #8b5cf6; }
+.legend :is(.gap, .rebuilt)::before { background: var(--spice-warning); }
 .legend .kept::before { background: var(--spice-good); }
 `;

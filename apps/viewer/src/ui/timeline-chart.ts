@@ -10,8 +10,7 @@ import {
 } from "../session/timeline.ts";
 
 const svgName = "http://www.w3.org/2000/svg";
-const width = 440;
-const labelWidth = 92;
+const labelWidth = 84;
 const rowHeight = 20;
 const barHeight = 12;
 const axisHeight = 24;
@@ -27,6 +26,13 @@ interface Span {
 /** Where a time stands across the chart. */
 type Scale = (at: number) => number;
 
+export interface ChartOptions {
+  /** Where the embedder knows the hosts. */
+  readonly guest?: GuestCourse | null;
+  /** In pixels where it is not scaled. */
+  readonly width?: number;
+}
+
 /** A line of the chart's lower part. */
 interface Row {
   readonly label: string;
@@ -41,7 +47,7 @@ export function timelineChart(
   record: MigrationRecord,
   words: Words,
   now: number,
-  guest: GuestCourse | null = null,
+  { guest = null, width = 440 }: ChartOptions = {},
 ): SVGSVGElement {
   const end = endOf(record, now, guest);
   const rows = switchRows(record, words, end, guest);
@@ -50,12 +56,12 @@ export function timelineChart(
   const height = rowHeight + axisHeight + (lines === 0 ? 0 : lines * rowHeight + axisHeight);
   const chart = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "chart", role: "img" });
   chart.append(withText("title", `${words.inspect.chart}: ${record.target}`));
-  drawWhole(chart, record, words, end);
+  drawWhole(chart, record, words, end, scaleFor(record.beganAt, end, width));
   if (lines === 0) return chart;
   const stood = pictureStoodFrom(record) ?? record.switchingAt ?? record.beganAt;
   const begin = Math.min(stood, guest?.stoppedAt ?? stood);
   const top = rowHeight + axisHeight;
-  const scale = scaleFor(begin, end);
+  const scale = scaleFor(begin, end, width);
   drawAxis(chart, begin, end, scale, top, lines * rowHeight);
   rows.forEach(({ label, spans }, index) => {
     const row = top + index * rowHeight;
@@ -66,8 +72,13 @@ export function timelineChart(
   return chart;
 }
 
-function drawWhole(chart: SVGSVGElement, record: MigrationRecord, words: Words, end: number): void {
-  const scale = scaleFor(record.beganAt, end);
+function drawWhole(
+  chart: SVGSVGElement,
+  record: MigrationRecord,
+  words: Words,
+  end: number,
+  scale: Scale,
+): void {
   drawAxis(chart, record.beganAt, end, scale, 0, rowHeight);
   drawLabel(chart, words.inspect.session, 0);
   for (const span of phases(record, end)) chart.append(bar(span, scale, 0));
@@ -111,7 +122,7 @@ function drawGap(
   chart.append(svg("path", { d: path, class: "gap" }));
 }
 
-function scaleFor(begin: number, end: number): Scale {
+function scaleFor(begin: number, end: number, width: number): Scale {
   const perMs = (width - labelWidth - rightSpace) / Math.max(1, end - begin);
   return (at) => labelWidth + Math.max(0, at - begin) * perMs;
 }
