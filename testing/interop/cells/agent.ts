@@ -17,6 +17,7 @@ import {
   ServedTestcard,
   startGtkClient,
   type Vm,
+  type VmDevices,
 } from "@caraway/interop";
 import { demand } from "./migration.ts";
 import { MovingSession, modeOf, phasesOf } from "./moving-session.ts";
@@ -213,9 +214,13 @@ export interface MoveFacts {
 export async function moveBusyAgent(
   mode: MigrationMode,
   sizes: { readonly file: number; readonly paste: number },
+  {
+    machine = "qxl-vga",
+    fileTimeoutMs = 240_000,
+  }: { readonly machine?: VmDevices | "qxl-vga"; readonly fileTimeoutMs?: number } = {},
 ): Promise<MoveFacts> {
   const isSeamless = mode === "seamless";
-  const agent = await AgentSession.open({ spice: { seamlessMigration: isSeamless } });
+  const agent = await AgentSession.open({ machine, spice: { seamlessMigration: isSeamless } });
   try {
     const { session, user } = agent;
     const target = await session.target();
@@ -237,7 +242,7 @@ export async function moveBusyAgent(
     );
     demand(survives, "the guest does not answer behind QEMU's move: its kernel may have died");
     demand(modeOf(move.events) === mode, `the phases were ${phasesOf(move.events)}`);
-    const end = await user.sent(transfer, 240_000);
+    const end = await user.sent(transfer, fileTimeoutMs);
     demand(end.phase === "done", `the file failed: ${end.error?.message}`);
     const arrived = await hashInGuest(agent.here, `${transfers}/moving.bin`);
     demand(arrived === file.hash, "the file that arrived is another");

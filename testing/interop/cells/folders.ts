@@ -49,7 +49,7 @@ class Caraway implements AsyncDisposable {
     while (!pattern.test(this.printed)) {
       if (Date.now() > end) {
         throw new Error(
-          `caraway did not print ${pattern} but ${this.printed.slice(-300)} ${this.errors}`,
+          `caraway did not print ${pattern} but ${this.printed.slice(-200)} ${this.errors}`,
         );
       }
       await delay(50);
@@ -142,11 +142,11 @@ async function consoleCell(): Promise<CellResult> {
   await using caraway = new Caraway(["console", uriOf(vm), consoleName, "--duration", "25"]);
   caraway.type("echo the sum is $((40 + 2)); tty\n");
   await caraway.until(/the sum is 42\s+\/dev\/hvc0/);
-  caraway.type("yes 0123456789 | head -c 300000; echo end of $((1000 + 1))\n");
+  caraway.type("yes 0123456789 | head -c 40000; echo end of $((1000 + 1))\n");
   await caraway.until(/end of 1001/);
-  demand(caraway.printed.length > 300_000, "what was said is not whole");
+  demand(caraway.printed.length > 40_000, "what was said is not whole");
   demand((await caraway.ended()) === 0, "it did not end well");
-  return { outcome: "passed", detail: "listed, talked with, 300 kB of output" };
+  return { outcome: "passed", detail: "listed, talked with, 40 kB of output" };
 }
 
 async function clipboardCell(): Promise<CellResult> {
@@ -215,7 +215,7 @@ async function moveCell(mode: MigrationMode): Promise<CellResult> {
     const background = (command: string) => {
       return session.here.shell.run(`(${command}) >/dev/null 2>&1 &`);
     };
-    await session.here.shell.run("head -c 8000000 /dev/urandom > /tmp/up");
+    await session.here.shell.run("head -c 16000000 /dev/urandom > /tmp/up");
     const slow = "curl -sSf --limit-rate 1500k";
     await background(`${slow} ${place}/to%20guest.bin -o /tmp/down; echo $? > /run/down`);
     await background(`${slow} -T /tmp/up ${place}/up.bin; echo $? > /run/up`);
