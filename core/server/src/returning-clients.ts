@@ -14,8 +14,8 @@ export interface ReturningOwner {
 }
 
 interface Returning {
-  /** What it had at the source. */
-  readonly channels: readonly ChannelId[];
+  /** What it had at the source, and what it took over from others who come anew. */
+  channels: readonly ChannelId[];
   served: ServedClient | null;
   readonly outcomes: Map<string, ChannelMoved>;
 }
@@ -116,8 +116,22 @@ export class ReturningClients {
       one.served ??= this.#newcomers.shift() ?? null;
       const { served } = one;
       if (served === null) continue;
+      for (const channel of served.channels) this.#takeOver(one, channel);
       for (const channel of one.channels) if (served.has(channel)) this.#decide(one, channel, "");
     }
+  }
+
+  /** Nobody knows which of them is which: a device may be with another than it was. */
+  #takeOver(one: Returning, channel: ChannelId): void {
+    const label = channelLabel(channel);
+    const isIt = (other: ChannelId) => channelLabel(other) === label;
+    if (one.channels.some(isIt)) return;
+    const former = this.#returning.find(({ channels, outcomes }) => {
+      return channels.some(isIt) && !outcomes.has(label);
+    });
+    if (former === undefined) return;
+    former.channels = former.channels.filter((other) => !isIt(other));
+    one.channels = [...one.channels, channel];
   }
 
   #lose(one: Returning, why: string): void {

@@ -227,3 +227,29 @@ describe("the state of a stream", () => {
     expect(decodeStreamState(encodeStreamState(moved))).toEqual(moved);
   });
 });
+
+describe("a device of clients that come anew", () => {
+  it("is told of with the one that gets it", () => {
+    const world = new MoveWorld();
+    attach(world.source);
+    const channels = [...defaultSessionOptions.channels, "usbredir"] as const;
+    const other = world.join();
+    world.join({ channels });
+    world.begin({ mode: "switch-host" });
+    world.stop();
+    attach(world.target);
+    world.hand();
+    // So the owner comes first, where it was second before.
+    other.isSlow = true;
+    world.switch();
+    other.isSlow = false;
+    world.settle();
+    world.advance(20_000);
+    const [{ clients } = { clients: [] }] = world.target.eventsOf("move-settled");
+    const told = clients.flatMap((client) => client.channels);
+    const devices = told.filter(({ channel }) => channel === "usbredir 0");
+    expect(devices.map(({ outcome }) => outcome)).toEqual(["rebuilt"]);
+    expect(told.filter(({ outcome }) => outcome !== "rebuilt")).toEqual([]);
+    expect(told).toHaveLength(9);
+  });
+});
