@@ -57,6 +57,7 @@ export class ClientDriver {
   readonly #options: ClientDriverOptions;
   readonly #session: ClientSession;
   readonly #driver: Driver<SessionFeed>;
+  readonly #platform: Platform;
   readonly #decode: DecodeImage;
   readonly #files = new FileSources((command) => this.command(command));
   readonly #streams: ClientStreams | null;
@@ -69,6 +70,7 @@ export class ClientDriver {
     this.renderer = new Renderer({ videoCodecs: options.session.videoCodecs });
     this.screens = new Screens(this.renderer);
     this.#options = options;
+    this.#platform = platform;
     this.#decode = decode;
     const { onStream } = options;
     const command = (what: SessionCommand) => this.command(what);
@@ -90,6 +92,11 @@ export class ClientDriver {
   /** Where the session is attached: another server after the VM has moved. */
   get endpoint(): Endpoint {
     return this.#session.endpoint;
+  }
+
+  /** What is stamped with this `mm_time` is to be seen and heard now; null before the first word. */
+  get mediaTime(): number | null {
+    return this.#session.mediaTime(this.#platform.now());
   }
 
   command(command: SessionCommand): void {

@@ -6,7 +6,10 @@ import {
   type ClientLeft,
   defaultSourceMove,
   defaultTargetMove,
+  type GuestInput,
+  type GuestOutput,
   type MoveMode,
+  type SavableGuest,
   type ServerEvent,
   type ServerOptions,
 } from "@caraway/server";
@@ -23,6 +26,10 @@ import type { SpiceAddress } from "./vm.ts";
 export interface MovingTestcardOptions {
   readonly testcard?: TestcardOptions;
   readonly server?: Partial<ServerOptions>;
+  /** Pages from anywhere may connect. */
+  readonly anyOrigin?: boolean;
+  /** Hears what the guest says, on its way to its server. */
+  readonly onGuestOutput?: (output: GuestOutput) => void;
 }
 
 export interface MoveReport {
@@ -119,7 +126,7 @@ export class MovingTestcard implements AsyncDisposable {
     source.server.input({ type: "stop" });
     await this.#event(source, "guest-running", ({ running }) => !running);
     this.testcard = loadTestcard(this.testcard.save(performance.now()), performance.now());
-    target.server.attachGuest(this.testcard);
+    target.server.attachGuest(this.#heard(this.testcard));
     target.server.command({ name: "migrate-hold" });
     source.server.command({ name: "migrate-switch" });
     this.#at = this.hosts.indexOf(target);
@@ -142,8 +149,9 @@ export class MovingTestcard implements AsyncDisposable {
     const number = this.hosts.length;
     const server = await GuestServer.start({
       listen: [{ kind: "tcp", host: "127.0.0.1", port: 0, tls: false }],
-      guest,
+      guest: guest === null ? null : this.#heard(guest),
       run: guest !== null,
+      ...(this.#options.anyOrigin === true && { origins: "any" }),
       ...(this.#options.server === undefined ? {} : { server: this.#options.server }),
       onEvent: (event) => {
         events.push(event);
@@ -159,6 +167,22 @@ export class MovingTestcard implements AsyncDisposable {
     const host = { server, events };
     this.hosts.push(host);
     return host;
+  }
+
+  #heard(guest: SavableGuest): SavableGuest {
+    const { onGuestOutput } = this.#options;
+    if (onGuestOutput === undefined) return guest;
+    return {
+      handle: (input: GuestInput, now: number) => guest.handle(input, now),
+      poll: () => {
+        const output = guest.poll();
+        if (output !== null) onGuestOutput(output);
+        return output;
+      },
+      deadline: () => guest.deadline(),
+      snapshot: (now: number) => guest.snapshot(now),
+      save: (now: number) => guest.save(now),
+    };
   }
 
   async #event<N extends ServerEvent["name"]>(
