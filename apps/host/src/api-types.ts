@@ -38,6 +38,8 @@ export interface ApiGuest {
   /** Bytes since the server began. */
   readonly sentBytes: number;
   readonly receivedBytes: number;
+  /** What the guest counts of itself, such as `usb0.answered`; empty for most. */
+  readonly facts: Readonly<Record<string, number>>;
 }
 
 export interface ApiSession {
@@ -61,6 +63,7 @@ export interface ApiNewGuest {
   readonly sound?: boolean;
   readonly video?: boolean;
   /** USB slots. */
+  readonly usb?: number;
   readonly seed?: number;
   readonly freezeAtMs?: number;
   /** Of kind `qemu`. */

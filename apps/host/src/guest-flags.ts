@@ -16,6 +16,7 @@ export interface GuestFlags {
   readonly framebuffer?: boolean;
   readonly sound?: boolean;
   readonly video?: boolean;
+  readonly usb?: number;
   /** Ports that count. */
   readonly ports?: number;
   readonly seed?: number;
@@ -32,6 +33,7 @@ export function testcardOptions(flags: GuestFlags): TestcardOptions {
     ...(flags.framebuffer === true && { output: "framebuffer" }),
     ...(flags.sound === true && { sound: true }),
     ...(flags.video === true && { video: true }),
+    ...(flags.usb !== undefined && { usb: flags.usb }),
     ...(ports !== undefined && { counters: counters(ports) }),
     ...(seed !== undefined && { seed }),
     ...(speed !== undefined && { speed }),
@@ -45,7 +47,7 @@ function counters(ports: number): "port"[] {
 
 /** The same, as the API has it. */
 export function guestOptions(asked: ApiNewGuest): TestcardOptions {
-  const { width, height, monitors, framebuffer, sound, video, seed, freezeAtMs } = asked;
+  const { width, height, monitors, framebuffer, sound, video, usb, seed, freezeAtMs } = asked;
   return {
     ...(width !== undefined && { width }),
     ...(height !== undefined && { height }),
@@ -53,6 +55,7 @@ export function guestOptions(asked: ApiNewGuest): TestcardOptions {
     ...(framebuffer === true && { output: "framebuffer" }),
     ...(sound === true && { sound }),
     ...(video === true && { video }),
+    ...(usb !== undefined && { usb }),
     ...(seed !== undefined && { seed }),
     ...(freezeAtMs !== undefined && { freezeAtMs }),
   };

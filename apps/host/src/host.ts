@@ -116,7 +116,9 @@ export class Host {
     const { name, kind, state, addresses, sessions, traffic } = guest;
     const migration = this.#moveOf(guest)?.record.id ?? null;
     const { sent: sentBytes, received: receivedBytes } = traffic;
-    return { name, kind, state, addresses, sessions, migration, sentBytes, receivedBytes };
+    const { facts } = guest;
+    const bytes = { sentBytes, receivedBytes };
+    return { name, kind, state, addresses, sessions, migration, ...bytes, facts };
   }
 
   /** @throws HostConflict when there is one of that name. */

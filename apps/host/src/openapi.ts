@@ -40,6 +40,7 @@ export const guestFields = {
   framebuffer: flag,
   sound: flag,
   video: flag,
+  usb: whole,
   seed: whole,
   freezeAtMs: whole,
   vm: {
@@ -107,6 +108,7 @@ export const apiSchemas = {
     migration: orNull(text),
     sentBytes: whole,
     receivedBytes: whole,
+    facts: { type: "object", additionalProperties: { type: "number" } },
   }),
   Session: object({
     client: whole,

@@ -51,6 +51,7 @@ const guest: ApiGuest = {
   migration: null,
   sentBytes: 1,
   receivedBytes: 2,
+  facts: { "usb0.answered": 3 },
 };
 
 const host: ApiHost = {

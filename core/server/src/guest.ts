@@ -26,7 +26,10 @@ import type { Drawing, SurfacePixels } from "./guest-drawing.ts";
  *
  * Arrays that either side hands over belong to the other from then on and do not change any more.
  */
-export interface Guest extends Machine<GuestInput, GuestOutput> {}
+export interface Guest extends Machine<GuestInput, GuestOutput> {
+  /** What it counts of itself, for people and tests: numbers by names of its own. */
+  facts?(): Readonly<Record<string, number>>;
+}
 
 /** A guest whose whole state fits into bytes, so that it can go on in another process. */
 export interface SavableGuest extends Guest {

@@ -59,6 +59,7 @@ const SavedSlot = struct("SavedSlot", {
   input: u8,
   output: u8,
   isPlugged: u8,
+  isCareful: u8,
   /** 0 idle, 1 command, 2 and above: steps of a repair. */
   activity: u8,
   kind: u8,
@@ -131,6 +132,7 @@ function savedSlot(slot: UsbSlotState, runtimeMs: number): SavedSlotValue {
     input: slot.input ?? 0xff,
     output: slot.output ?? 0xff,
     isPlugged: slot.isPlugged ? 1 : 0,
+    isCareful: slot.isCareful ? 1 : 0,
     activity: activity.kind === "idle" ? 0 : activity.kind === "command" ? 1 : 2 + activity.step,
     kind: commandKinds.indexOf(kind),
     ...numbers,
@@ -214,6 +216,7 @@ function loadSlot(saved: SavedSlotValue, id: number, runtimeMs: number): UsbSlot
     isStorage: flag(saved.isStorage),
     ...endpoints,
     isPlugged,
+    isCareful: flag(saved.isCareful),
     activity,
     requests,
     nextId: saved.nextId,

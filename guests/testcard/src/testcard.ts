@@ -38,7 +38,7 @@ import { surfacePixels } from "./screen.ts";
 import { DesktopStage } from "./stage.ts";
 import { changedStatus, statusBox, statusTexts } from "./status-bar.ts";
 import { type DeviceInput, type TestcardState, waitingMax } from "./testcard-state.ts";
-import { UsbSlot, type UsbSlotState } from "./usb-slot.ts";
+import { UsbSlot, type UsbSlotState, usbFacts } from "./usb-slot.ts";
 
 /** Milliseconds between two batches of the painter. */
 const batchPauseMs = 4;
@@ -167,6 +167,9 @@ export class Testcard implements SavableGuest {
     return this.#state.counters;
   }
 
+  facts(): Readonly<Record<string, number>> {
+    return Object.assign({}, ...this.usb.map((slot, index) => usbFacts(`usb${index}`, slot)));
+  }
   /** What its USB slots have done. */
   get usb(): readonly Readonly<UsbSlotState>[] {
     return this.#slots.map(({ state }) => state);

@@ -67,6 +67,8 @@ export interface UsbSlotState {
   output: number | null;
   /** A device that is of use is plugged in. */
   isPlugged: boolean;
+  /** It is asked for one thing at a time, and nothing is called off. */
+  isCareful: boolean;
   activity: UsbActivity;
   requests: OpenRequest[];
   storage: StorageState;
@@ -96,6 +98,7 @@ const packetSize = 512;
 const pauseMs = 1;
 /** Of so many commands that read, one is called off. */
 const cancelEach = 16;
+const redHat = 0x2b23;
 const storageClass = 8;
 const scsi = 6;
 const bulkOnly = 0x50;
@@ -108,7 +111,7 @@ export function firstUsbSlot(id: number): UsbSlotState {
   return {
     id,
     ...{ isOpen: false, outgoing: [], credit: 0, owed: 0, saved: null },
-    ...{ isStorage: false, input: null, output: null, isPlugged: false },
+    ...{ isStorage: false, input: null, output: null, isPlugged: false, isCareful: false },
     ...{ activity: { kind: "idle" }, requests: [], storage: firstStorage() },
     ...{ nextId: 1, nextTag: 1, dueMs: 0, plugged: 0, unplugged: 0 },
     ...{ asked: 0, answered: 0, cancelled: 0, lost: 0, strangers: 0 },
@@ -238,6 +241,9 @@ export class UsbSlot {
       }
       case "DEVICE_CONNECT":
         state.plugged += 1;
+        // PEER: spice-gtk's CD drive ends its program when asked for more while it reads, and
+        // does not answer what is called off.
+        state.isCareful = packet.body.vendorId === redHat;
         state.isPlugged = state.isStorage && state.input !== null && state.output !== null;
         meetStorage(state.storage);
         state.dueMs = runtimeMs;
@@ -284,16 +290,19 @@ export class UsbSlot {
     state.activity = { kind: "command", command, data: read, status: none, isBroken: false };
     this.#ask("command", 0, commandSize, commandBytesOf(command));
     const asked: number[] = [];
-    const pieces = 1 + (command.tag % requestsMax);
+    const pieces = state.isCareful ? 1 : 1 + (command.tag % requestsMax);
     const size = Math.ceil(command.length / pieces / packetSize) * packetSize;
     for (let at = 0; at < command.length; at += size) {
       const length = Math.min(size, command.length - at);
       asked.push(state.nextId);
       this.#ask("data", at, length, command.isInput ? none : data.subarray(at, at + length));
     }
-    asked.push(state.nextId);
-    this.#ask("status", 0, statusSize, none);
-    if (command.kind !== "read" || command.tag % cancelEach !== 0) return;
+    if (!state.isCareful) {
+      asked.push(state.nextId);
+      this.#ask("status", 0, statusSize, none);
+    }
+    const isCalledOff = command.kind === "read" && command.tag % cancelEach === 0;
+    if (state.isCareful || !isCalledOff) return;
     for (const number of asked) {
       state.cancelled += 1;
       this.#send({ name: "CANCEL_DATA_PACKET", id: BigInt(number), body: {} });
@@ -321,6 +330,10 @@ export class UsbSlot {
         activity.data.set(data.subarray(0, activity.data.length - at), at);
       }
       if (state.requests.length > 0) return;
+      if (state.isCareful && part !== "status" && !activity.isBroken) {
+        this.#ask("status", 0, statusSize, none);
+        return;
+      }
       const { command, isBroken } = activity;
       endCommand(state.storage, state.id, command, isBroken ? null : activity);
       if (isBroken) this.#repair(0);
@@ -355,6 +368,20 @@ export class UsbSlot {
   #send(packet: Packet): void {
     this.state.outgoing.push(this.#packets.write(packet));
   }
+}
+
+/** What a slot counts, as numbers by name. */
+export function usbFacts(name: string, slot: UsbSlotState): Record<string, number> {
+  const { asked, answered, cancelled, lost, strangers, plugged, unplugged, storage } = slot;
+  const { commands, failed, readBytes, writtenBytes, wrongAt } = storage;
+  const counts = {
+    ...{ asked, answered, cancelled, lost, strangers, plugged, unplugged },
+    ...{ commands, failed, readBytes, writtenBytes },
+    ...{ open: slot.requests.length, wrong: wrongAt === null ? 0 : 1 },
+  };
+  return Object.fromEntries(
+    Object.entries(counts).map(([key, value]) => [`${name}.${key}`, value]),
+  );
 }
 
 function connection(saved: SavedPacketStream | null): PacketStream {

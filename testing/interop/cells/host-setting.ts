@@ -25,6 +25,7 @@ export interface SettingOptions {
   readonly size?: string;
   /** Further arguments of both hosts, and of one. */
   readonly flags?: readonly string[];
+  readonly sourceFlags?: readonly string[];
   readonly targetFlags?: readonly string[];
 }
 
@@ -39,10 +40,14 @@ export class HostSetting implements AsyncDisposable {
   }
 
   static async start(options: SettingOptions): Promise<HostSetting> {
-    const { freezeAtMs, size = "640x480", flags = [], targetFlags = [] } = options;
+    const { freezeAtMs, size = "640x480", flags = [] } = options;
+    const { sourceFlags = [], targetFlags = [] } = options;
     const b = await HostProcess.start("b", { flags: [...flags, ...targetFlags] });
     const own = ["--freeze-at", `${freezeAtMs}`, "--size", size];
-    const a = await HostProcess.start("a", { guests: ["desk"], flags: [...own, ...flags] });
+    const a = await HostProcess.start("a", {
+      guests: ["desk"],
+      flags: [...own, ...flags, ...sourceFlags],
+    });
     return new HostSetting(a, b);
   }
 

@@ -16,6 +16,7 @@
  *   paste TYPE FILE            asks for the guest's clipboard; "pasted" when its content is in FILE
  *   send-file FILE             to the guest; "file-sent" with an error or without
  *   compression NUMBER         preferred image compression (SpiceImageCompression)
+ *   share-cd FILE              plugs in a CD drive of its own making; "usb" when the guest has it, or with an error
  *   status                     channels with their counters
  *   disconnect
  */
@@ -257,6 +258,35 @@ static const char *share(SpiceMainChannel *channel, char **words, int count)
     return "offer TYPE FILE, paste TYPE FILE or send-file FILE";
 }
 
+static void on_usb_connected(GObject *manager, GAsyncResult *result, gpointer data)
+{
+    (void)data;
+    GError *error = NULL;
+    spice_usb_device_manager_connect_device_finish(SPICE_USB_DEVICE_MANAGER(manager), result, &error);
+    report("usb", "\"error\":\"%s\"", quote(error ? error->message : ""));
+    g_clear_error(&error);
+}
+
+static void on_usb_added(SpiceUsbDeviceManager *manager, SpiceUsbDevice *device, gpointer data)
+{
+    (void)data;
+    spice_usb_device_manager_connect_device_async(manager, device, NULL, on_usb_connected, NULL);
+}
+
+static const char *share_cd(char *file)
+{
+    static gulong handler;
+    GError *error = NULL;
+    SpiceUsbDeviceManager *manager = spice_usb_device_manager_get(session, &error);
+    if (manager && !handler)
+        handler = g_signal_connect(manager, "device-added", G_CALLBACK(on_usb_added), NULL);
+    if (manager && spice_usb_device_manager_create_shared_cd_device(manager, file, &error))
+        return NULL;
+    report("usb", "\"error\":\"%s\"", quote(error ? error->message : "no device manager"));
+    g_clear_error(&error);
+    return NULL;
+}
+
 static void on_channel_new(SpiceSession *s, SpiceChannel *channel, gpointer data)
 {
     (void)s, (void)data;
@@ -413,6 +443,8 @@ static const char *command(char **words, int count)
         return dump(numbers[1], words[2]);
     if (IS("status", 0))
         return status(), NULL;
+    if (IS("share-cd", 1))
+        return share_cd(words[1]);
     if (IS("disconnect", 0))
         return spice_session_disconnect(session), NULL;
     if (!strcmp(words[0], "monitors"))
