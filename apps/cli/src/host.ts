@@ -26,6 +26,10 @@ export function addHostCommand(program: Command): void {
       "a VM of QEMU, described in JSON (docs/hosts.md); may be repeated",
       collect,
     )
+    .option(
+      "--replace <url>",
+      "take over the guests and sessions of the process with this API, which then ends",
+    )
     .option("--state-dir <folder>", "where VMs are kept while no host runs (default: by user)");
   addTestcardOptions(command)
     .optionsGroup("The API:")

@@ -41,6 +41,10 @@ export async function apiAnswer(host: Host, request: ApiRequest): Promise<ApiAns
       return name === undefined
         ? await allGuests(host, request)
         : await oneGuest(host, request, name, more);
+    case "hand-over":
+      if (name !== undefined || request.method !== "POST") return null;
+      await host.handOver(field<{ to: string }>("to", { type: "string" }, request.body).to);
+      return done;
     case "migrations":
       return name === undefined
         ? found({ migrations: host.moves.map(({ record }) => record) })

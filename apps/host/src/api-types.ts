@@ -103,6 +103,8 @@ export interface ApiNewMigration {
   readonly downtimeLimitMs?: number;
   /** Slow a VM down when its memory changes faster than it can be sent. */
   readonly autoConverge?: boolean;
+  /** The other host is a process on this machine with the same --state-dir: VMs stay where they are. */
+  readonly handOver?: boolean;
 }
 
 export type ApiClientState = "announced" | "linking" | "ready" | "failed" | "left";

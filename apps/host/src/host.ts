@@ -39,6 +39,8 @@ export interface HostOptions {
   readonly metrics: HostMetrics;
   /** Where the keepers of VMs are. */
   readonly stateDirectory: string;
+  /** All guests are another process's. */
+  readonly onHandedOver?: () => void;
   /** A guest's server, or a move of it, has broken down; the other guests go on. */
   readonly onFault: (error: unknown, guest: string) => void;
 }
@@ -53,6 +55,8 @@ const movesMax = 64;
 const oldCopyMs = 8000;
 /** First words on a link from another host. */
 const greetingMs = 10_000;
+/** The answer to an API's request goes out first. */
+const handedOverMs = 100;
 
 export class Host {
   readonly events = new EventLog();
@@ -61,6 +65,7 @@ export class Host {
   readonly #guests = new Map<string, HostedGuest>();
   readonly #moves = new Map<string, Move>();
   #peers: PeerListener | null = null;
+  #peerListen: PeerAddress = { host: "", port: 0 };
   #closeBy = Number.POSITIVE_INFINITY;
   #closed: Promise<void> | null = null;
 
@@ -70,13 +75,24 @@ export class Host {
 
   static async start(options: HostOptions): Promise<Host> {
     const host = new Host(options);
-    const { security, peerListen } = options;
-    if (security !== null) {
-      host.#peers = await PeerListener.open(peerListen, security, (stream, peer) => {
-        host.#greet(stream, peer);
-      });
-    }
+    await host.#listen(options.peerListen);
     return host;
+  }
+
+  async #listen(where: PeerAddress): Promise<void> {
+    const { security } = this.#options;
+    if (security === null) return;
+    const before = this.#peers;
+    this.#peers = await PeerListener.open(where, security, (stream, peer) => {
+      this.#greet(stream, peer);
+    });
+    this.#peerListen = where;
+    before?.close();
+  }
+
+  /** Listens for other hosts elsewhere from now on. Rejects when the address cannot be had. */
+  async movePeers(where: PeerAddress): Promise<void> {
+    await this.#listen(where);
   }
 
   get name(): string {
@@ -86,8 +102,13 @@ export class Host {
   /** Where other hosts reach it; null when guests stay where they are. */
   get peerAddress(): string | null {
     if (this.#peers === null) return null;
-    const { advertise, peerListen } = this.#options;
-    return peerAddressText({ host: advertise ?? peerListen.host, port: this.#peers.port });
+    const host = this.#options.advertise ?? this.#peerListen.host;
+    return peerAddressText({ host, port: this.#peers.port });
+  }
+
+  /** The same without a name; 0 when guests cannot move. */
+  get peerPort(): number {
+    return this.#peers?.port ?? 0;
   }
 
   get guests(): readonly HostedGuest[] {
@@ -202,7 +223,7 @@ export class Host {
         if (event.name === "ended") this.#options.metrics.moved(record);
       },
       onFault: (error, { record }) => this.#options.onFault(error, record.guest),
-      onDestroy: () => void this.#remove(guest),
+      onDestroy: () => void this.#remove(guest, asked.handOver === true),
     });
     this.#moves.set(move.record.id, move);
     const { id, peer, mode } = move.record;
@@ -210,6 +231,24 @@ export class Host {
     if (before === null) move.start();
     else this.#startBehind(move, before as IncomingMove);
     return move;
+  }
+
+  /**
+   * Gives all guests to another process on this machine, with their sessions; VMs stay with their
+   * keepers. @throws HostConflict when one of them does not go: all others have gone
+   */
+  async handOver(to: string): Promise<void> {
+    const moves = this.guests.map(({ name }) => this.migrate(name, { to, handOver: true }));
+    while (moves.some(({ isOver }) => !isOver)) await pause(20);
+    const stays = moves.find(({ record }) => record.owner !== "target");
+    if (stays === undefined) {
+      // Behind the answer to whoever has asked for it.
+      setTimeout(() => this.#options.onHandedOver?.(), handedOverMs);
+      return;
+    }
+    throw new HostConflict(
+      `guest ${stays.record.guest} stays here: ${stays.record.error?.message}`,
+    );
   }
 
   cancel(id: string): Move {
@@ -274,7 +313,7 @@ export class Host {
   async #start(
     name: string,
     kind: GuestKind,
-    what: Pick<HostedGuestOptions, "guest" | "vm" | "run">,
+    what: Pick<HostedGuestOptions, "guest" | "vm" | "run" | "isHandedOver">,
     tickets: readonly Ticket[] | null,
   ): Promise<HostedGuest> {
     const hosted = await HostedGuest.start({
@@ -424,10 +463,17 @@ export class Host {
       throw new HostConflict(`there is a guest ${papers.guest} already`);
     }
     const tickets = ticketsOf(papers.tickets, performance.now());
-    const { guest: name, kind, vm } = papers;
+    const { guest: name, kind, vm, keeper } = papers;
     if (kind === "testcard") return await this.#start(name, kind, { guest: null }, tickets);
     if (vm === null) throw new HostUsageError("the papers do not say how the VM is started");
-    const hosted = await HostedVm.arrive(name, vm, this.#options.stateDirectory);
+    const { stateDirectory } = this.#options;
+    if (keeper !== null) {
+      const found = findKeepers(stateDirectory).find(({ directory }) => directory === keeper);
+      if (found === undefined) throw new HostUsageError("the VM's keeper is not among ours");
+      const kept = await HostedVm.find(found);
+      return await this.#start(name, kind, { guest: null, vm: kept, isHandedOver: true }, tickets);
+    }
+    const hosted = await HostedVm.arrive(name, vm, stateDirectory);
     return await this.#start(name, kind, { guest: null, vm: hosted }, tickets);
   }
 

@@ -16,6 +16,8 @@ export interface HostedGuestOptions {
   readonly guest: Guest | null;
   /** Of kind `qemu`: where it is, also when it has not come yet. */
   readonly vm?: HostedVm;
+  /** Until it is taken over, the VM is another process's. */
+  readonly isHandedOver?: boolean;
   /** Whether it goes on at once, which is so when absent. */
   readonly run?: boolean;
   readonly settings: ServerSettings;
@@ -43,6 +45,7 @@ export class HostedGuest {
   readonly #channels = new Map<number, Map<string, ConnectionKey>>();
   readonly #listeners = new Set<(event: ServerEvent) => void>();
   #server: GuestServer | null = null;
+  #isTaken = false;
   #guest: Guest | null;
 
   private constructor(options: HostedGuestOptions) {
@@ -77,6 +80,12 @@ export class HostedGuest {
 
   get vm(): HostedVm | null {
     return this.#options.vm ?? null;
+  }
+
+  /** The VM that was handed over is this process's. */
+  async takeVm(): Promise<void> {
+    this.#isTaken = true;
+    await this.vm?.guest.take();
   }
 
   get listening(): readonly ListenAddress[] {
@@ -155,9 +164,10 @@ export class HostedGuest {
     );
     // Behind the turn in which it said so, it is drained.
     await new Promise((resolve) => setImmediate(resolve));
-    const guest = this.#guest as SavableGuest | null;
-    if (guest === null) throw new Error("there is no guest to save");
-    return guest.save(performance.now());
+    if (this.#guest === null) throw new Error("there is no guest to save");
+    // The keeper has all that there is of a VM.
+    if (this.vm !== null) return new Uint8Array();
+    return (this.#guest as SavableGuest).save(performance.now());
   }
 
   /** The guest has come; resolves when it has described itself. It stays stopped. */
@@ -176,7 +186,8 @@ export class HostedGuest {
     this.#listeners.clear();
     await this.#server?.close();
     if (this.vm === null) return;
-    if (keep) this.vm.guest.close();
+    const isAnothers = this.#options.isHandedOver === true && !this.#isTaken;
+    if (keep || isAnothers) this.vm.guest.close();
     else await this.vm.guest.end();
   }
 

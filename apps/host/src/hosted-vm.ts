@@ -61,6 +61,11 @@ export class HostedVm {
     return this.#order.vm;
   }
 
+  /** Where its keeper is. */
+  get directory(): string {
+    return this.#directory;
+  }
+
   /** Whether it came here, and was never given to this host. */
   get isArriving(): boolean {
     return this.#order.isArriving;

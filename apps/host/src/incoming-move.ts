@@ -170,6 +170,7 @@ export class IncomingMove {
     this.#isOurs = true;
     if (this.guest !== null) this.guest.state = "arriving";
     this.guest?.vm?.own();
+    if (this.papers.keeper !== null) this.guest?.takeVm().catch(() => {});
     this.guest?.command({ name: "migrate-hold" });
   }
 
@@ -231,8 +232,11 @@ export class IncomingMove {
   async #guestOf(state: Uint8Array): Promise<Guest> {
     const vm = this.guest?.vm ?? null;
     if (vm === null) return loadTestcard(state, performance.now());
-    await vm.guest.arrive(state);
-    await vm.guest.attach();
+    if (this.papers.keeper !== null) await vm.guest.peek();
+    else {
+      await vm.guest.arrive(state);
+      await vm.guest.attach();
+    }
     return vm.guest;
   }
 

@@ -20,6 +20,8 @@ export interface MovePapers {
   readonly measureMs: number;
   /** Of kind `qemu`: how the QEMU is started to which it goes. */
   readonly vm: VmDescription | null;
+  /** The VM stays with this keeper, and only another process serves it. */
+  readonly keeper: string | null;
   /** Null: anybody comes in, there as here. `expiresInMs` counts from now; null for never. */
   readonly tickets:
     | readonly {
@@ -48,6 +50,7 @@ const papersSchema = object({
   lateMaxMs: whole,
   measureMs: whole,
   vm: orNull(guestFields.vm),
+  keeper: orNull({ type: "string" }),
   tickets: orNull({
     type: "array",
     items: object({
@@ -133,5 +136,6 @@ export function completeMigration(
     lateMaxMs: asked.lateMaxMs ?? 60_000,
     measureMs: asked.measureMs ?? 0,
     autoConverge: asked.autoConverge ?? false,
+    handOver: asked.handOver ?? false,
   };
 }

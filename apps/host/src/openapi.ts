@@ -86,6 +86,7 @@ export const migrationFields = {
   bandwidth: { type: "integer", minimum: 1024 },
   downtimeLimitMs: { ...whole, minimum: 1, maximum: 2_000_000 },
   autoConverge: flag,
+  handOver: flag,
 } as const;
 
 export const apiSchemas = {
@@ -274,6 +275,11 @@ export const openApi = {
       ...guest,
       post: operation("Move the guest to another host", "202", oneMigration, {
         requestBody: body(ref("NewMigration")),
+      }),
+    },
+    "/v1/hand-over": {
+      post: operation("Give all guests to a new process, and end", "200", answer("all are there"), {
+        requestBody: body(object({ to: text })),
       }),
     },
     "/v1/migrations": {

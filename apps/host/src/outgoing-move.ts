@@ -1,5 +1,6 @@
 // A guest that leaves: the source's mover between the peer link, the guest's server and the API.
 
+import { hostname } from "node:os";
 import type { ConnectionKey } from "@caraway/channel";
 import {
   beforeCommit,
@@ -79,9 +80,10 @@ export class OutgoingMove {
       description: writePapers({
         ...{ guest: name, kind, mode, policies, deadlineMs, holdMaxMs, lateMaxMs, measureMs },
         vm: options.guest.vm?.description ?? null,
+        keeper: this.#wishes.handOver ? (options.guest.vm?.directory ?? null) : null,
         tickets: ticketPapers(tickets, performance.now()),
       }),
-      live: options.guest.vm !== null,
+      live: this.#isLive,
       timing: {
         ...(options.guest.vm !== null && { answerWithinMs: vmAnswerMs }),
         clientsWithinMs: waitClientsMs + graceMs,
@@ -242,7 +244,8 @@ export class OutgoingMove {
     let target: MoveTarget;
     try {
       const papers = readTargetPapers(address);
-      target = { ...papers, host: papers.host ?? this.#options.to.host };
+      const found = this.#wishes.handOver ? hostname() : this.#options.to.host;
+      target = { ...papers, host: papers.host ?? found };
     } catch (error) {
       this.#loop.input({ type: "guest-failed", reason: messageOf(error) });
       return;
@@ -258,12 +261,17 @@ export class OutgoingMove {
 
   #stop(): void {
     const { vm } = this.guest;
-    if (vm === null) this.#stands();
-    const saved = vm === null ? this.guest.stopAndSave() : this.#sendVm(vm);
+    if (!this.#isLive) this.#stands();
+    const saved = vm !== null && this.#isLive ? this.#sendVm(vm) : this.guest.stopAndSave();
     saved.then(
       (state) => this.#loop.input({ type: "guest-saved", state }),
       (error: unknown) => this.#loop.input({ type: "guest-failed", reason: messageOf(error) }),
     );
+  }
+
+  /** A VM that is only served by another process stands still for a moment, as others do. */
+  get #isLive(): boolean {
+    return this.guest.vm !== null && !this.#wishes.handOver;
   }
 
   /** The VM goes over by a link of its own, and stops when QEMU stops it. */

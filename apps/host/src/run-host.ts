@@ -2,6 +2,7 @@
 
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { VmAdoption, VmDescription } from "caraway-keeper";
 import { pino } from "pino";
 import { ApiServer } from "./api-server.ts";
@@ -10,6 +11,7 @@ import { validated } from "./api-validate.ts";
 import { type GuestFlags, makeTestcard, testcardOptions } from "./guest-flags.ts";
 import { Host } from "./host.ts";
 import { HostMetrics } from "./host-metrics.ts";
+import { messageOf } from "./outgoing-move.ts";
 import { parsePeerAddress, peerAddressText } from "./peer-network.ts";
 import { type PeerFlags, peerSecurity } from "./peer-security.ts";
 import {
@@ -30,6 +32,8 @@ export interface HostFlags extends ServerFlags, GuestFlags, PeerFlags {
   readonly vm?: readonly string[];
   /** Where the keepers of VMs are; of this user, and below /run or /tmp, when absent. */
   readonly stateDir?: string;
+  /** API of the process whose guests and addresses this one takes over. */
+  readonly replace?: string;
   /** `[host:]port`. */
   readonly apiListen?: string;
   /** `certificate,key`. */
@@ -55,6 +59,8 @@ export interface HostTold {
 
 export const defaultApiPort = 7700;
 const tokenLengthMin = 16;
+/** A process that has given its guests away has ended by then. */
+const addressMs = 10_000;
 const signals = ["SIGINT", "SIGTERM"] as const;
 
 /** Runs until SIGINT or SIGTERM; a second one hurries. @throws HostUsageError */
@@ -75,11 +81,13 @@ export async function runHost(flags: HostFlags, told: HostTold): Promise<void> {
     end = resolve;
   });
   for (const signal of signals) process.once(signal, end);
+  const peerListen = parseOwn(flags.peerListen ?? "7701", "0.0.0.0");
   const host = await Host.start({
     name: flags.name ?? hostname(),
     ...{ settings, security, metrics },
     stateDirectory: flags.stateDir ?? defaultStateDirectory(),
-    peerListen: parseOwn(flags.peerListen ?? "7701", "0.0.0.0"),
+    peerListen: flags.replace === undefined ? peerListen : { host: "127.0.0.1", port: 0 },
+    onHandedOver: end,
     advertise: flags.advertise ?? null,
     certSubject: flags.certSubject ?? null,
     onFault: (error, guest) =>
@@ -103,17 +111,26 @@ export async function runHost(flags: HostFlags, told: HostTold): Promise<void> {
   });
   let api: ApiServer | null = null;
   try {
+    if (flags.replace !== undefined) {
+      await takeOver(flags.replace, token, host.peerPort);
+      await whenFree(() => host.movePeers(peerListen));
+    }
     for (const name of flags.guest ?? []) {
+      if (host.guests.some((guest) => guest.name === name)) continue;
       await host.addGuest(name, "testcard", makeTestcard(testcardOptions(flags)));
     }
     await host.findVms();
     for (const { name, vm, adopt } of vms) {
       if (!host.guests.some((guest) => guest.name === name)) await host.addVm(name, vm, adopt);
     }
-    api = await ApiServer.open({
-      ...{ host, metrics, token, listen: apiListen, tls: apiTls },
-      onError: (error) => log.error({ err: error }, "a request failed"),
-    });
+    const open = () => {
+      return ApiServer.open({
+        ...{ host, metrics, token, listen: apiListen, tls: apiTls },
+        onError: (error) => log.error({ err: error }, "a request failed"),
+      });
+    };
+    const opened = flags.replace === undefined ? await open() : await whenFree(open);
+    api = opened;
     if (apiTls === null && !isLoopback(apiListen.host)) {
       told.warning("the API's token goes over the network in the clear: give --api-tls");
     }
@@ -121,10 +138,10 @@ export async function runHost(flags: HostFlags, told: HostTold): Promise<void> {
       told.warning("guests cannot move: give --peer-key or --peer-tls");
     }
     const scheme = apiTls === null ? "http" : "https";
-    const where = peerAddressText({ host: apiListen.host, port: api.port });
+    const where = peerAddressText({ host: apiListen.host, port: opened.port });
     told.listening({ api: `${scheme}://${where}`, peers: host.peerAddress });
     await ended;
-    api.drain();
+    opened.drain();
   } finally {
     const withinMs = (flags.drainTimeout ?? 20) * 1000;
     const hurry = (): void => void host.close(0);
@@ -159,6 +176,32 @@ function readVm(text: string): {
   const guest = { name, kind: "qemu", vm, ...(adopt !== undefined && { adopt }) };
   validated("NewGuest", guest);
   return { name, vm, adopt: adopt ?? null };
+}
+
+/** The process before this one gives all of its guests, and ends. @throws HostUsageError */
+async function takeOver(api: string, token: string, peerPort: number): Promise<void> {
+  const answer = await fetch(new URL("/v1/hand-over", api), {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}` },
+    body: JSON.stringify({ to: `127.0.0.1:${peerPort}` }),
+  }).catch((error: unknown) => {
+    throw new HostUsageError(`--replace: ${api} does not answer: ${messageOf(error)}`);
+  });
+  if (!answer.ok) throw new HostUsageError(`--replace: ${api} says: ${await answer.text()}`);
+}
+
+/** Tries again while another process that is about to end has the address. */
+async function whenFree<T>(open: () => Promise<T>): Promise<T> {
+  const until = performance.now() + addressMs;
+  for (;;) {
+    try {
+      return await open();
+    } catch (error) {
+      const { code } = error as { readonly code?: unknown };
+      if (code !== "EADDRINUSE" || performance.now() > until) throw error;
+      await delay(50);
+    }
+  }
 }
 
 function defaultStateDirectory(): string {

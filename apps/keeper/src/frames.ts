@@ -10,6 +10,12 @@ import type { GuestInput, GuestOutput } from "@caraway/server";
 export interface KeeperCalls {
   /** Describe the guest; its outputs follow. Whoever was attached before is sent away. */
   attach: { readonly body: null; readonly answer: { readonly isRunning: boolean } };
+  /**
+   * Describe the guest, which stands still, to a host that may take it: until `take`, it is still
+   * the other host's, and what this one says to it waits.
+   */
+  peek: { readonly body: null; readonly answer: null };
+  take: { readonly body: null; readonly answer: null };
   /** Await the VM on the socket `incoming`. */
   listen: { readonly body: null; readonly answer: null };
   /** Resolves when it has come; takes what came beside it. */

@@ -16,6 +16,7 @@ import {
   untilArrived,
   writeLeftovers,
 } from "@caraway/qemu";
+import type { GuestInput, GuestOutput } from "@caraway/server";
 import {
   type FromHost,
   type FromKeeper,
@@ -41,6 +42,8 @@ export class Keeper {
   #server: Server | null = null;
   /** The host that has the guest. */
   #host: Socket | null = null;
+  /** One that may take it, and what it has said until it does. */
+  #heir: { readonly socket: Socket; readonly inputs: GuestInput[] } | null = null;
   #flushed: (() => void)[] = [];
   /** Resolves when the keeper has nothing left to do. */
   readonly ended: Promise<void>;
@@ -98,14 +101,16 @@ export class Keeper {
     socket.on("error", () => socket.destroy());
     socket.on("close", () => {
       if (this.#host === socket) this.#host = null;
+      if (this.#heir?.socket === socket) this.#heir = null;
       this.#releaseFlushed();
     });
     socket.on("drain", () => this.#pump());
     readFrames<FromHost>(socket, (frame) => {
       if (frame.kind === "input") {
-        if (this.#host !== socket) return;
-        this.#guest.handle(frame.input);
-        this.#pump();
+        if (this.#host === socket) {
+          this.#guest.handle(frame.input);
+          this.#pump();
+        } else if (this.#heir?.socket === socket) this.#heir.inputs.push(frame.input);
         return;
       }
       const { id } = frame;
@@ -122,10 +127,24 @@ export class Keeper {
   async #call(socket: Socket, name: KeeperCall, body: unknown): Promise<unknown> {
     const guest = this.#guest;
     switch (name) {
-      case "attach": {
-        const before = this.#host;
+      case "peek":
+        this.#heir = { socket, inputs: [] };
+        for (const output of guest.description()) this.#tell(socket, output);
+        return null;
+      case "take": {
+        const inputs = this.#heir?.socket === socket ? this.#heir.inputs : null;
+        if (inputs === null) throw new QemuLost("it was not described to this host");
+        this.#heir = null;
+        // The other host has its clients to send over still.
         this.#host = socket;
-        if (before !== socket) before?.destroy();
+        guest.restart();
+        for (const input of inputs) guest.handle(input);
+        this.#pump();
+        return null;
+      }
+      case "attach": {
+        if (this.#host !== socket) this.#host?.destroy();
+        this.#host = socket;
         guest.describe();
         await this.#pumped();
         return { isRunning: guest.isRunning };
@@ -176,10 +195,14 @@ export class Keeper {
         this.#releaseFlushed();
         return;
       }
-      if (output.type === "ended") {
-        this.#say(host, { kind: "ended", error: output.error?.message ?? null });
-      } else this.#say(host, { kind: "output", output });
+      this.#tell(host, output);
     }
+  }
+
+  #tell(socket: Socket, output: GuestOutput): void {
+    if (output.type === "ended") {
+      this.#say(socket, { kind: "ended", error: output.error?.message ?? null });
+    } else this.#say(socket, { kind: "output", output });
   }
 
   /** Resolves when the host was told all that there is to tell now. */

@@ -83,6 +83,16 @@ export class KeptGuest implements Guest {
     return await this.#call("attach", null);
   }
 
+  /** It describes itself, and is still the other host's that has it. @throws QemuLost */
+  async peek(): Promise<void> {
+    await this.#call("peek", null);
+  }
+
+  /** Takes it from the other host, which loses its keeper. @throws QemuLost */
+  async take(): Promise<void> {
+    await this.#call("take", null);
+  }
+
   /** The VM is awaited. @throws QemuLost */
   async listen(): Promise<void> {
     await this.#call("listen", null);

@@ -154,8 +154,22 @@ export class QemuGuest implements Guest {
 
   /** Describes itself to a server that comes anew; what was not polled is in it. */
   describe(): void {
+    this.restart();
+    this.#outputs.push(...this.description());
+    this.#isDescribed = true;
+    if (this.#isOver) this.#outputs.push({ type: "ended", error: this.#end });
+  }
+
+  /** The server that has the description now goes on from there. */
+  restart(): void {
+    this.#outputs.length = 0;
+    for (const stream of this.#streams) stream.restart();
+  }
+
+  /** What a server has to know of a VM that stands still, or of one that is described anew. */
+  description(): GuestOutput[] {
     const display = this.#display;
-    if (display === null) return;
+    if (display === null) return [];
     const { listeners, audio, record, name, uuid } = display;
     const devices: GuestDevice[] = [
       ...listeners.map((one) => ({ kind: "display", id: one.display }) as const),
@@ -165,8 +179,7 @@ export class QemuGuest implements Guest {
       ...(audio === null ? [] : [{ kind: "playback", id: 0 } as const]),
       ...(record === null ? [] : [{ kind: "record", id: 0 } as const]),
     ];
-    this.#outputs.length = 0;
-    this.#outputs.push(
+    return [
       { type: "identity", name, uuid },
       ...devices.map((device) => ({ type: "attach", device }) as const),
       ...listeners.flatMap((one) => one.describe()),
@@ -175,9 +188,7 @@ export class QemuGuest implements Guest {
       ...(record?.describe() ?? []),
       { type: "leds", modifiers: this.#leds },
       { type: "ready" },
-    );
-    this.#isDescribed = true;
-    if (this.#isOver) this.#outputs.push({ type: "ended", error: this.#end });
+    ];
   }
 
   /** Resolves when QEMU has said all that it had to say before a stop that it has told of. */

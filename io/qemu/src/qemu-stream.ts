@@ -66,11 +66,14 @@ export class QemuStream {
     return { use, id };
   }
 
-  /** For a server that comes anew: all credit counts from here. */
+  /** A server comes anew: all credit counts from here. */
+  restart(): void {
+    this.#granted = 0;
+  }
+
   describe(): GuestOutput[] {
     const { stream } = this;
     const { use, id, name } = this.options;
-    this.#granted = 0;
     const waiting = this.#toGuest.reduce((sum, { length }) => sum + length, 0);
     return [
       { type: "attach", device: { kind: "stream", use, id, name } },

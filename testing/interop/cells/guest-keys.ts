@@ -78,19 +78,23 @@ export interface GuestKeys {
 const reportFile = "/run/reports";
 
 /** Starts the guest's reports. */
-export async function startReports(vm: Vm): Promise<void> {
+export async function startReports(vm: Pick<Vm, "shell">): Promise<void> {
   await vm.shell.run(`setsid xevents ${reportFile} >/dev/null 2>&1 &`);
   await waitForReport(vm, /READY/);
 }
 
 /** Everything that the guest has reported, without the numbers. */
-export async function readReports(vm: Vm): Promise<string[]> {
+export async function readReports(vm: Pick<Vm, "shell">): Promise<string[]> {
   const text = await vm.shell.run(`cat ${reportFile} 2>/dev/null; true`);
   return text.split("\n").map((line) => line.replace(/^\d+ /, ""));
 }
 
 /** Asks until one of the newest reports matches. */
-export async function waitForReport(vm: Vm, pattern: RegExp, timeoutMs = 10_000): Promise<void> {
+export async function waitForReport(
+  vm: Pick<Vm, "shell">,
+  pattern: RegExp,
+  timeoutMs = 10_000,
+): Promise<void> {
   const deadline = clock() + timeoutMs;
   for (;;) {
     const lines = await readReports(vm);
