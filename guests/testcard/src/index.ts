@@ -5,4 +5,4 @@ export { loadSlots, saveSlots } from "./saved-usb.ts";
 export type { TestcardOptions } from "./settings.ts";
 export type { StorageState } from "./storage-user.ts";
 export type { Testcard } from "./testcard.ts";
-export { firstUsbSlot, UsbSlot, type UsbSlotState } from "./usb-slot.ts";
+export { firstUsbSlot, UsbSlot, type UsbSlotState, usbWindow } from "./usb-slot.ts";

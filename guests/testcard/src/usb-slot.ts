@@ -94,6 +94,8 @@ export const usbWindow = 256 << 10;
 /** Requests for the data of one command, and what the size of one is a multiple of. */
 const requestsMax = 8;
 const packetSize = 512;
+/** Packets that wait to be said from which on nothing more is heard. */
+const outgoingMax = 1000;
 /** Between two commands, in ms of the guest's time. */
 const pauseMs = 1;
 /** Of so many commands that read, one is called off. */
@@ -167,8 +169,8 @@ export class UsbSlot {
 
   /** When it has something to do; null for never. `mayBegin`: as for `tick`. */
   due(mayBegin = true): number | null {
-    const { outgoing, credit, owed, dueMs } = this.state;
-    if (owed > 0 || (outgoing.length > 0 && credit > 0)) return 0;
+    const { outgoing, credit, dueMs } = this.state;
+    if (this.#mayTakeMore || (outgoing.length > 0 && credit > 0)) return 0;
     return this.#isIdle && mayBegin ? dueMs : null;
   }
 
@@ -176,8 +178,10 @@ export class UsbSlot {
   tick(runtimeMs: number, say: SayOutput, mayBegin = true): void {
     const { state, stream } = this;
     if (mayBegin && this.#isIdle && state.dueMs <= runtimeMs) this.#begin();
-    if (state.owed > 0) say({ type: "stream-credit", stream, bytes: state.owed });
-    state.owed = 0;
+    if (this.#mayTakeMore) {
+      say({ type: "stream-credit", stream, bytes: state.owed });
+      state.owed = 0;
+    }
     while (state.credit > 0) {
       const first = state.outgoing[0];
       if (first === undefined) break;
@@ -187,6 +191,12 @@ export class UsbSlot {
       state.credit -= bytes.length;
       say({ type: "stream-data", stream, bytes });
     }
+  }
+
+  /** Bytes were heard, and not too many wait to be said: a peer that does not listen is not heard. */
+  get #mayTakeMore(): boolean {
+    const { owed, outgoing } = this.state;
+    return owed > 0 && outgoing.length < outgoingMax;
   }
 
   /** A device is there, and nothing is asked of it. */

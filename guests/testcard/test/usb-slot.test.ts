@@ -1,6 +1,6 @@
-import { firstUsbSlot, loadSlots, saveSlots, UsbSlot } from "@caraway/testcard";
-import { StorageHost } from "@caraway/usbredir";
-import { Random } from "@caraway/vectors";
+import { firstUsbSlot, loadSlots, saveSlots, UsbSlot, usbWindow } from "@caraway/testcard";
+import { PacketStream, StorageHost, UsbredirCapability } from "@caraway/usbredir";
+import { Random, randomPacket } from "@caraway/vectors";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
@@ -149,6 +149,45 @@ describe("a USB slot of the testcard", () => {
       strangers: 0,
     });
     expect(answered + lost).toBe(asked);
+  });
+
+  it("holds no memory for a device that says anything and hears nothing", () => {
+    const random = new Random(6);
+    const capabilities = [
+      UsbredirCapability.DEVICE_DISCONNECT_ACK,
+      UsbredirCapability.IDS_64BITS,
+      UsbredirCapability.BULK_LENGTH_32BITS,
+    ];
+    for (let round = 0; round < 20; round++) {
+      const slot = new UsbSlot(firstUsbSlot(0));
+      slot.describe();
+      const { stream } = slot;
+      let granted = usbWindow;
+      const host = new PacketStream({ role: "host", version: "", capabilities });
+      slot.hear({ type: "stream-open", stream, open: true }, 0);
+      const say = (bytes: Uint8Array): void => {
+        if (bytes.length > granted) return;
+        granted -= bytes.length;
+        slot.hear({ type: "stream-data", stream, bytes }, 0);
+        slot.tick(0, (output) => {
+          if (output.type === "stream-credit") granted += output.bytes;
+          else if (output.type === "stream-data") host.push(output.bytes);
+        });
+      };
+      slot.hear({ type: "stream-credit", stream, bytes: 200 }, 0);
+      say(host.hello());
+      while (host.next() !== null);
+      const both = new Set(capabilities.filter((bit) => host.both(bit)));
+      for (let count = 0; count < 3000; count++) {
+        const isGone = random.once(2) && round % 2 === 0;
+        const gone = { name: "DEVICE_DISCONNECT", id: 0n, body: {} } as const;
+        const bytes = host.write(isGone ? gone : randomPacket("host", both, random)).slice();
+        if (random.once(3)) bytes[random.below(bytes.length)] = random.u32();
+        say(bytes);
+      }
+      expect(slot.state.outgoing.length).toBeLessThanOrEqual(1100);
+      expect(slot.state.requests.length).toBeLessThanOrEqual(12);
+    }
   });
 
   it("loads no state that no slot can be in", () => {
