@@ -17,6 +17,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "core/agent": ["core/wire", "core/protocol", "core/channel"],
   "core/usbredir": ["core/wire", "core/protocol", "core/channel"],
   "core/media": ["core/wire", "core/protocol", "core/channel"],
+  "core/smartcard": ["core/wire", "core/protocol"],
   "core/webdav": ["core/wire", "core/channel"],
   "core/client": [
     "core/wire",

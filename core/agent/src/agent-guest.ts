@@ -28,6 +28,14 @@ export type AgentGuestEvent =
   | { readonly name: "display-config"; readonly config: DisplayConfig }
   | ({ readonly name: "volume" } & AudioVolume)
   | {
+      readonly name: "graphics-devices";
+      /** Which monitor of which channel is which output of which device. */
+      readonly displays: Extract<
+        AgentMessage,
+        { name: "GRAPHICS_DEVICE_INFO" }
+      >["body"]["displays"];
+    }
+  | {
       readonly name: "mouse";
       readonly x: number;
       readonly y: number;
@@ -216,6 +224,9 @@ export class AgentGuest {
         this.#tell({ name: "mouse", x, y, buttons, displayId });
         break;
       }
+      case "GRAPHICS_DEVICE_INFO":
+        this.#tell({ name: "graphics-devices", displays: message.body.displays });
+        break;
       case "CLIENT_DISCONNECTED":
         this.#clientLeft();
         break;

@@ -36,10 +36,20 @@ export class AgentFilter {
   #parts = new AgentParts();
   #verdict: AgentVerdict = "discard";
   #collected: Uint8Array[] = [];
+  readonly #overhear: ((message: AgentMessage) => void) | null;
+  /** Of a message that passes and is overheard. */
+  #overheard: Uint8Array[] | null = null;
 
-  /** `judge` is asked once for each message; null is a type that is not declared. */
-  constructor(judge: (name: AgentMessageName | null) => AgentVerdict) {
+  /**
+   * `judge` is asked once for each message; null is a type that is not declared. `overhear` gets
+   * the capabilities that pass, unless they were cut by a move.
+   */
+  constructor(
+    judge: (name: AgentMessageName | null) => AgentVerdict,
+    overhear: ((message: AgentMessage) => void) | null = null,
+  ) {
     this.#judge = judge;
+    this.#overhear = overhear;
   }
 
   get isInside(): boolean {
@@ -49,6 +59,7 @@ export class AgentFilter {
   /** The rest of a message that has begun is for nobody. */
   discardCurrent(): void {
     this.#verdict = "discard";
+    this.#overheard = null;
     this.#collected = [];
   }
 
@@ -62,8 +73,10 @@ export class AgentFilter {
     const outcome: AgentFiltered[] = [];
     for (const part of this.#parts.push(bytes)) {
       if (part.isFirst) this.#begin(part);
-      if (this.#verdict === "pass") outcome.push({ kind: "pass", bytes: part.bytes });
-      else if (this.#verdict === "collect") {
+      if (this.#verdict === "pass") {
+        outcome.push({ kind: "pass", bytes: part.bytes });
+        this.#overhearPart(part);
+      } else if (this.#verdict === "collect") {
         this.#collected.push(part.bytes);
         const message = part.isLast ? this.#take(part.type) : null;
         if (message !== null) outcome.push({ kind: "message", message });
@@ -92,6 +105,7 @@ export class AgentFilter {
     this.#parts.restore(begun, left === 0 ? null : { type, size, left });
     this.#verdict = "discard";
     this.#collected = [];
+    this.#overheard = null;
     if (result === FilterResult.PASS) this.#verdict = "pass";
     else if (result === FilterResult.COLLECT && cut !== null && left > 0) {
       if (cut.collected.length + left !== size || size > collectedSizeMax) {
@@ -107,11 +121,24 @@ export class AgentFilter {
   }
 
   #begin(part: AgentPart): void {
-    this.#verdict = this.#judge(names.get(part.type) ?? null);
+    const name = names.get(part.type) ?? null;
+    this.#verdict = this.#judge(name);
     this.#collected = [];
+    const isWanted = name === "ANNOUNCE_CAPABILITIES" && part.size <= collectedSizeMax;
+    this.#overheard = isWanted && this.#overhear !== null ? [] : null;
     if (this.#verdict === "collect" && part.size > collectedSizeMax) {
       throw new AgentProtocolError(`agent message ${part.type} of ${part.size} bytes`);
     }
+  }
+
+  #overhearPart(part: AgentPart): void {
+    if (this.#overheard === null) return;
+    this.#overheard.push(part.bytes);
+    if (!part.isLast) return;
+    const body = concat(this.#overheard).subarray(agentMessageHeaderSize);
+    this.#overheard = null;
+    const message = agentCodec.decode(part.type, body, new Set());
+    if (message !== null) this.#overhear?.(message);
   }
 
   #take(type: number): AgentMessage | null {

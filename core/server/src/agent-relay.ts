@@ -3,12 +3,14 @@
 // the other back when they are slow. The agent knows one client only: when its owner leaves, it is
 // told so, and the next client gets it as new.
 
-import { AgentProtocolError, agentPieces } from "@caraway/agent";
+import { type AgentMessage, AgentProtocolError, agentPieces } from "@caraway/agent";
 import { ByteQueue } from "@caraway/channel";
 import {
   AgentCapability,
   type AgentState,
   agentDataSizeMax,
+  type GraphicsDevice,
+  hasCapability,
   MonitorsConfigFlag,
   peerVersion,
   VdiPort,
@@ -49,6 +51,8 @@ export interface AgentRules {
   readonly fileTransfer: boolean;
   /** Whether the guest takes the clients' monitors itself. */
   readonly takesMonitors: () => boolean;
+  /** What the agent is told of the displays. */
+  readonly graphicsDevices: () => readonly Infer<typeof GraphicsDevice>[];
 }
 
 export interface AgentMouseState {
@@ -98,10 +102,13 @@ export class AgentRelay {
       if (name === "MONITORS_CONFIG" && rules.takesMonitors()) return "collect";
       return this.#allowed(name);
     });
-    this.#toClientFilter = new AgentFilter((name) => {
-      if (name === "ANNOUNCE_CAPABILITIES" && !rules.fileTransfer) return "collect";
-      return this.#allowed(name);
-    });
+    this.#toClientFilter = new AgentFilter(
+      (name) => {
+        if (name === "ANNOUNCE_CAPABILITIES" && !rules.fileTransfer) return "collect";
+        return this.#allowed(name);
+      },
+      (message) => this.#capabilitiesAre(message),
+    );
   }
 
   /** The guest has an agent's stream. */
@@ -452,6 +459,7 @@ export class AgentRelay {
       if (!this.#isStarted) continue;
       if (item.kind === "pass") this.#toClient.push(item.bytes);
       else if (item.message.name === "ANNOUNCE_CAPABILITIES") {
+        this.#capabilitiesAre(item.message);
         const { request, caps } = item.message.body;
         const words = caps.slice();
         words[0] = ((words[0] ?? 0) | (1 << AgentCapability.FILE_XFER_DISABLED)) >>> 0;
@@ -459,6 +467,16 @@ export class AgentRelay {
         for (const piece of agentPieces(message, new Set())) this.#toClient.push(piece);
       }
     }
+  }
+
+  /** An agent that has begun is told which display is which. */
+  #capabilitiesAre(message: AgentMessage): void {
+    if (message.name !== "ANNOUNCE_CAPABILITIES") return;
+    const knows = hasCapability(message.body.caps, AgentCapability.GRAPHICS_DEVICE_INFO);
+    const displays = this.#rules.graphicsDevices();
+    if (!knows || displays.length === 0) return;
+    const told = { name: "GRAPHICS_DEVICE_INFO", body: { displays } } as const;
+    for (const piece of agentPieces(told, new Set())) this.#writeChunks(VdiPort.SERVER, piece);
   }
 
   #drainToClient(): void {

@@ -10,7 +10,7 @@ export type StreamUse = "agent" | "usbredir" | "smartcard" | "port" | "webdav";
  * without gaps, and a device that comes back after `detach` is a new one for its clients.
  */
 export type GuestDevice =
-  | { readonly kind: "display"; readonly id: number }
+  | { readonly kind: "display"; readonly id: number; readonly hardware?: DisplayHardware }
   | { readonly kind: "keyboard" }
   /** Relative motion. */
   | { readonly kind: "mouse" }
@@ -27,6 +27,14 @@ export type GuestDevice =
       readonly use: StreamUse;
       readonly name: string;
     };
+
+/** What a display is in the guest's machine, for the guest's agent to find its monitors. */
+export interface DisplayHardware {
+  /** As the agent looks for it: `pci/0000/02.0`. */
+  readonly address: string;
+  /** Of each monitor, the device's output. */
+  readonly outputs: readonly number[];
+}
 
 /** Which stream: `use` and `id` name it together. */
 export interface StreamName {

@@ -1,10 +1,11 @@
 // The guest as the server knows it: what it has, what its displays and pointers show, which of its
 // streams are there. What it says is taken here; what concerns clients is passed on.
 
-import { CarawayError } from "@caraway/wire";
+import type { GraphicsDevice } from "@caraway/protocol";
+import { CarawayError, type Infer } from "@caraway/wire";
 import type { ChannelId } from "./channel-name.ts";
 import type { GuestOutput } from "./guest.ts";
-import type { GuestDevice, StreamName } from "./guest-device.ts";
+import type { DisplayHardware, GuestDevice, StreamName } from "./guest-device.ts";
 import { GuestStream } from "./guest-stream.ts";
 import { ServedCursor } from "./served-cursor.ts";
 import { ServedDisplay } from "./served-display.ts";
@@ -34,6 +35,7 @@ export class GuestMirror {
   readonly #sound: ServedSound;
   readonly #owner: MirrorOwner;
   readonly #displays = new Map<number, ServedDisplay>();
+  readonly #hardware = new Map<number, DisplayHardware>();
   readonly #cursors = new Map<number, ServedCursor>();
   readonly #streams = new Map<string, GuestStream>();
   readonly #kinds = new Set<GuestDevice["kind"]>();
@@ -78,6 +80,15 @@ export class GuestMirror {
 
   get takesMonitors(): boolean {
     return this.#kinds.has("monitors");
+  }
+
+  /** Which monitor of which channel is which output of which device. */
+  get graphicsDevices(): Infer<typeof GraphicsDevice>[] {
+    return [...this.#hardware].flatMap(([channelId, { address, outputs }]) => {
+      return outputs.map((deviceDisplayId, monitorId) => {
+        return { channelId, monitorId, deviceDisplayId, deviceAddress: address };
+      });
+    });
   }
 
   get displayCount(): number {
@@ -221,6 +232,7 @@ export class GuestMirror {
         if (this.#displays.has(device.id)) throw new GuestFault(`display ${device.id} is there`);
         if (device.id > 255) throw new GuestFault(`display ${device.id} has no channel`);
         this.#displays.set(device.id, new ServedDisplay(device.id, () => this.#wiring.now));
+        if (device.hardware !== undefined) this.#hardware.set(device.id, device.hardware);
         this.#cursors.set(device.id, new ServedCursor());
         this.#owner.channelsChanged();
         break;
@@ -251,6 +263,7 @@ export class GuestMirror {
       case "display":
         this.#displays.get(device.id)?.clear();
         this.#displays.delete(device.id);
+        this.#hardware.delete(device.id);
         this.#cursors.delete(device.id);
         this.#owner.channelsChanged();
         break;

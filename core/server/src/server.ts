@@ -61,6 +61,7 @@ export class SpiceServer
       copyPaste: this.#options.copyPaste,
       fileTransfer: this.#options.fileTransfer,
       takesMonitors: () => mirror.takesMonitors,
+      graphicsDevices: () => mirror.graphicsDevices,
     });
     const inputs = new GuestInputs(wiring, mirror, mouseMode, agent);
     const encodings: SharedEncodings = new WeakMap();

@@ -89,6 +89,33 @@ describe("the agent's stream", () => {
     expect(toClient(main)).toEqual([release]);
   });
 
+  it.each([true, false])("tells an agent that asks which display is which (files: %s)", (files) => {
+    const world = new ServerWorld({ fileTransfer: files });
+    const hardware = { address: "pci/0000/02.0", outputs: [0, 1] };
+    world.guest({ type: "attach", device: { kind: "display", id: 3, hardware } }, attach);
+    world.begin();
+    world.guest(
+      { type: "stream-credit", stream, bytes: 1 << 20 },
+      { type: "stream-open", stream, open: true },
+    );
+    start(new RawClient(world).open("main"));
+    fromAgent(world, capabilities);
+    expect(toAgent(world, VdiPort.SERVER)).toEqual([]);
+    const knowing = { request: 1, caps: [0x7f | (1 << 15)] };
+    const bytes = chunk(VdiPort.CLIENT, bytesOf({ name: "ANNOUNCE_CAPABILITIES", body: knowing }));
+    // Cut anywhere.
+    for (let at = 0; at < bytes.length; at += 5) {
+      world.guest({ type: "stream-data", stream, bytes: bytes.slice(at, at + 5) });
+    }
+    const of = (deviceDisplayId: number) => {
+      const deviceAddress = "pci/0000/02.0";
+      return { channelId: 3, monitorId: deviceDisplayId, deviceDisplayId, deviceAddress };
+    };
+    expect(toAgent(world, VdiPort.SERVER)).toEqual([
+      { name: "GRAPHICS_DEVICE_INFO", body: { displays: [of(0), of(1)] } },
+    ]);
+  });
+
   it("is announced when the agent begins, and that it ends", () => {
     const world = new ServerWorld();
     world.begin();

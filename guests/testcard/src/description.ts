@@ -19,7 +19,12 @@ export function describe(state: TestcardState, others: readonly GuestOutput[]): 
   const { settings, monitors } = desktop;
   const displays = displaysOf(monitors);
   const devices: GuestDevice[] = [
-    ...displays.map((id) => ({ kind: "display", id }) as const),
+    ...displays.map((id) => {
+      const outputs = monitors.filter(({ display }) => display === id).map((_, index) => index);
+      // As the devices of a machine stand in their slots.
+      const address = `pci/0000/${(id + 2).toString(16).padStart(2, "0")}.0`;
+      return { kind: "display", id, hardware: { address, outputs } } as const;
+    }),
     { kind: "keyboard" },
     { kind: "mouse" },
     { kind: "tablet" },
