@@ -64,8 +64,11 @@ static void on_opened(GObject *channel, GParamSpec *spec, Port *port)
 static void on_channel_new(SpiceSession *owner, SpiceChannel *channel, gpointer data)
 {
     (void)owner, (void)data;
-    if (!SPICE_IS_PORT_CHANNEL(channel))
+    if (!SPICE_IS_PORT_CHANNEL(channel)) {
+        /* As any client does; in a move it links them to the target in any case. */
+        spice_channel_connect(channel);
         return;
+    }
     Port *port = g_new0(Port, 1);
     port->channel = channel;
     port->id = id_of(channel);
