@@ -16,6 +16,11 @@ interface Kernel {
 
 export const kernels: readonly Kernel[] = [
   {
+    source: "core/codecs/kernels/canvas-pixels.ts",
+    target: "core/codecs/src/generated/canvas-pixels-kernel.ts",
+    constant: "canvasPixelsKernelBytes",
+  },
+  {
     source: "core/codecs/kernels/lz4.ts",
     target: "core/codecs/src/generated/lz4-kernel.ts",
     constant: "lz4KernelBytes",

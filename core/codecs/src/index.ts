@@ -6,7 +6,15 @@ export {
   decodeMask,
   encodeBitmap,
 } from "./bitmap.ts";
+export {
+  type CanvasPixelsExports,
+  kernelCanvasPixels,
+  type PixelRows,
+  plainCanvasPixels,
+  type ToCanvasPixels,
+} from "./canvas-pixels.ts";
 export { type CursorData, CursorDataType, type CursorPicture, decodeCursor } from "./cursor.ts";
+export { canvasPixelsKernelBytes } from "./generated/canvas-pixels-kernel.ts";
 export { lz4KernelBytes } from "./generated/lz4-kernel.ts";
 export { quicKernelBytes } from "./generated/quic-kernel.ts";
 export { GlzDictionary, type GlzSentImage, type GlzType } from "./glz-dictionary.ts";

@@ -3,7 +3,7 @@
 
 import type { Address, TlsIdentity } from "@caraway/channel";
 import { defaultSessionOptions, type Endpoint, type SessionEvent } from "@caraway/client";
-import { CodecError } from "@caraway/codecs";
+import { CodecError, plainCanvasPixels } from "@caraway/codecs";
 import {
   ClientDriver,
   type DecodeImage,
@@ -73,6 +73,7 @@ export class ClientHost {
         endpoint: serverEndpoint(options),
         channels: options.channels,
         opus: options.opus,
+        opusRecord: options.opusRecord,
         migration: options.migration,
         mouseMode: options.mouseMode,
         mapTarget: (target) => preferredTarget(target, options.url),
@@ -85,7 +86,8 @@ export class ClientHost {
       onFault: (error) => this.#fault(error),
     });
     const { renderer, screens } = this.#client;
-    this.#painters = new ScreenPainters(renderer, screens, {
+    const toCanvas = surroundings.decoders.kernels.canvasPixels ?? plainCanvasPixels();
+    this.#painters = new ScreenPainters(renderer, screens, toCanvas, {
       screens: (list) => surroundings.post({ type: "screens", screens: list }),
       painted: (keys, pixels) => this.#painted(keys, pixels),
     });

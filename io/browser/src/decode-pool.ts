@@ -28,18 +28,16 @@ interface DecodeThread {
 
 export class DecodePool {
   readonly #decoders: ThreadDecoders;
+  /** Null once they were started. */
+  #startWorker: (() => Worker) | null;
   #threads: DecodeThread[] = [];
   readonly #waiting: Waiting[] = [];
   #nextTask = 0;
 
   /** `startWorker` throws where no thread is to be had. */
-  constructor(decoders: ThreadDecoders, startWorker: () => Worker, count = workerCount()) {
+  constructor(decoders: ThreadDecoders, startWorker: () => Worker) {
     this.#decoders = decoders;
-    try {
-      for (let index = 0; index < count; index++) this.#start(startWorker());
-    } catch {
-      // Fewer threads, or none: everything is decoded in place then.
-    }
+    this.#startWorker = startWorker;
   }
 
   get threadCount(): number {
@@ -47,8 +45,10 @@ export class DecodePool {
   }
 
   readonly decode: DecodeImage = (job, done) => {
-    if (!this.#threads.some(({ isReady }) => isReady) || sizeOf(job) < inPlaceMax) {
+    const isSmall = sizeOf(job) < inPlaceMax;
+    if (isSmall || !this.#threads.some(({ isReady }) => isReady)) {
       runDecodeJob(job, this.#decoders.decoders, done);
+      if (!isSmall) this.#startAll();
       return;
     }
     this.#waiting.push({ job, done });
@@ -56,9 +56,22 @@ export class DecodePool {
   };
 
   close(): void {
+    this.#startWorker = null;
     for (const { worker } of this.#threads) worker.terminate();
     this.#threads = [];
     this.#waiting.length = 0;
+  }
+
+  /** With the first picture, so that nothing holds it up. */
+  #startAll(): void {
+    const startWorker = this.#startWorker;
+    if (startWorker === null) return;
+    this.#startWorker = null;
+    try {
+      for (let count = workerCount(); count > 0; count--) this.#start(startWorker());
+    } catch {
+      // Fewer threads, or none: everything is decoded in place then.
+    }
   }
 
   #start(worker: Worker): void {

@@ -2,22 +2,22 @@
 // the browser shows.
 
 import { type Box, readColors, type Surface } from "@caraway/canvas";
+import type { PixelRows, ToCanvasPixels } from "@caraway/codecs";
 import type { Screen } from "@caraway/driver";
 import { DirtyRegion } from "./dirty-region.ts";
 
 type Canvas = HTMLCanvasElement | OffscreenCanvas;
 type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
 
-/** Pixels on their way to a canvas; all painters of a thread share it. */
-let scratch = new Int32Array(1 << 16);
-
 export class ScreenPainter {
+  readonly #toCanvas: ToCanvasPixels;
   #screen: Screen;
   #context: Context | null = null;
   readonly #dirty = new DirtyRegion();
 
-  constructor(screen: Screen) {
+  constructor(screen: Screen, toCanvas: ToCanvasPixels) {
     this.#screen = screen;
+    this.#toCanvas = toCanvas;
   }
 
   get screen(): Screen {
@@ -85,7 +85,8 @@ export class ScreenPainter {
       };
       const [width, height] = [box.right - box.left, box.bottom - box.top];
       if (width <= 0 || height <= 0) continue;
-      context.putImageData(imageOf(surface, box), box.left - left, box.top - top);
+      const pixels = this.#toCanvas(rowsOf(surface, box));
+      context.putImageData(new ImageData(pixels, width, height), box.left - left, box.top - top);
       count += width * height;
     }
     return count;
@@ -102,39 +103,12 @@ export class ScreenPainter {
   }
 }
 
-/** Valid until the next call. */
-function imageOf(surface: Surface, box: Box): ImageData {
-  const [width, height] = [box.right - box.left, box.bottom - box.top];
-  const count = width * height;
-  if (scratch.length < count) scratch = new Int32Array(count);
+function rowsOf(surface: Surface, box: Box): PixelRows {
+  const { left, top } = box;
+  const [width, height] = [box.right - left, box.bottom - top];
   const { pixmap } = surface;
   if (pixmap.format === "x8r8g8b8") {
-    const pixels = signed(pixmap.pixels);
-    for (let row = 0; row < height; row++) {
-      toRgba(pixels, (box.top + row) * pixmap.width + box.left, scratch, row * width, width);
-    }
-  } else {
-    toRgba(signed(readColors(surface, box)), 0, scratch, 0, count);
+    return { pixels: pixmap.pixels, stride: pixmap.width, left, top, width, height };
   }
-  return new ImageData(new Uint8ClampedArray(scratch.buffer, 0, count * 4), width, height);
-}
-
-/** The same pixels as numbers that engines keep in registers. */
-function signed({ buffer, byteOffset, length }: Uint32Array): Int32Array {
-  return new Int32Array(buffer, byteOffset, length);
-}
-
-/** `0x..RRGGBB` to bytes R, G, B, 255. */
-function toRgba(
-  from: Int32Array,
-  fromAt: number,
-  to: Int32Array,
-  toAt: number,
-  count: number,
-): void {
-  for (let at = 0; at < count; at++) {
-    const color = from[fromAt + at]!;
-    to[toAt + at] =
-      0xff000000 | ((color & 0xff) << 16) | (color & 0xff00) | ((color >>> 16) & 0xff);
-  }
+  return { pixels: readColors(surface, box), stride: width, left: 0, top: 0, width, height };
 }

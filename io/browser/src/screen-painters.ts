@@ -2,6 +2,7 @@
 // screens there are, and paints those that are seen.
 
 import type { Renderer } from "@caraway/canvas";
+import type { ToCanvasPixels } from "@caraway/codecs";
 import type { PictureEvent, Screen, Screens } from "@caraway/driver";
 import type { ScreenInfo, ScreenKey } from "./client-message.ts";
 import { PaintPace } from "./paint-pace.ts";
@@ -24,6 +25,8 @@ export class ScreenPainters {
   readonly #renderer: Renderer;
   readonly #screens: Screens;
   readonly #listener: PaintListener;
+  /** All painters of a thread share its memory. */
+  readonly #toCanvas: ToCanvasPixels;
   readonly #painters = new Map<ScreenKey, ScreenPainter>();
   /** Canvases that were given before their screen was there. */
   readonly #canvases = new Map<ScreenKey, OffscreenCanvas | HTMLCanvasElement>();
@@ -36,7 +39,13 @@ export class ScreenPainters {
   #stale = false;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
-  constructor(renderer: Renderer, screens: Screens, listener: PaintListener) {
+  constructor(
+    renderer: Renderer,
+    screens: Screens,
+    toCanvas: ToCanvasPixels,
+    listener: PaintListener,
+  ) {
+    this.#toCanvas = toCanvas;
     this.#renderer = renderer;
     this.#screens = screens;
     this.#listener = listener;
@@ -149,7 +158,7 @@ export class ScreenPainters {
       known.show(screen);
       return;
     }
-    const painter = new ScreenPainter(screen);
+    const painter = new ScreenPainter(screen, this.#toCanvas);
     this.#painters.set(key, painter);
     const canvas = this.#canvases.get(key);
     if (canvas !== undefined) painter.attach(canvas, this.#changed);
