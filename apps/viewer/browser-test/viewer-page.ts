@@ -48,7 +48,7 @@ export class ViewerWorld implements AsyncDisposable {
     const built = await buildConfigured(config);
     const { directory } = built;
     const strict = await servePage(directory, { "content-security-policy": strictPolicy });
-    const browser = await startChromium({ localNames: [foreignName] });
+    const browser = await startChromium({ localNames: [foreignName], microphone: true });
     return new ViewerWorld(browser, await servePage(directory), strict, built);
   }
 

@@ -28,6 +28,7 @@ import { StatusView } from "./ui/status-view.ts";
 import { adoptStyle, viewerStyle } from "./ui/style.ts";
 import { ViewerAttributes } from "./viewer-attributes.ts";
 import type { SpiceViewerEvents } from "./viewer-events.ts";
+import { ViewerMicrophone } from "./viewer-microphone.ts";
 import { ViewerScreens } from "./viewer-screens.ts";
 import { ViewerSound } from "./viewer-sound.ts";
 
@@ -62,6 +63,8 @@ export class SpiceViewer extends ViewerAttributes {
   readonly #status: StatusView;
   readonly #sharing: Sharing;
   readonly #sound: ViewerSound;
+  /** What the guest may hear of the user. */
+  readonly microphone = new ViewerMicrophone(() => this.#controls?.update());
   readonly #devices: GuestDevices;
   #controls: Controls | null = null;
   #words: Words = english;
@@ -419,14 +422,17 @@ export class SpiceViewer extends ViewerAttributes {
       this.#screens.begin(client);
       this.#sharing.begin(client);
       this.#sound.begin(client);
+      this.microphone.begin(client);
       this.#devices.begin();
     },
     streamOpened: (stream) => this.#devices.opened(stream),
     event: (event) => {
       this.#sharing.event(event);
+      this.microphone.event(event);
       this.#event(event);
     },
     soundIs: (state) => this.#sound.stateIs(state),
+    microphoneIs: (state) => this.microphone.stateIs(state),
     screens: (screens) => {
       this.#screens.show(screens);
       this.#tell("screenschange", { screens });

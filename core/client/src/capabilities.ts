@@ -64,9 +64,9 @@ function playbackCapabilities({ opus }: SessionOptions): number[] {
   return capabilityWords(bits);
 }
 
-function recordCapabilities({ opus }: SessionOptions): number[] {
+function recordCapabilities({ opusRecord }: SessionOptions): number[] {
   const bits: number[] = [RecordCapability.SPICE_RECORD_CAP_VOLUME];
-  if (opus) bits.push(RecordCapability.SPICE_RECORD_CAP_OPUS);
+  if (opusRecord) bits.push(RecordCapability.SPICE_RECORD_CAP_OPUS);
   return capabilityWords(bits);
 }
 

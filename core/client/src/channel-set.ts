@@ -265,7 +265,7 @@ export class ChannelSet implements ChannelOwner, LinkOwner {
         });
       case "record": {
         const mediaTime = () => this.clock.at(this.#wiring.now) ?? 0;
-        const record = new RecordChannel(end, this.#wiring, this.#options.opus, mediaTime);
+        const record = new RecordChannel(end, this.#wiring, this.#options.opusRecord, mediaTime);
         this.#records.set(channel.id, record);
         return record;
       }

@@ -39,8 +39,10 @@ export interface SessionOptions {
   readonly preferredVideoCodecs: readonly VideoCodecType[];
   /** What the embedder decodes of video. */
   readonly videoCodecs: readonly VideoCodecType[];
-  /** The embedder decodes and codes Opus. */
+  /** The embedder decodes Opus. */
   readonly opus: boolean;
+  /** The embedder codes Opus. */
+  readonly opusRecord: boolean;
   /** Mouse mode to ask for where the server offers both. */
   readonly mouseMode: "client" | "server";
   /** Most bytes of a clipboard's content, in either direction. */
@@ -60,6 +62,7 @@ export const defaultSessionOptions: Omit<SessionOptions, "endpoint"> = {
   preferredVideoCodecs: [],
   videoCodecs: [VideoCodecType.MJPEG],
   opus: false,
+  opusRecord: false,
   mouseMode: "client",
   maxClipboard: defaultMaxClipboard,
   pixmapCachePixels: 20 << 20,

@@ -12,7 +12,7 @@ import { defaultSessionOptions } from "../src/index.ts";
 import { connected, expectNoBreach, ready, type SettingOptions } from "./setting.ts";
 
 const options = {
-  session: { channels: ["main", "playback", "record"], opus: true },
+  session: { channels: ["main", "playback", "record"], opus: true, opusRecord: true },
   source: { channels: ["playback 0", "record 0"] },
   target: { channels: ["playback 0", "record 0"] },
 } as const satisfies SettingOptions;

@@ -20,7 +20,9 @@ import {
   type TargetAddress,
   type ToClient,
 } from "./client-message.ts";
+import { Microphone, type MicrophoneState } from "./microphone.ts";
 import { canDecodeOpus } from "./packet-decoder.ts";
+import { canEncodeOpus } from "./packet-encoder.ts";
 import { RelayEnd } from "./relayed-channel.ts";
 import { SoundOutput, type SoundState } from "./sound-output.ts";
 import type { ConnectionRequest, Connector } from "./transport.ts";
@@ -29,7 +31,7 @@ import type { ConnectionRequest, Connector } from "./transport.ts";
 export type Placement = "worker" | "page";
 
 export interface BrowserClientOptions
-  extends Partial<Omit<ClientOptions, "asksForServer" | "opus">> {
+  extends Partial<Omit<ClientOptions, "asksForServer" | "opus" | "opusRecord">> {
   /**
    * Asked for the connections to migration targets, and with `url` null for all: a URL, a ready
    * channel, or null to refuse. Absent: the named host and port, by WebSocket.
@@ -50,6 +52,9 @@ export interface BrowserClientOptions
    */
   readonly soundWorklet?: string;
   readonly onSoundState?: (state: SoundState) => void;
+  /** The guest may hear the user, who turns it on; needs `soundWorklet`. */
+  readonly microphone?: boolean;
+  readonly onMicrophoneState?: (state: MicrophoneState) => void;
   /** The session is attached to another host, where a new one would have to begin. */
   readonly onMoved?: (target: TargetAddress) => void;
   readonly onScreens?: (screens: readonly ScreenInfo[]) => void;
@@ -76,6 +81,8 @@ interface Host {
 export class BrowserClient {
   /** Null without `sound`. */
   readonly sound: SoundOutput | null;
+  /** Null without `microphone`, and where pages have none. */
+  readonly microphone: Microphone | null;
   readonly #options: BrowserClientOptions;
   readonly #clientOptions: ClientOptions;
   readonly #connector: Connector;
@@ -96,13 +103,19 @@ export class BrowserClient {
     const command = (what: SessionCommand) => this.command(what);
     this.#streams = onStream === undefined ? null : new ClientStreams(command, onStream);
     this.sound = makeSound(options, command);
+    this.microphone = makeMicrophone(options, command);
     const channels = options.channels ?? defaultClientOptions.channels;
     this.#clientOptions = {
       url,
       target: options.target ?? null,
       credentials: options.credentials ?? defaultClientOptions.credentials,
-      channels: this.sound === null ? channels : [...channels, "playback"],
+      channels: [
+        ...channels,
+        ...(this.sound === null ? [] : (["playback"] as const)),
+        ...(this.microphone === null ? [] : (["record"] as const)),
+      ],
       opus: this.sound !== null && canDecodeOpus(),
+      opusRecord: this.microphone !== null && canEncodeOpus(),
       migration: options.migration ?? defaultClientOptions.migration,
       mouseMode: options.mouseMode ?? defaultClientOptions.mouseMode,
       connectTimeoutMs: options.connectTimeoutMs ?? defaultClientOptions.connectTimeoutMs,
@@ -176,6 +189,7 @@ export class BrowserClient {
     for (const relay of this.#relays.values()) relay.close();
     for (const resolve of this.#captures.values()) resolve(null);
     this.sound?.close();
+    this.microphone?.close();
     this.#host.close();
   }
 
@@ -254,6 +268,7 @@ export class BrowserClient {
       case "event":
         this.#options.onEvent?.(message.event, message.at);
         this.sound?.handle(message.event);
+        this.microphone?.handle(message.event);
         this.#streams?.handle(message.event);
         break;
       case "moved":
@@ -321,6 +336,15 @@ function makeSound(
   if (!sound || typeof AudioContext === "undefined") return null;
   const onState = onSoundState === undefined ? {} : { onState: onSoundState };
   return new SoundOutput({ command, worklet: soundWorklet ?? null, ...onState });
+}
+
+function makeMicrophone(
+  { microphone = false, soundWorklet: worklet, onMicrophoneState }: BrowserClientOptions,
+  command: (command: SessionCommand) => void,
+): Microphone | null {
+  if (!microphone || worklet === undefined || !Microphone.isPossible) return null;
+  const onState = onMicrophoneState === undefined ? {} : { onState: onMicrophoneState };
+  return new Microphone({ command, worklet, ...onState });
 }
 
 /** A worker that paints needs canvases that can be given away. */

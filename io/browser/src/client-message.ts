@@ -16,6 +16,8 @@ export interface ClientOptions {
   readonly channels: readonly ChannelName[];
   /** The page decodes Opus. */
   readonly opus: boolean;
+  /** The page codes Opus. */
+  readonly opusRecord: boolean;
   /** The best mode of migration to announce. */
   readonly migration: MigrationMode;
   readonly mouseMode: "client" | "server";
@@ -36,6 +38,7 @@ export const defaultClientOptions: Omit<ClientOptions, "url"> = {
   credentials: { password: "" },
   channels: ["main", "display", "inputs", "cursor"],
   opus: false,
+  opusRecord: false,
   migration: "seamless",
   mouseMode: "client",
   connectTimeoutMs: 10_000,

@@ -34,6 +34,7 @@ export {
 } from "./client-message.ts";
 export { FilesFolder } from "./files-folder.ts";
 export { type FolderHandle, HandleFolder } from "./handle-folder.ts";
+export type { MicrophoneChoice, MicrophoneState } from "./microphone.ts";
 export {
   canPickFolders,
   folderOfFiles,

@@ -27,3 +27,14 @@ export interface FromSoundWorklet {
   readonly at: number;
   readonly figures: PlayoutFigures;
 }
+
+export const captureWorkletName = "caraway-capture";
+
+export interface CaptureOptions {
+  readonly channels: number;
+}
+
+export interface CapturedSound {
+  /** 10 ms, interleaved, -1 to 1. */
+  readonly samples: Float32Array;
+}

@@ -4,6 +4,9 @@
 
 import { defaultPlayout, PlayoutBuffer } from "@caraway/media";
 import {
+  type CapturedSound,
+  type CaptureOptions,
+  captureWorkletName,
   type FromSoundWorklet,
   type SoundWorkletOptions,
   soundWorkletName,
@@ -16,13 +19,14 @@ declare const sampleRate: number;
 declare class AudioWorkletProcessor {
   readonly port: MessagePort;
 }
-declare function registerProcessor(
+declare function registerProcessor<Options>(
   name: string,
-  processor: new (node: { processorOptions: SoundWorkletOptions }) => AudioWorkletProcessor,
+  processor: new (node: { processorOptions: Options }) => AudioWorkletProcessor,
 ): void;
 
 /** How often the page learns what is heard. */
 const tellEachS = 0.1;
+const packetsPerSecond = 100;
 
 class PlayoutProcessor extends AudioWorkletProcessor {
   readonly #channels: number;
@@ -80,4 +84,43 @@ class PlayoutProcessor extends AudioWorkletProcessor {
   }
 }
 
+/** What a microphone says, in packets of 10 ms. */
+class CaptureProcessor extends AudioWorkletProcessor {
+  readonly #channels: number;
+  #packet: Float32Array;
+  #filled = 0;
+
+  constructor({ processorOptions: { channels } }: { processorOptions: CaptureOptions }) {
+    super();
+    this.#channels = channels;
+    this.#packet = this.#newPacket();
+  }
+
+  process([input = []]: Float32Array[][]): boolean {
+    const frames = input[0]?.length ?? 0;
+    for (let frame = 0; frame < frames; frame++) {
+      for (let channel = 0; channel < this.#channels; channel++) {
+        // A microphone of one channel is heard on all.
+        const plane = input[channel] ?? input[0]!;
+        this.#packet[this.#filled++] = plane[frame]!;
+      }
+      if (this.#filled === this.#packet.length) this.#send();
+    }
+    return true;
+  }
+
+  #newPacket(): Float32Array {
+    return new Float32Array(Math.round(sampleRate / packetsPerSecond) * this.#channels);
+  }
+
+  #send(): void {
+    const samples = this.#packet;
+    this.#packet = this.#newPacket();
+    this.#filled = 0;
+    const message: CapturedSound = { samples };
+    this.port.postMessage(message, [samples.buffer as ArrayBuffer]);
+  }
+}
+
 registerProcessor(soundWorkletName, PlayoutProcessor);
+registerProcessor(captureWorkletName, CaptureProcessor);

@@ -35,6 +35,7 @@ export class SpiceClient extends ClientDriver {
       session: {
         ...options.session,
         opus: true,
+        opusRecord: true,
         channels: [
           ...options.session.channels,
           ...(player === null ? [] : (["playback"] as const)),

@@ -18,9 +18,13 @@ const flags = [
   "--force-color-profile=srgb",
 ];
 
+const microphoneFlags = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
+
 export interface ChromiumOptions {
   /** Names that lead to this machine, so that pages from them are of no secure origin. */
   readonly localNames?: readonly string[];
+  /** A microphone that beeps, which every page may use. */
+  readonly microphone?: boolean;
 }
 
 export async function startChromium(options: ChromiumOptions = {}): Promise<Browser> {
@@ -28,7 +32,11 @@ export async function startChromium(options: ChromiumOptions = {}): Promise<Brow
   const rules = (options.localNames ?? []).map((name) => `MAP ${name} 127.0.0.1`);
   return await chromium.launch({
     executablePath: program,
-    args: [...flags, ...(rules.length > 0 ? [`--host-resolver-rules=${rules.join(",")}`] : [])],
+    args: [
+      ...flags,
+      ...(options.microphone === true ? microphoneFlags : []),
+      ...(rules.length > 0 ? [`--host-resolver-rules=${rules.join(",")}`] : []),
+    ],
     // A signal must not leave the test run hanging.
     handleSIGTERM: false,
     handleSIGHUP: false,

@@ -7,6 +7,7 @@ import {
   type ClientEvent,
   type ClientStream,
   type Connector,
+  type MicrophoneState,
   type PlainError,
   type ScreenInfo,
   type ScreenKey,
@@ -52,6 +53,7 @@ export interface SessionListener {
   streamOpened(stream: ClientStream): void;
   event(event: ClientEvent): void;
   soundIs(state: SoundState): void;
+  microphoneIs(state: MicrophoneState): void;
   screens(screens: readonly ScreenInfo[]): void;
   painted(key: ScreenKey): void;
   statistics(statistics: Statistics): void;
@@ -168,6 +170,10 @@ export class ViewerSession {
       },
       sound: true,
       soundWorklet,
+      microphone: true,
+      onMicrophoneState: (state) => {
+        if (isCurrent()) this.#listener.microphoneIs(state);
+      },
       url,
       target,
       ...(connector !== null && { connector }),

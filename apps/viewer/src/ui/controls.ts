@@ -11,6 +11,7 @@ import { controlsStyle } from "./controls-style.ts";
 import { icon, make } from "./elements.ts";
 import type { Inspector } from "./inspector.ts";
 import { Menu, stepOf } from "./menu.ts";
+import { MicrophoneMenu } from "./microphone-menu.ts";
 import { ShareMenu } from "./share-menu.ts";
 import { adoptStyle } from "./style.ts";
 import { ViewMenu } from "./view-menu.ts";
@@ -22,6 +23,8 @@ const icons = {
   share: "M12 3v11M8 7l4-4 4 4M5 12v8h14v-8",
   sound: "M4 10v4h4l5 4V6L8 10zM16 9a4 4 0 0 1 0 6M18.5 6.5a8 8 0 0 1 0 11",
   muted: "M4 10v4h4l5 4V6L8 10zM16 9l6 6M22 9l-6 6",
+  microphone:
+    "M12 3a3 3 0 0 0-3 3v5a3 3 0 0 0 6 0V6a3 3 0 0 0-3-3zM6 11a6 6 0 0 0 12 0M12 17v4M9 21h6",
   fullScreen: "M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5",
   inspector: "M4 20V10M10 20V4M16 20v-7M22 20H2",
   disconnect: "M12 3v9M6.3 6.5a8 8 0 1 0 11.4 0",
@@ -53,6 +56,7 @@ export class Controls {
   #menus: Menu[] = [];
   #viewMenu: ViewMenu | null = null;
   #shareMenu: ShareMenu | null = null;
+  #microphoneMenu: MicrophoneMenu | null = null;
   #chips = new Map<StickyCode, HTMLElement>();
   #tools: Partial<Record<keyof typeof icons, HTMLButtonElement>> = {};
   #inspector: Inspector | null = null;
@@ -114,6 +118,8 @@ export class Controls {
     const isFull = document.fullscreenElement === this.#viewer;
     name(fullScreen, isFull ? this.#words.leaveFullScreen : this.#words.fullScreen);
     this.#updateSound();
+    this.#tools.microphone?.toggleAttribute("hidden", !this.#viewer.microphone.isOffered);
+    this.#microphoneMenu?.update();
     onScreenKeyboard?.setAttribute("aria-pressed", String(this.#viewer.onScreenKeyboard));
     for (const [code, chip] of this.#chips) {
       const state = this.#input.sticky.state(code);
@@ -169,6 +175,9 @@ export class Controls {
     this.#tool(bar, "sound", words.mute, () => {
       this.#viewer.muted = !this.#viewer.muted;
     });
+    const microphone = this.#tool(bar, "microphone", words.microphone.title, () => {
+      microphoneMenu.toggle();
+    });
     if (document.fullscreenEnabled) {
       this.#tool(bar, "fullScreen", words.fullScreen, () => {
         void this.#viewer.toggleFullscreen().catch(() => {});
@@ -184,7 +193,10 @@ export class Controls {
     this.#viewMenu = new ViewMenu(viewMenu, this.#viewer, words);
     const shareMenu = new Menu(share, words.share.title, () => this.#menuChanged(shareMenu));
     this.#shareMenu = new ShareMenu(shareMenu, this.#viewer, this.#clipboard, words);
-    this.#menus = [keysMenu, viewMenu, shareMenu];
+    const heading = words.microphone.title;
+    const microphoneMenu = new Menu(microphone, heading, () => this.#menuChanged(microphoneMenu));
+    this.#microphoneMenu = new MicrophoneMenu(microphoneMenu, this.#viewer.microphone, words);
+    this.#menus = [keysMenu, viewMenu, shareMenu, microphoneMenu];
     this.#element.replaceChildren(handle, bar, ...this.#menus.map(({ element }) => element));
     this.update();
   }
