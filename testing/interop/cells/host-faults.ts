@@ -28,6 +28,8 @@ const late = ["committing", "switching", "settling"] as const;
 const phases = [...early, ...late];
 type Phase = (typeof phases)[number];
 
+/** In MiB: several times what a host with a guest has that nobody looks at. */
+const memoryMax = 512;
 /** As the moves here are asked for. */
 const holdMaxMs = 4000;
 
@@ -47,8 +49,11 @@ class FaultSetting implements AsyncDisposable {
   }
 
   /** With our client and spice-gtk, or with `none`. */
-  static async start(clients: "both" | "none" = "both"): Promise<FaultSetting> {
-    const hosts = await HostSetting.start({ freezeAtMs: 500, size: "320x240" });
+  static async start(
+    clients: "both" | "none" = "both",
+    desktop = { freezeAtMs: 500, size: "320x240" },
+  ): Promise<FaultSetting> {
+    const hosts = await HostSetting.start(desktop);
     const port = Number(hosts.b.peers.split(":")[1]);
     const slow = { delayMs: 60 };
     const between = await SlowNetwork.open({ target: { port }, toTarget: slow, toClient: slow });
@@ -317,9 +322,14 @@ async function cutLink(phase: Phase): Promise<string> {
   return ended.owner === "target" ? "moves on" : "stays at the source";
 }
 
-/** One is there, and takes nothing and says nothing; the other goes on. */
+/**
+ * One is there, and takes nothing and says nothing, while the desktop is busy; the other goes on,
+ * and nobody's memory grows.
+ */
 async function silentClient(kind: "our client" | "spice-gtk"): Promise<CellResult> {
-  await using setting = await FaultSetting.start("none");
+  const freezeAtMs = 12_000;
+  await using setting = await FaultSetting.start("none", { freezeAtMs, size: "1024x768" });
+  const ready = performance.now();
   const { a, b } = setting.hosts;
   const address = await a.addressOf("desk");
   await using way = await SlowNetwork.open({ target: { port: address.port } });
@@ -337,10 +347,15 @@ async function silentClient(kind: "our client" | "spice-gtk"): Promise<CellResul
   demand(ended.owner === "target", `the move failed: ${ended.error?.message}`);
   const held = ended.outcome?.holdMs ?? 0;
   demand(held <= 2500, `the guest was held for ${held} ms`);
+  const ran = performance.now() - ready - (ended.stoppedMs ?? 0) - held;
+  await delay(Math.max(0, freezeAtMs + 1000 - ran));
   await setting.demandAllAt(b);
+  const memory = { source: a.peakMemory, target: b.peakMemory };
+  demand(Math.max(...Object.values(memory)) < memoryMax, `${JSON.stringify(memory)} MiB`);
   return {
     outcome: "passed",
     detail: `runs at the target after ${took.toFixed(0)} ms, held for ${held.toFixed(0)} ms`,
+    facts: { "source MiB": memory.source, "target MiB": memory.target },
   };
 }
 

@@ -1,6 +1,6 @@
 // Our own hosts as processes of their own, as an operator runs them, asked by their HTTP API.
 
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -61,6 +61,12 @@ export class HostProcess implements AsyncDisposable {
 
   get isAlive(): boolean {
     return this.#program.isAlive;
+  }
+
+  /** The most memory that it has had at a time, in MiB. */
+  get peakMemory(): number {
+    const status = readFileSync(`/proc/${this.#program.pid}/status`, "utf8");
+    return Math.round(Number(/VmHWM:\s*(\d+) kB/.exec(status)?.[1]) / 1024);
   }
 
   /** What it has told so far. */
