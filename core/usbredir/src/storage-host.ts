@@ -1,5 +1,5 @@
-// A stick or a CD drive as a USB device that needs no hardware: the host's role of usbredir, with a
-// mass storage device behind it. A machine under the law of all others; what it stands on (a file, a
+// A slot for a stick or a CD drive as a USB device that needs no hardware: the host's role of
+// usbredir, with a mass storage device behind it while one is plugged in. A machine under the law of all others; what it stands on (a file, a
 // block device, a page's own bytes) is its owner's business, who reads and writes when it asks.
 
 import { type BlockWork, type BulkAnswer, BulkOnly } from "./bulk-only.ts";
@@ -20,9 +20,9 @@ import {
 } from "./usb-descriptors.ts";
 import { UsbredirError } from "./usbredir-error.ts";
 
+/** A drive; without a medium it is empty. */
 export interface StorageHostOptions {
   readonly kind: DriveKind;
-  /** null: the drive is empty. */
   readonly medium: Medium | null;
 }
 
@@ -33,7 +33,9 @@ export type StorageInput =
   | { readonly type: "done"; readonly task: number; readonly data: Uint8Array | null }
   /** Puts a medium into the drive, or takes it out; ends what is under way with the old one. */
   | { readonly type: "insert"; readonly medium: Medium | null }
-  /** Pulls the device out. */
+  /** Plugs a drive in; does nothing while another one is. */
+  | { readonly type: "plug"; readonly drive: StorageHostOptions }
+  /** Pulls the device out; the slot is free when `disconnected` is said. */
   | { readonly type: "unplug" };
 
 export type StorageOutput =
@@ -49,7 +51,15 @@ export type StorageOutput =
   /** The guest said what makes no sense; it is passed over. */
   | { readonly type: "fault"; readonly error: UsbredirError };
 
-type State = "greeting" | "connected" | "unplugging" | "gone";
+type State =
+  /** The guest has not said HELLO. */
+  "greeting" | "empty" | "connected" | "unplugging";
+
+interface Device {
+  readonly kind: DriveKind;
+  readonly disk: ScsiDisk;
+  readonly bulk: BulkOnly;
+}
 
 const { SUCCESS, STALL, INVAL } = UsbStatus;
 
@@ -69,18 +79,18 @@ const classIn = 0xa1;
 const classOut = 0x21;
 
 export class StorageHost {
-  readonly #kind: DriveKind;
   readonly #stream: PacketStream;
-  readonly #disk: ScsiDisk;
-  readonly #bulk: BulkOnly;
   readonly #outputs: StorageOutput[] = [];
   readonly #tasks = new Map<number, (data: Uint8Array | null) => void>();
   #nextTask = 1;
   #state: State = "greeting";
+  #device: Device | null = null;
+  /** The guest's rules for devices, if it has some. */
+  #filter: string | null = null;
   #configuration = 1;
 
-  constructor({ kind, medium }: StorageHostOptions) {
-    this.#kind = kind;
+  /** @param drive What is plugged in from the beginning. */
+  constructor(drive: StorageHostOptions | null) {
     this.#stream = new PacketStream({
       role: "host",
       version: "Caraway",
@@ -93,13 +103,8 @@ export class StorageHost {
         UsbredirCapability.BULK_LENGTH_32BITS,
       ],
     });
-    this.#disk = new ScsiDisk(kind, medium);
-    this.#bulk = new BulkOnly(this.#disk, {
-      answer: (endpoint, answer) => this.#answerBulk(endpoint, answer),
-      work: (work, done) => this.#work(work, done),
-      ejected: () => this.#outputs.push({ type: "ejected" }),
-    });
     this.#outputs.push({ type: "transmit", bytes: this.#stream.hello() });
+    if (drive !== null) this.#plug(drive);
   }
 
   handle(input: StorageInput): void {
@@ -114,7 +119,10 @@ export class StorageHost {
         break;
       }
       case "insert":
-        this.#disk.insert(input.medium);
+        this.#device?.disk.insert(input.medium);
+        break;
+      case "plug":
+        this.#plug(input.drive);
         break;
       case "unplug":
         this.#unplug();
@@ -128,11 +136,11 @@ export class StorageHost {
 
   /** Whether the guest wants to be asked before the medium goes. */
   get isLocked(): boolean {
-    return this.#disk.isLocked;
+    return this.#device?.disk.isLocked === true;
   }
 
   get medium(): Medium | null {
-    return this.#disk.medium;
+    return this.#device?.disk.medium ?? null;
   }
 
   snapshot(): unknown {
@@ -141,12 +149,11 @@ export class StorageHost {
       configuration: this.#configuration,
       tasks: this.#tasks.size,
       stream: this.#stream.snapshot(),
-      bulk: this.#bulk.snapshot(),
+      bulk: this.#device?.bulk.snapshot() ?? null,
     };
   }
 
   #receive(bytes: Uint8Array): void {
-    if (this.#state === "gone") return;
     this.#stream.push(bytes);
     for (;;) {
       try {
@@ -161,19 +168,39 @@ export class StorageHost {
   }
 
   #take(packet: Packet): void {
-    if (packet.name === "HELLO") this.#connect();
-    else if (packet.name === "FILTER_FILTER") this.#filter(packet.body.rules);
-    else if (packet.name === "FILTER_REJECT") this.#leave("rejected");
+    if (packet.name === "HELLO") {
+      this.#state = "empty";
+      this.#connect();
+    } else if (packet.name === "FILTER_FILTER") {
+      this.#filter = packet.body.rules;
+      this.#obey();
+    } else if (packet.name === "FILTER_REJECT") this.#leave("rejected");
     else if (packet.name === "DEVICE_DISCONNECT_ACK") {
       if (this.#state === "unplugging") this.#leave("unplugged");
-    } else if (this.#state === "connected") this.#ask(packet);
+    } else if (this.#state === "connected") this.#ask(packet, this.#device!);
   }
 
+  #plug({ kind, medium }: StorageHostOptions): void {
+    if (this.#device !== null) return;
+    const disk = new ScsiDisk(kind, medium);
+    const bulk = new BulkOnly(disk, {
+      answer: (endpoint, answer) => this.#answerBulk(endpoint, answer),
+      work: (work, done) => this.#work(work, done),
+      ejected: () => this.#outputs.push({ type: "ejected" }),
+    });
+    this.#device = { kind, disk, bulk };
+    this.#configuration = 1;
+    this.#connect();
+  }
+
+  /** Where there is a guest, and a device for it. */
   #connect(): void {
+    if (this.#state !== "empty" || this.#device === null) return;
     this.#state = "connected";
     this.#describe();
     this.#send(deviceConnect());
     this.#outputs.push({ type: "connected" });
+    this.#obey();
   }
 
   #describe(): void {
@@ -182,9 +209,10 @@ export class StorageHost {
   }
 
   /** The guest's rules: whoever is not wanted goes by itself. */
-  #filter(text: string): void {
-    if (checkFilter(parseFilter(text), filteredDevice) === "allow") return;
-    if (this.#state === "connected") this.#send({ name: "DEVICE_DISCONNECT", id: 0n, body: {} });
+  #obey(): void {
+    if (this.#filter === null || this.#state !== "connected") return;
+    if (checkFilter(parseFilter(this.#filter), filteredDevice) === "allow") return;
+    this.#send({ name: "DEVICE_DISCONNECT", id: 0n, body: {} });
     this.#leave("filtered");
   }
 
@@ -194,23 +222,26 @@ export class StorageHost {
       return;
     }
     this.#send({ name: "DEVICE_DISCONNECT", id: 0n, body: {} });
-    this.#bulk.reset();
+    this.#device!.bulk.reset();
     if (this.#stream.both(UsbredirCapability.DEVICE_DISCONNECT_ACK)) this.#state = "unplugging";
     else this.#leave("unplugged");
   }
 
   #leave(reason: "unplugged" | "rejected" | "filtered"): void {
-    if (this.#state === "gone") return;
-    this.#state = "gone";
-    this.#bulk.reset();
+    const device = this.#device;
+    if (device === null) return;
+    device.bulk.reset();
+    this.#device = null;
+    if (this.#state !== "greeting") this.#state = "empty";
     this.#outputs.push({ type: "disconnected", reason });
   }
 
-  #ask(packet: Packet): void {
+  #ask(packet: Packet, device: Device): void {
+    const { bulk } = device;
     const { id } = packet;
     switch (packet.name) {
       case "RESET":
-        this.#bulk.reset();
+        bulk.reset();
         break;
       case "SET_CONFIGURATION": {
         const { configuration } = packet.body;
@@ -238,13 +269,13 @@ export class StorageHost {
         break;
       }
       case "CONTROL_PACKET":
-        this.#control(packet);
+        this.#control(packet, device);
         break;
       case "BULK_PACKET":
-        this.#bulkPacket(packet);
+        this.#bulkPacket(packet, bulk);
         break;
       case "CANCEL_DATA_PACKET":
-        this.#bulk.cancel(id);
+        bulk.cancel(id);
         break;
       case "START_ISO_STREAM":
       case "STOP_ISO_STREAM": {
@@ -270,9 +301,9 @@ export class StorageHost {
     }
   }
 
-  #control(packet: PacketOf<"CONTROL_PACKET">): void {
+  #control(packet: PacketOf<"CONTROL_PACKET">, device: Device): void {
     const { request, requestType, value, index, length } = packet.body;
-    const data = this.#controlData(request, requestType, value, index);
+    const data = this.#controlData(device, request, requestType, value, index);
     const isInput = (packet.body.endpoint & 0x80) !== 0;
     const bytes = isInput ? (data ?? new Uint8Array(0)).subarray(0, length) : new Uint8Array(0);
     const status = data === null ? STALL : SUCCESS;
@@ -282,6 +313,7 @@ export class StorageHost {
 
   /** null: there is no such request. */
   #controlData(
+    { kind, bulk }: Device,
     request: number,
     requestType: number,
     value: number,
@@ -293,7 +325,7 @@ export class StorageHost {
     }
     if (requestType === classOut) {
       if (request !== Request.BULK_ONLY_RESET) return null;
-      this.#bulk.reset();
+      bulk.reset();
       return none;
     }
     if ((requestType & 0x60) !== 0) return null;
@@ -304,7 +336,7 @@ export class StorageHost {
       case Request.SET_FEATURE:
         return none;
       case Request.GET_DESCRIPTOR:
-        return descriptor(this.#kind, value);
+        return descriptor(kind, value);
       case Request.GET_CONFIGURATION:
         return Uint8Array.of(this.#configuration);
       case Request.GET_INTERFACE:
@@ -314,10 +346,10 @@ export class StorageHost {
     }
   }
 
-  #bulkPacket({ id, body }: PacketOf<"BULK_PACKET">): void {
+  #bulkPacket({ id, body }: PacketOf<"BULK_PACKET">, bulk: BulkOnly): void {
     const length = bulkLength(body);
-    if (body.endpoint === bulkIn && body.streamId === 0) this.#bulk.requestIn(id, length);
-    else if (body.endpoint === bulkOut && body.streamId === 0) this.#bulk.requestOut(id, body.data);
+    if (body.endpoint === bulkIn && body.streamId === 0) bulk.requestIn(id, length);
+    else if (body.endpoint === bulkOut && body.streamId === 0) bulk.requestOut(id, body.data);
     else {
       const lengths = bulkLengthFields(0);
       const answer = { ...body, ...lengths, status: INVAL, data: new Uint8Array(0) };

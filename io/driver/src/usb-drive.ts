@@ -33,9 +33,10 @@ const workMax = 32;
 /** A drive, plugged into at most one slot at a time. */
 export class UsbDrive {
   readonly kind: DriveKind;
-  readonly #store: BlockStore;
+  readonly store: BlockStore;
   readonly #onEvent: (event: UsbDriveEvent) => void;
-  #plug: Plug | null = null;
+  #slot: Slot | null = null;
+  #isWanted = true;
 
   constructor(
     kind: DriveKind,
@@ -43,63 +44,72 @@ export class UsbDrive {
     onEvent: (event: UsbDriveEvent) => void = () => {},
   ) {
     this.kind = kind;
-    this.#store = store;
+    this.store = store;
     this.#onEvent = onEvent;
   }
 
   get isPlugged(): boolean {
-    return this.#plug !== null;
+    return this.#slot !== null;
   }
 
-  /** Takes a slot: a stream of a usbredir channel that nobody else uses. */
-  plugInto(stream: ClientStream): void {
-    const { size, writable } = this.#store;
-    const medium = { size, writable: writable && this.kind !== "cd" };
-    const host = new StorageHost({ kind: this.kind, medium });
-    const plug: Plug = new Plug(host, stream, this.#store, (event) => {
-      if (event === "closed") {
-        if (this.#plug === plug) this.#plug = null;
-      } else this.#onEvent(event);
-    });
-    this.#plug = plug;
-    plug.start();
+  /** Whether it takes a slot that is free: not when it was pulled out, or a guest refused it. */
+  get isWanted(): boolean {
+    return this.#isWanted;
+  }
+
+  get isWritable(): boolean {
+    return this.store.writable && this.kind !== "cd";
   }
 
   /** Pulls it out, as the guest learns. */
   unplug(): void {
-    this.#plug?.feed({ type: "unplug" });
+    this.#isWanted = false;
+    this.#slot?.feed({ type: "unplug" });
+  }
+
+  /** For its slot alone. */
+  tell(event: UsbDriveEvent): void {
+    if (event.type === "disconnected") this.#isWanted = false;
+    this.#onEvent(event);
+  }
+
+  /** For its slot alone. */
+  at(slot: Slot | null): void {
+    this.#slot = slot;
   }
 
   /** Closes the store too. */
   async close(): Promise<void> {
-    this.#plug?.stop();
-    await this.#store.close();
+    this.#slot?.release();
+    await this.store.close();
   }
 }
 
-/** One life of a drive in a slot. */
-class Plug {
-  readonly #host: StorageHost;
+/** One of the guest's slots, as long as its stream lives, with a drive in it or without. */
+class Slot {
+  readonly #host = new StorageHost(null);
   readonly #stream: ClientStream;
-  readonly #store: BlockStore;
-  readonly #tell: (event: UsbDriveEvent | "closed") => void;
+  /** It is free, or its stream is over. */
+  readonly #changed: (slot: Slot) => void;
   /** Work that waits until the stream has room for its answer. */
   readonly #waiting: Extract<StorageOutput, { type: "work" }>[] = [];
+  #drive: UsbDrive | null = null;
   #hasRoom = true;
   #working = 0;
   #untaken = 0;
   #isOver = false;
 
-  constructor(
-    host: StorageHost,
-    stream: ClientStream,
-    store: BlockStore,
-    tell: (event: UsbDriveEvent | "closed") => void,
-  ) {
-    this.#host = host;
+  constructor(stream: ClientStream, changed: (slot: Slot) => void) {
     this.#stream = stream;
-    this.#store = store;
-    this.#tell = tell;
+    this.#changed = changed;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  get isFree(): boolean {
+    return this.#drive === null && !this.#isOver;
   }
 
   start(): void {
@@ -112,9 +122,16 @@ class Plug {
         this.#hasRoom = true;
         this.#drain();
       },
-      closed: () => this.stop(),
+      closed: () => this.#end(),
     });
     this.#drain();
+  }
+
+  plug(drive: UsbDrive): void {
+    this.#drive = drive;
+    drive.at(this);
+    const medium = { size: drive.store.size, writable: drive.isWritable };
+    this.feed({ type: "plug", drive: { kind: drive.kind, medium } });
   }
 
   feed(input: StorageInput): void {
@@ -123,17 +140,33 @@ class Plug {
     this.#drain();
   }
 
-  stop(): void {
+  /** The drive is not there any more: nothing of it is read or written from now on. */
+  release(): void {
+    const drive = this.#drive;
+    if (drive === null) return;
+    this.#drive = null;
+    this.#waiting.length = 0;
+    drive.at(null);
+    this.feed({ type: "unplug" });
+  }
+
+  #end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#tell("closed");
+    this.#drive?.at(null);
+    this.#drive = null;
+    this.#changed(this);
   }
 
   #drain(): void {
     for (let output = this.#host.poll(); output !== null; output = this.#host.poll()) {
       if (output.type === "transmit") this.#hasRoom = this.#stream.write(output.bytes);
       else if (output.type === "work") this.#waiting.push(output);
-      else this.#tell(output);
+      else {
+        const drive = this.#drive;
+        if (output.type === "disconnected") this.#release();
+        drive?.tell(output);
+      }
     }
     while (this.#hasRoom && this.#working < workMax) {
       const next = this.#waiting.shift();
@@ -146,48 +179,94 @@ class Plug {
     this.#untaken = 0;
   }
 
+  #release(): void {
+    this.#drive?.at(null);
+    this.#drive = null;
+    this.#waiting.length = 0;
+    // Behind this turn: another drive may follow.
+    void Promise.resolve().then(() => this.#changed(this));
+  }
+
   async #perform({ task, work }: Extract<StorageOutput, { type: "work" }>): Promise<void> {
+    const drive = this.#drive;
     let data: Uint8Array | null = null;
     try {
-      data = await this.#do(work);
+      if (drive !== null) data = await perform(drive.store, work);
     } catch (error) {
-      this.#tell({ type: "io-error", error });
+      // Of a drive that was pulled out meanwhile, nobody wants to know.
+      if (drive === this.#drive) drive?.tell({ type: "io-error", error });
     }
     this.#working -= 1;
     this.feed({ type: "done", task, data });
   }
-
-  async #do(work: BlockWork): Promise<Uint8Array> {
-    switch (work.kind) {
-      case "read":
-        return await this.#store.read(work.offset, work.length);
-      case "write":
-        await this.#store.write(work.offset, work.data);
-        break;
-      case "flush":
-        await this.#store.flush();
-        break;
-    }
-    return new Uint8Array(0);
-  }
 }
 
-/** The drives of a session: each takes the next slot that the guest has. */
+async function perform(store: BlockStore, work: BlockWork): Promise<Uint8Array> {
+  switch (work.kind) {
+    case "read":
+      return await store.read(work.offset, work.length);
+    case "write":
+      await store.write(work.offset, work.data);
+      break;
+    case "flush":
+      await store.flush();
+      break;
+  }
+  return new Uint8Array(0);
+}
+
+/** The drives of a session, or of several that follow each other: each takes a slot that is free. */
 export class UsbDrives {
-  readonly drives: readonly UsbDrive[];
+  readonly #drives: UsbDrive[];
+  #slots: Slot[] = [];
 
   constructor(drives: readonly UsbDrive[]) {
-    this.drives = drives;
+    this.#drives = [...drives];
+  }
+
+  get drives(): readonly UsbDrive[] {
+    return this.#drives;
+  }
+
+  /** Slots that the guest has for this client. */
+  get slots(): number {
+    return this.#slots.length;
   }
 
   /** A stream of the session's; those of other channels are passed over. */
   offer(stream: ClientStream): void {
     if (stream.channel !== "usbredir") return;
-    const drive = this.drives.find(({ isPlugged }) => !isPlugged);
-    if (drive !== undefined) drive.plugInto(stream);
+    const slot = new Slot(stream, (changed) => {
+      if (changed.isOver) this.#slots = this.#slots.filter((other) => other !== changed);
+      this.#plugAll();
+    });
+    this.#slots.push(slot);
+    slot.start();
+    this.#plugAll();
+  }
+
+  /** One more, which is plugged in as soon as there is a slot for it. */
+  add(drive: UsbDrive): void {
+    this.#drives.push(drive);
+    this.#plugAll();
+  }
+
+  /** Pulls it out and closes it. */
+  async remove(drive: UsbDrive): Promise<void> {
+    const at = this.#drives.indexOf(drive);
+    if (at >= 0) this.#drives.splice(at, 1);
+    drive.unplug();
+    await drive.close();
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.drives.map((drive) => drive.close()));
+    await Promise.all(this.#drives.map((drive) => drive.close()));
+  }
+
+  #plugAll(): void {
+    for (const drive of this.#drives) {
+      if (drive.isPlugged || !drive.isWanted) continue;
+      this.#slots.find(({ isFree }) => isFree)?.plug(drive);
+    }
   }
 }

@@ -143,8 +143,10 @@ describe("a drive that stands on a file", () => {
     const drives = new UsbDrives([drive]);
     const first = new Slot(drives);
     const beside = new Slot(drives);
-    expect(beside.names).toEqual([]);
+    expect(beside.names).toEqual(["HELLO"]);
     first.close();
+    expect(beside.names).toContain("DEVICE_CONNECT");
+    beside.close();
     expect(drive.isPlugged).toBe(false);
     const next = new Slot(drives);
     expect(next.names).toContain("DEVICE_CONNECT");
@@ -152,4 +154,24 @@ describe("a drive that stands on a file", () => {
     expect(next.names.at(-1)).toBe("DEVICE_DISCONNECT");
     await drives.close();
   });
+});
+
+it("a slot takes another drive when the first is pulled out, on the same connection", async () => {
+  const file = (name: string) => {
+    writeFileSync(join(directory, name), new Uint8Array(4096).fill(name.charCodeAt(0)));
+    return openFileDrive({ kind: "stick", file: join(directory, name), readOnly: false });
+  };
+  const [first, second] = [await file("a"), await file("b")];
+  const drives = new UsbDrives([first]);
+  const slot = new Slot(drives);
+  expect((await slot.transfer(0x28, 0, new Uint8Array(512))).data[0]).toBe(0x61);
+  drives.add(second);
+  expect(second.isPlugged).toBe(false);
+  await drives.remove(first);
+  await expect.poll(() => second.isPlugged).toBe(true);
+  expect((await slot.transfer(0x28, 0, new Uint8Array(512))).data[0]).toBe(0x62);
+  expect(slot.names.filter((name) => /^DEVICE_|HELLO/.test(name))).toEqual([
+    ...["HELLO", "DEVICE_CONNECT", "DEVICE_DISCONNECT", "DEVICE_CONNECT"],
+  ]);
+  await drives.close();
 });
