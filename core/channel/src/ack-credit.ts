@@ -33,7 +33,12 @@ export class AckCredit {
 
   /** Whether another message may go out: always, until a window is opened. */
   get isOpen(): boolean {
-    return this.#window === 0 || this.#outstanding <= 2 * this.#window;
+    return this.leaves(0);
+  }
+
+  /** Whether another message may go out and so many behind it. */
+  leaves(count: number): boolean {
+    return this.#window === 0 || this.#outstanding + count <= 2 * this.#window;
   }
 
   snapshot(): unknown {

@@ -110,6 +110,12 @@ export class ConversationTap {
     return this.#findings.shift() ?? null;
   }
 
+  /** Whether the link stage is over and neither end is in the middle of a message. */
+  get isBetweenMessages(): boolean {
+    const { client, server } = this.#directions;
+    return [client, server].every(({ reader }) => reader?.isBetweenMessages === true);
+  }
+
   /** Bytes that one end sent, in order. */
   push(from: Sender, bytes: Uint8Array): void {
     const direction = this.#directions[from];

@@ -59,6 +59,11 @@ export class FrameReader {
     return this.#nextSerial;
   }
 
+  /** Whether nothing of a further message has come. */
+  get isBetweenMessages(): boolean {
+    return this.#header === null && this.#bytes.size === 0;
+  }
+
   /** Takes the bytes behind the last message that was asked for. */
   takePending(): Uint8Array {
     return this.#bytes.takeAll();

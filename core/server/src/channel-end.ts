@@ -285,7 +285,13 @@ export class ChannelEnd implements ConnectionOwner {
 
   /** Whether something should be produced for the client now; `writable` tells when it is again. */
   get canSend(): boolean {
-    if (!this.#speaks || !this.#credit.isOpen || this.#backlog >= freshBytesMax) return false;
+    return this.leavesRoom(0);
+  }
+
+  /** The same, and whether so many messages may follow for which there is no time to wait. */
+  leavesRoom(messages: number): boolean {
+    const isAcked = this.#credit.leaves(messages);
+    if (!this.#speaks || !isAcked || this.#backlog >= freshBytesMax) return false;
     const { input, bytes } = this.#burst;
     if (input !== this.#wiring.inputCount || bytes < freshBytesMax) return true;
     // Whether the network took it is known in a moment; if it did, the driver will not say so.

@@ -408,7 +408,7 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
     this.#videos.pump();
     this.#resumeAt = null;
     let pixels = 0;
-    while (!this.#sender.isBusy && this.#end.canSend) {
+    while (!this.#sender.isBusy && this.#end.leavesRoom(this.#videos.reserve)) {
       if (pixels > pixelsPerTurn) {
         this.#resumeAt = this.#wiring.now;
         return;

@@ -63,6 +63,8 @@ interface Stream {
 
 /** A guest paints a frame in several steps: so long from the first one. */
 const paintingMs = 6;
+/** Less than half a window: a client that acknowledges in time holds nothing up. */
+const reservedFrames = 8;
 /** Asked of clients, as in spice-server. */
 const reportFrames = 8;
 const reportTimeoutMs = 1000;
@@ -99,6 +101,11 @@ export class DisplayVideos {
     this.#client = client;
     this.#options = options;
     this.#time = time;
+  }
+
+  /** Messages of the ack window that drawings leave for frames, which cannot wait. */
+  get reserve(): number {
+    return this.#streams.size === 0 ? 0 : reservedFrames;
   }
 
   deadline(): Instant | null {

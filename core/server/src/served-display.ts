@@ -4,16 +4,18 @@
 
 import { type Box, CanvasError, drawDirectly, maxSurfaceSide } from "@caraway/canvas";
 import type { Instant } from "@caraway/channel";
-import { type Head, ImageType, SurfaceFormat } from "@caraway/protocol";
+import { ClipType, type Head, ImageType, SurfaceFormat } from "@caraway/protocol";
 import { CarawayError, type Infer } from "@caraway/wire";
 import { boxAround, contains, isEmptyBox } from "./box-set.ts";
 import { DisplayChanges } from "./display-changes.ts";
 import type { DisplayView, DoneDrawing } from "./display-view.ts";
 import { withImages } from "./drawing-images.ts";
 import { shapeOf } from "./drawing-shape.ts";
+import { FramebufferChanges } from "./framebuffer-changes.ts";
 import type { DisplayOutput } from "./guest.ts";
-import type { Drawing, GuestImage } from "./guest-drawing.ts";
+import type { Drawing, GuestImage, SurfacePixels } from "./guest-drawing.ts";
 import { bitmapImage, definitePicture } from "./guest-picture.ts";
+import type { PixelMove } from "./moved-pixels.ts";
 import { ServedSurface } from "./served-surface.ts";
 import { type Video, VideoDetector } from "./video-detector.ts";
 
@@ -28,6 +30,7 @@ export class ServedDisplay {
   readonly #surfaces = new Map<number, ServedSurface>();
   readonly #now: () => Instant;
   readonly #views = new Set<DisplayView>();
+  readonly #framebuffer = new FramebufferChanges();
   #detector: VideoDetector | null = null;
   #changes: DisplayChanges | null = null;
   #pixelCount = 0;
@@ -210,9 +213,17 @@ export class ServedDisplay {
   #update({ surface: id, box, pixels }: DisplayOutput & { type: "update" }): void {
     const surface = this.#need(id);
     if (isEmptyBox(box)) return;
-    if (!contains(surface.box, box) || !surface.write(box, pixels)) {
+    if (!contains(surface.box, box) || !surface.holds(box, pixels)) {
       throw new CanvasError("INVALID", `pixels for surface ${id} do not fit`);
     }
+    for (const step of this.#framebuffer.steps(surface, box, pixels)) {
+      if (step.kind === "move") this.#draw(copyBits(id, step));
+      else this.#paint(surface, step.box, step.pixels);
+    }
+  }
+
+  #paint(surface: ServedSurface, box: Box, pixels: SurfacePixels): void {
+    surface.write(box, pixels);
     if (surface.isPrimary) this.#detector?.painted([box], this.#now());
     for (const view of this.#views) view.updated(surface, box);
   }
@@ -222,6 +233,11 @@ export class ServedDisplay {
     if (surface === undefined) throw new CanvasError("NO_SURFACE", `there is no surface ${id}`);
     return surface;
   }
+}
+
+function copyBits(surfaceId: number, { to: box, from: srcPos }: PixelMove): Drawing {
+  const base = { surfaceId, box, clip: { type: ClipType.NONE } } as const;
+  return { name: "COPY_BITS", body: { base, srcPos } };
 }
 
 /** Of pixels that no client can have yet: what is drawn from others costs next to nothing as it is. */

@@ -30,13 +30,20 @@ export class ServedSurface {
     return { left: 0, top: 0, right: this.width, bottom: this.height };
   }
 
+  /** Whether there are enough bytes for a part. */
+  holds(box: Box, { stride, data }: SurfacePixels): boolean {
+    const rowSize = this.#rowSize(box);
+    return stride >= rowSize && data.length >= stride * (box.bottom - box.top - 1) + rowSize;
+  }
+
   /** Takes new pixels for a part that lies inside; false when there are too few bytes for it. */
-  write(box: Box, { stride, data }: SurfacePixels): boolean {
+  write(box: Box, given: SurfacePixels): boolean {
+    if (!this.holds(box, given)) return false;
+    const { stride, data } = given;
     const { format, pixels } = this.surface.pixmap;
     const width = box.right - box.left;
     const height = box.bottom - box.top;
-    const rowSize = format === "a1" ? (width + 7) >> 3 : width * pixels.BYTES_PER_ELEMENT;
-    if (stride < rowSize || data.length < stride * (height - 1) + rowSize) return false;
+    const rowSize = this.#rowSize(box);
     const target = new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength);
     const size = pixels.BYTES_PER_ELEMENT;
     for (let row = 0; row < height; row++) {
@@ -48,6 +55,11 @@ export class ServedSurface {
     }
     this.isDrawn = true;
     return true;
+  }
+
+  #rowSize({ left, right }: Box): number {
+    const { format, pixels } = this.surface.pixmap;
+    return format === "a1" ? (right - left + 7) >> 3 : (right - left) * pixels.BYTES_PER_ELEMENT;
   }
 
   /** What is there now, as a picture that copies it exactly onto the same surface of a client. */

@@ -30,12 +30,14 @@ interface PaintedFrame {
 
 /** What changes within so long belongs to one frame. */
 const frameMs = 12;
-/** Frames are no further apart. */
+/** Frames are no further apart, as in spice-server. */
 const gapMaxMs = 200;
+/** A gap up to that may be the fault of a busy host: half of what was seen before still counts. */
+const hitchMaxMs = 1000;
 /** So many frames make a video: fewer than the 20 of spice-server, as all tiles have to agree. */
 const framesMin = 10;
 /** Without a change for so long, it rests. */
-const restMs = 500;
+const restMs = 1000;
 /** A guest that stands still may be on its way to another server, and play on there. */
 const standstillMs = 5000;
 const reviewMs = 1000;
@@ -156,7 +158,9 @@ export class VideoDetector {
       if (signature === this.#signatures[tile]) continue;
       this.#signatures[tile] = signature;
       const gap = since - this.#changedAt[tile]!;
-      this.#runs[tile] = gap <= gapMaxMs ? Math.min(255, this.#runs[tile]! + 1) : 1;
+      const kept =
+        gap <= gapMaxMs ? this.#runs[tile]! : gap <= hitchMaxMs ? this.#runs[tile]! >> 1 : 0;
+      this.#runs[tile] = Math.min(255, kept + 1);
       this.#changedAt[tile] = since;
       const video = this.#videoAt(tile);
       if (video !== null) playing.add(video);
