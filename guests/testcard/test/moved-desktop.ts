@@ -6,6 +6,8 @@ import { plainDecoders, Renderer, readColors, runDecodeJob } from "@caraway/canv
 import {
   ClientSession,
   defaultSessionOptions,
+  type SessionCommand,
+  type SessionEvent,
   type SessionInput,
   type SessionOutput,
 } from "@caraway/client";
@@ -14,6 +16,7 @@ import {
   defaultSourceMove,
   defaultTargetMove,
   type GuestInput,
+  type GuestOutput,
   type ServerCommand,
   type ServerInput,
   type ServerOptions,
@@ -27,6 +30,14 @@ import {
   type TestcardOptions,
 } from "@caraway/testcard";
 import { Viewer } from "./viewer.ts";
+
+/** Where the agent's stream is cut at the first server: bytes in all, counted from its beginning. */
+export interface AgentCut {
+  /** That the guest takes. */
+  readonly toGuest?: number;
+  /** Of what the guest says, those that reach the server; the rest does behind the move. */
+  readonly fromGuest?: number;
+}
 
 /** A server with its guest, and what it has sent on display channels. */
 class Host {
@@ -49,6 +60,8 @@ class Host {
   }
 }
 
+const agent = { use: "agent", id: 0 } as const;
+
 const endpoint = {
   ...{ host: "0", port: 1, tlsPort: null, unixPath: null, url: null, identity: null },
 };
@@ -66,14 +79,43 @@ export class MovedDesktop {
   #now = 1000;
   /** Where the guest is, in `#hosts`. */
   #at = 0;
+  /** What the session has told. */
+  readonly events: SessionEvent[] = [];
+  /** Bytes of the agent's stream so far, either way. */
+  readonly agentBytes = { toGuest: 0, fromGuest: 0 };
+  /** Text that the client has to be pasted. */
+  clipboard = "";
+  readonly #cut: AgentCut;
+  /** Said by the guest's agent and not heard by any server. */
+  #unheard: Uint8Array[] = [];
+  #agentCredit = 0;
 
-  constructor(guest: TestcardOptions, options: Partial<ServerOptions> = {}) {
+  constructor(guest: TestcardOptions, options: Partial<ServerOptions> = {}, cut: AgentCut = {}) {
     this.#options = options;
+    this.#cut = cut;
     const host = this.#addHost();
     this.#adopt(host, createTestcard({ agent: false, ...guest }));
     this.#tellGuest(host, { type: "run" });
     this.#feed({ type: "command", command: { name: "open" } });
     this.#settle();
+  }
+
+  /** For the guest that is there now. */
+  get guest(): Testcard {
+    return this.#hosts[this.#at]!.guest!;
+  }
+
+  command(command: SessionCommand): void {
+    this.#feed({ type: "command", command });
+    this.#settle();
+  }
+
+  /** Presses keys of the guest's, and lets them go. */
+  press(...codes: readonly number[]): void {
+    const host = this.#hosts[this.#at]!;
+    for (const code of codes) this.#tellGuest(host, { type: "key", code, down: true });
+    for (const code of codes.toReversed())
+      this.#tellGuest(host, { type: "key", code, down: false });
   }
 
   get isExact(): boolean {
@@ -170,8 +212,33 @@ export class MovedDesktop {
   #drainGuest(host: Host): void {
     for (let output = host.guest?.poll(); output; output = host.guest?.poll()) {
       this.#viewer.take(output);
-      this.#serve(host, { type: "guest", output });
+      const passed = this.#cutAgent(output);
+      if (passed !== null) this.#serve(host, { type: "guest", output: passed });
+      if (output.type !== "running" || !output.running || this.#at === 0) continue;
+      for (const bytes of this.#unheard.splice(0)) {
+        const said = { type: "stream-data", stream: agent, bytes } as const;
+        this.#serve(host, { type: "guest", output: said });
+      }
     }
+  }
+
+  /** What the server gets of the agent's stream; null: nothing. */
+  #cutAgent(output: GuestOutput): GuestOutput | null {
+    if (output.type === "stream-data" && output.stream.use === "agent") {
+      const { toGuest: _, fromGuest = Number.POSITIVE_INFINITY } = this.#cut;
+      const room = this.#at > 0 ? Number.POSITIVE_INFINITY : fromGuest - this.agentBytes.fromGuest;
+      this.agentBytes.fromGuest += output.bytes.length;
+      const bytes = output.bytes.slice(0, Math.max(0, room));
+      if (bytes.length < output.bytes.length) this.#unheard.push(output.bytes.slice(bytes.length));
+      return bytes.length > 0 ? { ...output, bytes } : null;
+    }
+    if (output.type === "stream-credit" && output.stream.use === "agent" && this.#at === 0) {
+      const { toGuest = Number.POSITIVE_INFINITY } = this.#cut;
+      const bytes = Math.min(output.bytes, toGuest - this.#agentCredit);
+      this.#agentCredit += bytes;
+      return bytes > 0 ? { ...output, bytes } : null;
+    }
+    return output;
   }
 
   #serve(host: Host, input: ServerInput): void {
@@ -196,6 +263,9 @@ export class MovedDesktop {
       }
       case "guest": {
         const { input } = output;
+        if (input.type === "stream-data" && input.stream.use === "agent") {
+          this.agentBytes.toGuest += input.bytes.length;
+        }
         this.#actions.push(() => this.#tellGuest(host, input));
         break;
       }
@@ -261,12 +331,27 @@ export class MovedDesktop {
         this.#actions.push(() => this.#feed({ type: "done", task, result }));
         break;
       }
+      case "event":
+        this.#hear(output.event);
+        break;
       case "render":
         this.#render(output.command as Parameters<Renderer["handle"]>[0]);
         break;
       default:
         break;
     }
+  }
+
+  /** What the guest wants to paste is text of the client's. */
+  #hear(event: SessionEvent): void {
+    this.events.push(event);
+    if (event.name !== "clipboard-request") return;
+    const { selection, format } = event;
+    const data = new TextEncoder().encode(this.clipboard);
+    this.#actions.push(() => {
+      const command = { name: "clipboard-data", selection, format, data } as const;
+      this.#feed({ type: "command", command });
+    });
   }
 
   #render(command: Parameters<Renderer["handle"]>[0]): void {

@@ -1,5 +1,6 @@
-// The largest things that a user may have under way in a move: a file of 200 MB and a paste of 20 MB
-// at once, from QEMU to QEMU and between servers of ours, with both clients.
+// What a user may have under way in a move, at its largest: a file of 200 MB and a paste of 20 MB at
+// once, from QEMU to QEMU and between servers of ours, with both clients; and files of a shared
+// folder beside a console that talks.
 
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -17,6 +18,7 @@ import {
   startGtkClient,
 } from "@caraway/interop";
 import { moveBusyAgent, sha256 } from "./agent.ts";
+import { moveFolder } from "./folders.ts";
 import { demand } from "./migration.ts";
 
 const fileSize = 200_000_000;
@@ -144,6 +146,11 @@ export const cells: readonly Cell[] = [
     timeoutMs,
   },
   { name: "spice-gtk, ours to ours, seamless", run: gtkCell, timeoutMs },
+  { name: "QEMU to QEMU, seamless, folder and console", run: () => moveFolder("seamless") },
+  {
+    name: "QEMU to QEMU, semi-seamless, folder and console",
+    run: () => moveFolder("semi-seamless"),
+  },
   { name: "QEMU to QEMU, seamless", run: () => guestCell("seamless"), timeoutMs },
   { name: "QEMU to QEMU, semi-seamless", run: () => guestCell("semi-seamless"), timeoutMs },
 ];
