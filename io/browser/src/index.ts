@@ -35,6 +35,7 @@ export {
 export { FilesFolder } from "./files-folder.ts";
 export { type FolderHandle, HandleFolder } from "./handle-folder.ts";
 export type { MicrophoneChoice, MicrophoneState } from "./microphone.ts";
+export { OverlayStore } from "./overlay-store.ts";
 export {
   canPickFolders,
   folderOfFiles,

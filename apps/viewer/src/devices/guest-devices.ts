@@ -1,14 +1,15 @@
-// The guest's ports and its way to a folder of the user's, over all sessions of a viewer. What shows
+// The guest's ports, its way to a folder of the user's and its USB slots, over all sessions of a viewer. What shows
 // or serves them is loaded when somebody wants it.
 
 import type { ClientStream, FolderHandle } from "@caraway/browser";
 import { english, type Words } from "../locales/english.ts";
 import type { ConsolePanel } from "../ui/console-panel.ts";
+import type { DiskImages, DiskKind, DiskState } from "./disk-images.ts";
 import type { FolderSharing, FolderState } from "./folder-sharing.ts";
 import { GuestPort } from "./guest-port.ts";
 
 /** What a session's channels are opened for beside the desktop. */
-export const deviceChannels = ["port", "webdav"] as const;
+export const deviceChannels = ["port", "webdav", "usbredir"] as const;
 
 export class GuestDevices {
   words: Words = english;
@@ -18,6 +19,9 @@ export class GuestDevices {
   #folderStream: ClientStream | null = null;
   #sharing: FolderSharing | null = null;
   #console: ConsolePanel | null = null;
+  /** Of the guest's USB slots. */
+  #slots: ClientStream[] = [];
+  #images: DiskImages | null = null;
 
   constructor(root: ShadowRoot, changed: () => void) {
     this.#root = root;
@@ -28,6 +32,7 @@ export class GuestDevices {
   begin(): void {
     this.#ports = [];
     this.#folderStream = null;
+    this.#slots = [];
     this.#changed();
   }
 
@@ -40,6 +45,10 @@ export class GuestDevices {
     } else if (stream.channel === "webdav") {
       this.#folderStream = stream;
       this.#sharing?.offer(stream);
+      this.#changed();
+    } else if (stream.channel === "usbredir") {
+      this.#slots.push(stream);
+      this.#images?.offer(stream);
       this.#changed();
     }
   }
@@ -90,6 +99,39 @@ export class GuestDevices {
     this.#changed();
   }
 
+  /** USB slots that the guest has for this viewer. */
+  get usbSlots(): number {
+    return this.#slots.filter(({ isClosed }) => !isClosed).length;
+  }
+
+  /** Disk images that are plugged in, or wait for a slot. */
+  get disks(): readonly DiskState[] {
+    return this.#images?.disks ?? [];
+  }
+
+  /**
+   * Plugs a disk image in: as a stick, whose changes stay in the page, or as a CD drive with an ISO.
+   * Gives the number of it.
+   */
+  async attachDisk(file: Blob, kind: DiskKind, name = nameOf(file)): Promise<number> {
+    const { DiskImages: Images } = await import("./disk-images.ts");
+    if (this.#images === null) {
+      this.#images = new Images(() => this.#changed());
+      for (const slot of this.#slots) if (!slot.isClosed) this.#images.offer(slot);
+    }
+    return this.#images.attach(file, name, kind);
+  }
+
+  /** Pulls it out; what the guest changed and nobody saved is lost. */
+  async detachDisk(id: number): Promise<void> {
+    await this.#images?.detach(id);
+  }
+
+  /** A stick's image as it is now, to be saved; null: there is none of that number. */
+  diskImage(id: number): Blob | null {
+    return this.#images?.image(id) ?? null;
+  }
+
   /** Shows a port as a terminal. False: the guest has none of that name. */
   async openConsole(name: string): Promise<boolean> {
     const { ConsolePanel: Panel } = await import("../ui/console-panel.ts");
@@ -107,4 +149,8 @@ export class GuestDevices {
     this.#console?.close();
     this.#console = null;
   }
+}
+
+function nameOf(file: Blob): string {
+  return file instanceof File ? file.name : "";
 }

@@ -102,6 +102,19 @@ const english = {
     refused: (what: string) => `Refused: ${what}`,
     stop: "Stop sharing",
   },
+  usb: {
+    title: "USB drives",
+    stick: "Insert a disk image as a stick…",
+    cd: "Insert an ISO as a CD…",
+    states: {
+      waiting: "waits for a free slot",
+      connected: "the desktop has it",
+      gone: "the desktop refused it",
+    },
+    changed: "changed; the changes are lost unless you save it",
+    save: "Save",
+    remove: "Remove",
+  },
   console: {
     title: "Consoles",
     sendBreak: "Send break",

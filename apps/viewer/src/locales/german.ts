@@ -104,6 +104,19 @@ export const german: Words = {
     refused: (what) => `Abgelehnt: ${what}`,
     stop: "Nicht mehr teilen",
   },
+  usb: {
+    title: "USB-Laufwerke",
+    stick: "Ein Abbild als Stick einstecken…",
+    cd: "Eine ISO-Datei als CD einlegen…",
+    states: {
+      waiting: "wartet auf einen freien Platz",
+      connected: "der Desktop hat es",
+      gone: "der Desktop hat es abgelehnt",
+    },
+    changed: "verändert; ohne Speichern geht das verloren",
+    save: "Speichern",
+    remove: "Entfernen",
+  },
   console: {
     title: "Konsolen",
     sendBreak: "Break senden",
