@@ -8,7 +8,6 @@ import {
   type ColorImage,
   encodeBitmap,
   encodeLz,
-  encodeQuic,
   GlzDictionary,
   QuicType,
 } from "@caraway/codecs";
@@ -45,8 +44,9 @@ const codecs: readonly Codec[] = [
     name: "QUIC",
     compression: ImageCompression.QUIC,
     type: ImageType.QUIC,
-    begin: () => (frames) => frames.map((frame) => encodeQuic(frame, QuicType.RGB32).length),
-    speedFloor: 0.45,
+    begin: () => (frames) =>
+      frames.map((frame) => encoderKernels().quic.encode(frame, QuicType.RGB32).length),
+    speedFloor: 0.6,
     sizeFloor: 0.95,
   },
   {

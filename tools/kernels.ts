@@ -30,6 +30,11 @@ export const kernels: readonly Kernel[] = [
     target: "core/codecs/src/generated/quic-kernel.ts",
     constant: "quicKernelBytes",
   },
+  {
+    source: "core/codecs/kernels/quic-encode.ts",
+    target: "core/codecs/src/generated/quic-encode-kernel.ts",
+    constant: "quicEncodeKernelBytes",
+  },
 ];
 
 /** Kernels manage memory by themselves; one page holds the tables until they ask for more. */

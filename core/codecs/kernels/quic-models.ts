@@ -2,7 +2,7 @@
 // (docs/formats/quic.md, sections 5 and 6). The tables are written by src/quic/kernel.ts.
 
 // Tables, written by the caller.
-const lengths: usize = 0x0000; // u8 at symbol << 3 | code
+export const lengths: usize = 0x0000; // u8 at symbol << 3 | code
 export const escapes: usize = 0x0800; // u32 per code: first symbol << 8 | bits
 const codeEntries: usize = 0x0820; // u8 per code: limit << 3 | code
 const triggers: usize = 0x0840; // u16 per level

@@ -16,6 +16,7 @@ export {
 export { type CursorData, CursorDataType, type CursorPicture, decodeCursor } from "./cursor.ts";
 export { canvasPixelsKernelBytes } from "./generated/canvas-pixels-kernel.ts";
 export { lz4KernelBytes } from "./generated/lz4-kernel.ts";
+export { quicEncodeKernelBytes } from "./generated/quic-encode-kernel.ts";
 export { quicKernelBytes } from "./generated/quic-kernel.ts";
 export { GlzDictionary, type GlzSentImage, type GlzType } from "./glz-dictionary.ts";
 export { type GlzHeader, readGlzHeader } from "./glz-header.ts";
@@ -43,5 +44,10 @@ export {
 } from "./pixel-image.ts";
 export { decodeQuic } from "./quic/decode.ts";
 export { encodeQuic, type QuicColorType } from "./quic/encode.ts";
+export {
+  createQuicEncodeKernel,
+  type QuicEncodeKernel,
+  type QuicEncodeKernelExports,
+} from "./quic/encode-kernel.ts";
 export { type QuicHeader, QuicType, readQuicHeader } from "./quic/header.ts";
 export { createQuicKernel, type QuicKernel, type QuicKernelExports } from "./quic/kernel.ts";

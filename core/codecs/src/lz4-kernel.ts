@@ -2,6 +2,7 @@
 // the blocks. Who instantiates the WebAssembly is not known here.
 
 import type { Bitmap } from "./bitmap.ts";
+import { joinParts } from "./byte-parts.ts";
 import { checkLz4Bitmap, encodeLz4Image, lz4ImageHeader } from "./lz4-encode.ts";
 
 /** What an instance of the kernel's module exports. Addresses are in bytes. */
@@ -34,7 +35,6 @@ function encodeWithKernel(instance: Lz4KernelExports, bitmap: Bitmap): Uint8Arra
   const partMax = instance.reset();
   if (partMax === 0) return encodeLz4Image(bitmap);
   const parts: Uint8Array[] = [lz4ImageHeader(bitmap)];
-  let size = parts[0]!.length;
   for (let at = 0; at < bytes.length; at += partMax) {
     const part = bytes.subarray(at, at + partMax);
     new Uint8Array(instance.memory.buffer, instance.room(), part.length).set(part);
@@ -43,13 +43,6 @@ function encodeWithKernel(instance: Lz4KernelExports, bitmap: Bitmap): Uint8Arra
     new DataView(block.buffer).setUint32(0, blockSize);
     block.set(new Uint8Array(instance.memory.buffer, instance.block(), blockSize), blockHeaderSize);
     parts.push(block);
-    size += block.length;
   }
-  const data = new Uint8Array(size);
-  let end = 0;
-  for (const part of parts) {
-    data.set(part, end);
-    end += part.length;
-  }
-  return data;
+  return joinParts(parts);
 }

@@ -2,12 +2,16 @@
 
 import {
   createLz4Kernel,
+  createQuicEncodeKernel,
   createQuicKernel,
   type Lz4Kernel,
   type Lz4KernelExports,
   lz4KernelBytes,
+  type QuicEncodeKernel,
+  type QuicEncodeKernelExports,
   type QuicKernel,
   type QuicKernelExports,
+  quicEncodeKernelBytes,
   quicKernelBytes,
 } from "@caraway/codecs";
 
@@ -24,6 +28,7 @@ export interface Kernels {
 
 /** The fast encoders, of which the same holds. */
 export interface EncoderKernels {
+  readonly quic: QuicEncodeKernel;
   readonly lz4: Lz4Kernel;
 }
 
@@ -36,7 +41,10 @@ let encoders: EncoderKernels | undefined;
 
 /** One set for all servers of the thread, made when it is first needed. */
 export function encoderKernels(): EncoderKernels {
-  encoders ??= { lz4: createLz4Kernel(instantiate<Lz4KernelExports>(lz4KernelBytes)) };
+  encoders ??= {
+    quic: createQuicEncodeKernel(instantiate<QuicEncodeKernelExports>(quicEncodeKernelBytes)),
+    lz4: createLz4Kernel(instantiate<Lz4KernelExports>(lz4KernelBytes)),
+  };
   return encoders;
 }
 

@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { deflateSync } from "node:zlib";
 import type { ConnectionKey, Instant } from "@caraway/channel";
-import type { Bitmap } from "@caraway/codecs";
+import type { Bitmap, ColorImage, QuicColorType } from "@caraway/codecs";
 import { Turns } from "@caraway/driver";
 import {
   type Arrival,
@@ -74,6 +74,7 @@ export class GuestServer {
     this.#guest = options.guest;
     const encoders = {
       ...plainEncoders,
+      quic: (image: ColorImage, type: QuicColorType) => encoderKernels().quic.encode(image, type),
       lz4: (bitmap: Bitmap) => encoderKernels().lz4.encode(bitmap),
       deflate: (bytes: Uint8Array) => new Uint8Array(deflateSync(bytes, { level: 3 })),
       jpeg: true,

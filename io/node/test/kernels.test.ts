@@ -5,11 +5,14 @@ import {
   BitmapFormat,
   bitmapRowSize,
   CodecError,
+  type ColorImage,
   decodeBitmap,
   decodeLz4Image,
   decodeQuic,
   encodeLz4Image,
+  encodeQuic,
   type PixelImage,
+  QuicType,
 } from "@caraway/codecs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -77,6 +80,71 @@ describe("the QUIC kernel", () => {
     const decoded = quic.decode(image);
     expect([decoded.width, decoded.height]).toEqual([width, 1]);
     expect(outcome(quic.decode, image)).toBe(outcome(decodeQuic, image));
+  });
+});
+
+describe("the QUIC encoding kernel", () => {
+  const { quic: encoder } = encoderKernels();
+  const types = [QuicType.RGB16, QuicType.RGB24, QuicType.RGB32, QuicType.RGBA] as const;
+
+  /** Colours, of which many are those beside them, so that there are runs of every length. */
+  function pictureOf(width: number, height: number, seed: number): ColorImage {
+    const pixels = new Uint32Array(width * height);
+    let state = seed;
+    for (let at = 0; at < pixels.length; at++) {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      const kind = (state >>> 28) % 8;
+      const beside = pixels[at - (kind === 7 ? width : 1)] ?? 0;
+      pixels[at] = kind < 2 ? state : kind === 2 ? beside + (state & 0x030303) : beside;
+    }
+    return { format: "argb", width, height, pixels };
+  }
+
+  test.each(quicVectors)("writes $file as the plain encoder does", ({ file, type }) => {
+    const image = decodeQuic(readVector(file));
+    if (image.format === "a8" || type === "GRAY") return;
+    expect(encoder.encode(image, QuicType[type])).toEqual(encodeQuic(image, QuicType[type]));
+  });
+
+  test("writes any colours as the plain encoder does", () => {
+    const type = fc.constantFrom(...types);
+    fc.assert(
+      fc.property(fc.nat(60), fc.nat(60), fc.nat(), type, (width, height, seed, kind) => {
+        const image = pictureOf(width + 1, height + 1, seed);
+        expect(encoder.encode(image, kind)).toEqual(encodeQuic(image, kind));
+      }),
+    );
+  });
+
+  test("writes bands as one image, narrow and wide", () => {
+    for (const [width, height] of [
+      [1, 40_000],
+      [300, 200],
+      [16_384, 3],
+      [16_385, 2],
+      [127, 1000],
+    ] as const) {
+      const image = pictureOf(width, height, width);
+      expect(encoder.encode(image, QuicType.RGB32)).toEqual(encodeQuic(image, QuicType.RGB32));
+      const plain: ColorImage = {
+        ...image,
+        pixels: new Uint32Array(width * height).fill(0x123456),
+      };
+      expect(encoder.encode(plain, QuicType.RGB16)).toEqual(encodeQuic(plain, QuicType.RGB16));
+    }
+  });
+
+  test("takes pixels from the middle of a buffer, and gives out what is kept", () => {
+    const { pixels } = pictureOf(50, 21, 9);
+    const image: ColorImage = {
+      format: "xrgb",
+      width: 50,
+      height: 20,
+      pixels: pixels.subarray(50),
+    };
+    const first = encoder.encode(image, QuicType.RGB32);
+    encoder.encode(pictureOf(50, 20, 3), QuicType.RGB32);
+    expect(first).toEqual(encodeQuic(image, QuicType.RGB32));
   });
 });
 

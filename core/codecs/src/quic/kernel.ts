@@ -124,7 +124,8 @@ function decodeWithKernel(
   return { format: type === QuicType.RGBA ? "argb" : "xrgb", width, height, pixels };
 }
 
-function writeTables(buffer: ArrayBuffer, family: CodeFamily): void {
+/** Writes the tables of a family where a kernel expects them. */
+export function writeTables(buffer: ArrayBuffer, family: CodeFamily): void {
   const bytes = new Uint8Array(buffer);
   bytes.set(family.lengths, address.lengths);
   bytes.set(family.entries, address.entries);
