@@ -1,13 +1,11 @@
-// Decodes images in other threads, as many as the computer has to spare: what is small enough is
-// decoded in place, because the way to another thread would take longer.
+// Decodes images in other threads, as many as the computer has to spare, and in place what is not
+// worth the way there.
 
 import { type DecodeJob, type DecodeOutcome, runDecodeJob } from "@caraway/canvas";
 import type { DecodeImage } from "@caraway/driver";
+import { DecodeAllowance } from "./decode-allowance.ts";
 import { type DecodeReply, type DecoderReady, fromReply, ownedJob } from "./decode-message.ts";
 import type { ThreadDecoders } from "./decoders.ts";
-
-/** Bytes of an image below which its way to another thread takes longer than its decoding. */
-const inPlaceMax = 8 << 10;
 
 /** Jobs that one thread may have before it; the rest waits here, for whoever is free first. */
 const jobsAheadMax = 2;
@@ -28,6 +26,7 @@ interface DecodeThread {
 
 export class DecodePool {
   readonly #decoders: ThreadDecoders;
+  readonly #allowance = new DecodeAllowance();
   /** Null once they were started. */
   #startWorker: (() => Worker) | null;
   #threads: DecodeThread[] = [];
@@ -45,15 +44,22 @@ export class DecodePool {
   }
 
   readonly decode: DecodeImage = (job, done) => {
-    const isSmall = sizeOf(job) < inPlaceMax;
-    if (isSmall || !this.#threads.some(({ isReady }) => isReady)) {
+    const now = performance.now();
+    const isForHere = this.#isIdle && this.#allowance.takes(sizeOf(job), now, isAsync(job));
+    if (!isForHere) this.#startAll();
+    if (isForHere || !this.#threads.some(({ isReady }) => isReady)) {
       runDecodeJob(job, this.#decoders.decoders, done);
-      if (!isSmall) this.#startAll();
+      this.#allowance.spent(performance.now() - now);
       return;
     }
     this.#waiting.push({ job, done });
     this.#handOut();
   };
+
+  /** What comes now is decoded no sooner by going where others wait. */
+  get #isIdle(): boolean {
+    return this.#waiting.length === 0 && this.#threads.every(({ running }) => running.size === 0);
+  }
 
   close(): void {
     this.#startWorker = null;
@@ -62,7 +68,7 @@ export class DecodePool {
     this.#waiting.length = 0;
   }
 
-  /** With the first picture, so that nothing holds it up. */
+  /** With the first image that is worth it, so that nothing holds up the first picture. */
   #startAll(): void {
     const startWorker = this.#startWorker;
     if (startWorker === null) return;
@@ -119,6 +125,11 @@ export class DecodePool {
 /** One processor is for the session itself. */
 function workerCount(): number {
   return Math.min(workersMax, Math.max(1, (globalThis.navigator?.hardwareConcurrency ?? 2) - 1));
+}
+
+/** The browser decodes JPEG and video, at its own time. */
+function isAsync({ codec }: DecodeJob): boolean {
+  return codec === "jpeg" || codec === "jpeg-alpha" || codec === "video";
 }
 
 function sizeOf(job: DecodeJob): number {

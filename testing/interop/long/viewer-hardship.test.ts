@@ -41,7 +41,7 @@ describe("the viewer in a browser that makes trouble (smoke)", () => {
   }
 
   it("goes on while its page is hidden, and is exact when it is seen again", async () => {
-    await using served = await serve({ testcard: { ...testcard, freezeAtMs: 12_000 } });
+    await using served = await serve({ testcard: { ...testcard, freezeAtMs: 30_000 } });
     const { host, port } = served.address;
     const address = `${world.server.origin}/?host=${host}&port=${port}&resize=off`;
     await using page = await PlainPage.open(world.browser, address);
