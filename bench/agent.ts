@@ -1,6 +1,7 @@
 // How fast files and clipboards pass the agent of a real guest, next door and half a tenth of a second
-// away: our client, and spice-gtk after it at the same guest. To the guest it is the server's ten
-// tokens of 2 KiB that set the pace of whoever is far away, for both clients alike.
+// away: our client and spice-gtk in turn at the same guest, the better of two rounds each. To the
+// guest it is the server's ten tokens of 2 KiB that set the pace of whoever is far away, for both
+// clients alike.
 
 import { createHash, randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -32,6 +33,9 @@ const distances = [
 ] as const;
 /** Both are held back by the same guest and the same server; the rest is chance. */
 const floor = 0.8;
+const rounds = 2;
+/** What a guest that has just woken up does first is slow, whoever asks. */
+const warmUp = { roundTripMs: 0, file: 2e6, toGuest: 1e6, fromGuest: 1e6 };
 
 /** Somebody at a client. */
 interface Person {
@@ -54,21 +58,18 @@ export async function benchAgent(): Promise<BenchRow[]> {
   const folder = mkdtempSync(join(tmpdir(), "caraway-bench-"));
   try {
     const rows: BenchRow[] = [];
+    await measure(vm, await ourPerson(vm.spice), folder, warmUp);
     for (const distance of distances) {
-      const way = { delayMs: distance.roundTripMs / 2 };
-      const target = { host: vm.spice.host, port: vm.spice.port };
-      await using network = await SlowNetwork.open({
-        target,
-        toTarget: way,
-        toClient: way,
-        queueBytes: 1 << 20,
-      });
-      const address = { ...vm.spice, host: "127.0.0.1", port: network.port };
-      const ours = await measure(vm, await ourPerson(address), folder, distance);
-      const gtk = await measure(vm, await gtkPerson(address, folder), folder, distance);
+      await using network = await networkTo(vm, distance.roundTripMs);
+      const address = network === null ? vm.spice : { ...vm.spice, port: network.port };
+      let [ours, gtk]: Rates[] = [nothing, nothing];
+      for (let round = 0; round < rounds; round++) {
+        ours = best(ours!, await measure(vm, await ourPerson(address), folder, distance));
+        gtk = best(gtk!, await measure(vm, await gtkPerson(address, folder), folder, distance));
+      }
       const where = `${distance.roundTripMs} ms away`;
       const row = (name: string, key: keyof Rates): BenchRow => {
-        const [value, peerValue] = [ours[key], gtk[key]];
+        const [value, peerValue] = [ours![key], gtk![key]];
         const ratio = value / peerValue;
         return {
           suite,
@@ -94,11 +95,29 @@ export async function benchAgent(): Promise<BenchRow[]> {
   }
 }
 
+const nothing: Rates = { file: 0, toGuest: 0, fromGuest: 0 };
+
+function best(a: Rates, b: Rates): Rates {
+  return {
+    file: Math.max(a.file, b.file),
+    toGuest: Math.max(a.toGuest, b.toGuest),
+    fromGuest: Math.max(a.fromGuest, b.fromGuest),
+  };
+}
+
+/** Null: nothing is between. */
+async function networkTo(vm: Vm, roundTripMs: number): Promise<SlowNetwork | null> {
+  if (roundTripMs === 0) return null;
+  const way = { delayMs: roundTripMs / 2 };
+  const target = { host: vm.spice.host, port: vm.spice.port };
+  return await SlowNetwork.open({ target, toTarget: way, toClient: way, queueBytes: 1 << 20 });
+}
+
 async function measure(
   vm: Vm,
   person: Person,
   folder: string,
-  sizes: (typeof distances)[number],
+  sizes: { readonly file: number; readonly toGuest: number; readonly fromGuest: number },
 ): Promise<Rates> {
   try {
     const make = (name: string, size: number) => {

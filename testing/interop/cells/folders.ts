@@ -207,7 +207,7 @@ export async function moveFolder(mode: MigrationMode): Promise<CellResult> {
   });
   const say = (text: string) => port?.write(Buffer.from(text));
   const until = async (pattern: RegExp) => {
-    for (let turn = 0; turn < 400 && !pattern.test(heard); turn++) await delay(50);
+    for (let turn = 0; turn < 1200 && !pattern.test(heard); turn++) await delay(50);
     demand(pattern.test(heard), `the console did not say ${pattern} but ${heard.slice(-200)}`);
   };
   try {
@@ -219,7 +219,7 @@ export async function moveFolder(mode: MigrationMode): Promise<CellResult> {
     const slow = "curl -sSf --limit-rate 1500k";
     await background(`${slow} ${place}/to%20guest.bin -o /tmp/down; echo $? > /run/down`);
     await background(`${slow} -T /tmp/up ${place}/up.bin; echo $? > /run/up`);
-    say("for n in $(seq 400); do echo count $n; sleep 0.05; done; echo done with $((7*7))\n");
+    say("for n in $(seq 120); do echo count $n; sleep 0.05; done; echo done with $((7*7))\n");
     await until(/count 5\b/);
     await delay(1000);
     const move = await session.move(target);
@@ -241,7 +241,7 @@ export async function moveFolder(mode: MigrationMode): Promise<CellResult> {
       await until(/done with 49/);
       const counts = [...heard.matchAll(/count (\d+)\r/g)].map(([, count]) => Number(count));
       demand(
-        counts.length === 400 && counts.every((count, at) => count === at + 1),
+        counts.length === 120 && counts.every((count, at) => count === at + 1),
         "lines are missing",
       );
     } else if (!isWhole) {
@@ -259,7 +259,7 @@ export async function moveFolder(mode: MigrationMode): Promise<CellResult> {
     say("echo behind the $((6*7))\n");
     await until(/behind the 42/);
     const how = isSeamless
-      ? "both transfers and 400 lines whole"
+      ? "both transfers and 120 lines whole"
       : isWhole
         ? "both transfers whole"
         : "transfers cut off";
