@@ -28,9 +28,8 @@ import { StatusView } from "./ui/status-view.ts";
 import { adoptStyle, viewerStyle } from "./ui/style.ts";
 import { ViewerAttributes } from "./viewer-attributes.ts";
 import type { SpiceViewerEvents } from "./viewer-events.ts";
-import { ViewerMicrophone } from "./viewer-microphone.ts";
 import { ViewerScreens } from "./viewer-screens.ts";
-import { ViewerSound } from "./viewer-sound.ts";
+import { ViewerMicrophone, ViewerSound } from "./viewer-sound.ts";
 
 /** Beside attributes and properties: how a session is begun. */
 export interface ConnectOptions {
@@ -421,18 +420,15 @@ export class SpiceViewer extends ViewerAttributes {
       this.#hasPainted = false;
       this.#screens.begin(client);
       this.#sharing.begin(client);
-      this.#sound.begin(client);
-      this.microphone.begin(client);
+      for (const part of [this.#sound, this.microphone]) part.begin(client);
       this.#devices.begin();
     },
     streamOpened: (stream) => this.#devices.opened(stream),
     event: (event) => {
       this.#sharing.event(event);
-      this.microphone.event(event);
       this.#event(event);
     },
     soundIs: (state) => this.#sound.stateIs(state),
-    microphoneIs: (state) => this.microphone.stateIs(state),
     screens: (screens) => {
       this.#screens.show(screens);
       this.#tell("screenschange", { screens });

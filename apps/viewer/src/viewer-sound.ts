@@ -1,7 +1,12 @@
 // The sound of a viewer: heard from the user's first touch on, as browsers want it, as loud as the
-// user likes, in every session.
+// user likes, in every session; and its microphone.
 
-import type { BrowserClient, SoundState } from "@caraway/browser";
+import type {
+  BrowserClient,
+  MicrophoneChoice,
+  MicrophoneState,
+  SoundState,
+} from "@caraway/browser";
 
 export class ViewerSound {
   readonly #changed: () => void;
@@ -55,5 +60,49 @@ export class ViewerSound {
 
   #apply(): void {
     this.#client?.sound?.setVolume(this.#volume, this.#muted);
+  }
+}
+
+/** Off in every new session until the user turns it on, which is when the browser asks. */
+export class ViewerMicrophone {
+  readonly #changed: () => void;
+  #client: BrowserClient | null = null;
+
+  constructor(changed: () => void) {
+    this.#changed = changed;
+  }
+
+  get state(): MicrophoneState {
+    return this.#client?.microphone?.state ?? "off";
+  }
+
+  /** Whether there is something to turn on: the guest listens, or the user has it on already. */
+  get isOffered(): boolean {
+    const microphone = this.#client?.microphone ?? null;
+    return microphone !== null && (microphone.isWanted || microphone.state !== "off");
+  }
+
+  /** How loud it is, 0 to 1. */
+  get level(): number {
+    return this.#client?.microphone?.level ?? 0;
+  }
+
+  async choices(): Promise<readonly MicrophoneChoice[]> {
+    return (await this.#client?.microphone?.choices()) ?? [];
+  }
+
+  /** With one of the `choices`, or the browser's own. */
+  async turnOn(id: string | null = null): Promise<void> {
+    await this.#client?.microphone?.turnOn(id);
+  }
+
+  turnOff(): void {
+    this.#client?.microphone?.turnOff();
+  }
+
+  begin(client: BrowserClient): void {
+    this.#client = client;
+    client.microphone?.watch(this.#changed);
+    this.#changed();
   }
 }

@@ -50,13 +50,15 @@ export class PlaybackChannel implements ChannelHandler, PlaybackView {
     this.#playback.removeView(this);
   }
 
-  /** One byte: what the client knows of what plays. */
+  /** Three bytes: what the client knows of what plays, and the latency that it was told. */
   finalState(): Uint8Array {
-    return Uint8Array.of((this.#isStarted ? startedBit : 0) | (this.#isOpus ? opusBit : 0));
+    const bits = (this.#isStarted ? startedBit : 0) | (this.#isOpus ? opusBit : 0);
+    return Uint8Array.of(bits, this.#latencyMs & 255, this.#latencyMs >> 8);
   }
 
   restoreState(final: Uint8Array): void {
-    const [bits = 0] = final;
+    const [bits = 0, low = 0, high = 0] = final;
+    this.#latencyMs = low | (high << 8);
     this.#isStarted = (bits & startedBit) !== 0;
     this.#isOpus = (bits & opusBit) !== 0;
   }

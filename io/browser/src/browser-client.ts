@@ -20,7 +20,7 @@ import {
   type TargetAddress,
   type ToClient,
 } from "./client-message.ts";
-import { Microphone, type MicrophoneState } from "./microphone.ts";
+import { Microphone } from "./microphone.ts";
 import { canDecodeOpus } from "./packet-decoder.ts";
 import { canEncodeOpus } from "./packet-encoder.ts";
 import { RelayEnd } from "./relayed-channel.ts";
@@ -54,7 +54,6 @@ export interface BrowserClientOptions
   readonly onSoundState?: (state: SoundState) => void;
   /** The guest may hear the user, who turns it on; needs `soundWorklet`. */
   readonly microphone?: boolean;
-  readonly onMicrophoneState?: (state: MicrophoneState) => void;
   /** The session is attached to another host, where a new one would have to begin. */
   readonly onMoved?: (target: TargetAddress) => void;
   readonly onScreens?: (screens: readonly ScreenInfo[]) => void;
@@ -339,12 +338,11 @@ function makeSound(
 }
 
 function makeMicrophone(
-  { microphone = false, soundWorklet: worklet, onMicrophoneState }: BrowserClientOptions,
+  { microphone = false, soundWorklet: worklet }: BrowserClientOptions,
   command: (command: SessionCommand) => void,
 ): Microphone | null {
   if (!microphone || worklet === undefined || !Microphone.isPossible) return null;
-  const onState = onMicrophoneState === undefined ? {} : { onState: onMicrophoneState };
-  return new Microphone({ command, worklet, ...onState });
+  return new Microphone({ command, worklet });
 }
 
 /** A worker that paints needs canvases that can be given away. */

@@ -23,7 +23,6 @@ export interface MicrophoneOptions {
   readonly command: (command: SessionCommand) => void;
   /** Address of the built `@caraway/browser/sound-worklet`. */
   readonly worklet: string;
-  readonly onState?: (state: MicrophoneState) => void;
 }
 
 /** A microphone that the user may choose; without a label before the first permission. */
@@ -48,6 +47,7 @@ export class Microphone {
   #stream: MediaStream | null = null;
   #captures: Capture[] = [];
   #state: MicrophoneState = "off";
+  #changed: () => void = () => {};
   #level = 0;
   /** A later wish makes an earlier answer void. */
   #wish = 0;
@@ -59,6 +59,11 @@ export class Microphone {
   /** Whether this page can have microphones at all. */
   static get isPossible(): boolean {
     return typeof AudioContext !== "undefined" && navigator.mediaDevices !== undefined;
+  }
+
+  /** Calls when its state, or whether the guest listens, has changed. */
+  watch(changed: () => void): void {
+    this.#changed = changed;
   }
 
   get state(): MicrophoneState {
@@ -122,6 +127,7 @@ export class Microphone {
         return;
     }
     this.#update();
+    this.#changed();
   }
 
   close(): void {
@@ -165,7 +171,7 @@ export class Microphone {
   #set(state: MicrophoneState): void {
     if (state === this.#state) return;
     this.#state = state;
-    this.#options.onState?.(state);
+    this.#changed();
   }
 }
 

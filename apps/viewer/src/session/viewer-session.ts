@@ -7,7 +7,6 @@ import {
   type ClientEvent,
   type ClientStream,
   type Connector,
-  type MicrophoneState,
   type PlainError,
   type ScreenInfo,
   type ScreenKey,
@@ -53,7 +52,6 @@ export interface SessionListener {
   streamOpened(stream: ClientStream): void;
   event(event: ClientEvent): void;
   soundIs(state: SoundState): void;
-  microphoneIs(state: MicrophoneState): void;
   screens(screens: readonly ScreenInfo[]): void;
   painted(key: ScreenKey): void;
   statistics(statistics: Statistics): void;
@@ -171,9 +169,6 @@ export class ViewerSession {
       sound: true,
       soundWorklet,
       microphone: true,
-      onMicrophoneState: (state) => {
-        if (isCurrent()) this.#listener.microphoneIs(state);
-      },
       url,
       target,
       ...(connector !== null && { connector }),

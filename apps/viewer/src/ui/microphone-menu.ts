@@ -1,7 +1,7 @@
 // The menu of the microphone: off, the browser's own or another one, and how loud it is.
 
 import type { Words } from "../locales/english.ts";
-import type { ViewerMicrophone } from "../viewer-microphone.ts";
+import type { ViewerMicrophone } from "../viewer-sound.ts";
 import { make } from "./elements.ts";
 import type { Menu } from "./menu.ts";
 
