@@ -19,6 +19,7 @@ export function addTestcardOptions(command: Command): Command {
       "slots for clients' USB drives, 1 to 4, which it overwrites and checks",
       parseCount,
     )
+    .option("--smartcard", "a reader for a client's smartcard, which it reads")
     .option("--video", "play a video, which flashes where the tune clicks")
     .option(
       "--ports <n>",

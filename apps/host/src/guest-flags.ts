@@ -17,6 +17,7 @@ export interface GuestFlags {
   readonly sound?: boolean;
   readonly video?: boolean;
   readonly usb?: number;
+  readonly smartcard?: boolean;
   /** Ports that count. */
   readonly ports?: number;
   readonly seed?: number;
@@ -34,6 +35,7 @@ export function testcardOptions(flags: GuestFlags): TestcardOptions {
     ...(flags.sound === true && { sound: true }),
     ...(flags.video === true && { video: true }),
     ...(flags.usb !== undefined && { usb: flags.usb }),
+    ...(flags.smartcard === true && { smartcard: true }),
     ...(ports !== undefined && { counters: counters(ports) }),
     ...(seed !== undefined && { seed }),
     ...(speed !== undefined && { speed }),

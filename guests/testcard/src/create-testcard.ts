@@ -12,8 +12,8 @@ import { firstState } from "./testcard-state.ts";
  * @throws TestcardError TESTCARD_OPTIONS when an option is out of range.
  */
 export function createTestcard(options: TestcardOptions = {}): Testcard {
-  const { settings, sizes, counters, usb } = readOptions(options);
-  return new Testcard(firstState(settings, sizes, counters, usb));
+  const { settings, sizes, ...devices } = readOptions(options);
+  return new Testcard(firstState(settings, sizes, devices));
 }
 
 /**

@@ -1,6 +1,8 @@
+export { CardSlot, type CardSlotState, firstCardSlot } from "./card-slot.ts";
 export { type CounterState, type CounterUse, counterBytes } from "./counter-stream.ts";
 export { createTestcard, loadTestcard } from "./create-testcard.ts";
 export { TestcardError } from "./errors.ts";
+export { loadCard, saveCard } from "./saved-card.ts";
 export { loadSlots, saveSlots } from "./saved-usb.ts";
 export type { TestcardOptions } from "./settings.ts";
 export type { StorageState } from "./storage-user.ts";

@@ -25,6 +25,7 @@ import {
   regionBoxesMax,
 } from "./region.ts";
 import { loadAgent } from "./saved-agent.ts";
+import { loadCard } from "./saved-card.ts";
 import {
   never,
   type SavedInputValue,
@@ -75,7 +76,9 @@ export function loadState(bytes: Uint8Array): TestcardState {
   // Nothing is made of the sizes before they are known to be within bounds.
   const fault = settingsFault(settings, saved.monitors);
   check(fault === null, fault ?? "");
-  const state = firstState(settings, saved.monitors, [], 0);
+  const state = firstState(settings, saved.monitors, {
+    ...{ counters: [], usb: 0, smartcard: false },
+  });
   state.isSetUp = flag(saved.isSetUp);
   loadDesktop(state.desktop, saved);
   state.painting = loadPainting(state.desktop, saved);
@@ -85,6 +88,8 @@ export function loadState(bytes: Uint8Array): TestcardState {
   state.wishes = saved.wishes;
   state.counters = loadCounters(state.desktop, saved);
   state.slots = loadSlots(saved.usb, state.counters.length, state.desktop.runtimeMs);
+  const { runtimeMs } = state.desktop;
+  state.card = saved.card.length === 0 ? null : loadCard(saved.card, 0, runtimeMs);
   loadSound(state, saved);
   loadSurfaces(state, saved);
   check(saved.agent.length === 0 || settings.agent, "it has no agent");

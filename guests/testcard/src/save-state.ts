@@ -7,6 +7,7 @@ import { windowNames } from "./desktop.ts";
 import { lateMaxMs } from "./melody.ts";
 import { packPixels } from "./pixel-packing.ts";
 import { saveAgent } from "./saved-agent.ts";
+import { saveCard } from "./saved-card.ts";
 import {
   never,
   type SavedInputValue,
@@ -84,6 +85,7 @@ export function saveState(state: TestcardState): Uint8Array {
       dueMs: Math.max(counter.dueMs - desktop.runtimeMs, -counterTickMs),
     })),
     usb: saveSlots(state.slots, desktop.runtimeMs),
+    card: state.card === null ? new Uint8Array(0) : saveCard(state.card, desktop.runtimeMs),
     soundPlayedMs: Math.max(state.sound.playedMs - desktop.runtimeMs, -lateMaxMs),
     soundHeardBytes: BigInt(state.sound.heardBytes),
     soundLoudest: state.sound.loudest,

@@ -19,7 +19,7 @@ import {
 
 /** "CTST" in the order of the bytes. */
 export const savedMagic = 0x54535443;
-export const savedVersion = 5;
+export const savedVersion = 6;
 /** Stands for no time. */
 export const never = 0xffffffff;
 
@@ -128,6 +128,9 @@ export const SavedTestcard = struct("SavedTestcard", {
   /** `SavedSlots`. */
   usbSize: count(u32, "usb"),
   usb: bytes({ count: "usbSize" }),
+  /** A `SavedCardSlot`; nothing where there is no reader. */
+  cardSize: count(u32, "card"),
+  card: bytes({ count: "cardSize" }),
   /** From the time that the guest has run. */
   soundPlayedMs: i32,
   soundHeardBytes: u64,

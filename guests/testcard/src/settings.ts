@@ -36,6 +36,8 @@ export interface TestcardOptions {
    * plugged in, from the first block on, and checks what it reads.
    */
   readonly usb?: number;
+  /** Whether it has a smartcard reader, and reads the card of its client: no if nothing is said. */
+  readonly smartcard?: boolean;
   /** Drawings between two pauses of the painter, 1 to 1000: 1 can be stopped after every drawing. */
   readonly batch?: number;
 }
@@ -76,8 +78,10 @@ export function readOptions(options: TestcardOptions): {
   readonly sizes: readonly Size[];
   readonly counters: readonly CounterUse[];
   readonly usb: number;
+  readonly smartcard: boolean;
 } {
   const { width = 1024, height = 768, monitors = 1, counters = [], usb = 0 } = options;
+  const { smartcard = false } = options;
   const settings: Settings = {
     layout: options.layout ?? "displays",
     output: options.output ?? "drawing",
@@ -95,7 +99,13 @@ export function readOptions(options: TestcardOptions): {
     faultIn("usb", usb, 0, usbSlotsMax) ??
     settingsFault(settings, Array<Size>(monitors).fill({ width, height }));
   if (fault !== null) throw new TestcardError("TESTCARD_OPTIONS", fault);
-  return { settings, sizes: Array<Size>(monitors).fill({ width, height }), counters, usb };
+  return {
+    settings,
+    sizes: Array<Size>(monitors).fill({ width, height }),
+    counters,
+    usb,
+    smartcard,
+  };
 }
 
 /** What is wrong with them, in words; null if nothing is. */

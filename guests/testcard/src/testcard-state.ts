@@ -2,6 +2,7 @@
 
 import type { KeyboardInput, MonitorWish, PointerInput } from "@caraway/server";
 import type { AgentProgramState } from "./agent-program.ts";
+import { type CardSlotState, firstCardSlot } from "./card-slot.ts";
 import { type CounterState, type CounterUse, firstCounter } from "./counter-stream.ts";
 import { firstCursor } from "./cursor-shapes.ts";
 import type { Desktop } from "./desktop.ts";
@@ -43,16 +44,24 @@ export interface TestcardState {
   counters: readonly CounterState[];
   /** USB slots. */
   slots: readonly UsbSlotState[];
+  /** The smartcard reader; null: there is none. */
+  card: CardSlotState | null;
   readonly sound: SoundState;
   /** Null before an agent has run. */
   agent: AgentProgramState | null;
 }
 
+/** Devices beside those of every desktop. */
+export interface DeviceChoice {
+  readonly counters: readonly CounterUse[];
+  readonly usb: number;
+  readonly smartcard: boolean;
+}
+
 export function firstState(
   settings: Settings,
   sizes: readonly Size[],
-  counters: readonly CounterUse[],
-  usb: number,
+  { counters, usb, smartcard }: DeviceChoice,
 ): TestcardState {
   const monitors = layMonitors(sizes, settings.layout);
   const { box } = monitors[0]!;
@@ -90,6 +99,7 @@ export function firstState(
     sound: { ...firstSound },
     counters: counters.map(firstCounter),
     slots: Array.from({ length: usb }, (_, index) => firstUsbSlot(counters.length + index)),
+    card: smartcard ? firstCardSlot(0) : null,
   };
 }
 

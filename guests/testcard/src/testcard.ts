@@ -6,6 +6,7 @@ import type { Instant } from "@caraway/channel";
 import type { Drawing, GuestInput, GuestOutput, MonitorWish, SavableGuest } from "@caraway/server";
 import { encodeUtf8 } from "@caraway/wire";
 import { AgentProgram, type ArrivedFile, agentStream } from "./agent-program.ts";
+import { CardSlot, type CardSlotState, cardFacts } from "./card-slot.ts";
 import {
   type CounterState,
   counterDue,
@@ -58,6 +59,7 @@ export class Testcard implements SavableGuest {
   readonly #stage: DesktopStage;
   readonly #agent: AgentProgram | null;
   readonly #slots: readonly UsbSlot[];
+  readonly #card: CardSlot | null;
   #outputs: GuestOutput[];
   #clock: Clock = { kind: "stopped" };
   /** All drawings of `painting`, made when they are needed. */
@@ -72,6 +74,8 @@ export class Testcard implements SavableGuest {
     this.#agent = state.desktop.settings.agent ? this.#newAgent() : null;
     this.#slots = state.slots.map((slot) => new UsbSlot(slot));
     const slots = this.#slots.flatMap((slot) => slot.describe());
+    this.#card = state.card === null ? null : new CardSlot(state.card);
+    slots.push(...(this.#card?.describe() ?? []));
     this.#outputs = describe(state, [...(this.#agent?.describe() ?? []), ...slots]);
   }
 
@@ -129,6 +133,7 @@ export class Testcard implements SavableGuest {
     const { desktop, painting, counters } = this.#state;
     const soundAt = desktop.settings.sound ? soundDue(this.#state.sound) : null;
     const devices = [...counters.map(counterDue), ...this.#slots.map((slot) => slot.due())];
+    devices.push(this.#card?.due() ?? null);
     const due = [painting?.dueMs ?? this.#nextChange(), soundAt, ...devices]
       .filter((at) => at !== null)
       .reduce<number | null>((first, at) => Math.min(first ?? at, at), null);
@@ -156,6 +161,7 @@ export class Testcard implements SavableGuest {
       waiting,
       wishes,
       counterDevices: counters.map((counter) => ({ ...counter, dueMs: counter.dueMs - runtimeMs })),
+      card: this.card && { ...this.card, dueMs: this.card.dueMs - runtimeMs },
       usb: this.#slots.map(({ state: slot }) => ({ ...slot, dueMs: slot.dueMs - runtimeMs })),
       sound: desktop.settings.sound ? { ...sound, playedMs: sound.playedMs - runtimeMs } : null,
       agent: this.#agent?.state() ?? null,
@@ -168,8 +174,15 @@ export class Testcard implements SavableGuest {
   }
 
   facts(): Readonly<Record<string, number>> {
-    return Object.assign({}, ...this.usb.map((slot, index) => usbFacts(`usb${index}`, slot)));
+    const usb = this.usb.map((slot, index) => usbFacts(`usb${index}`, slot));
+    return Object.assign({}, ...usb, this.#card === null ? {} : cardFacts(this.#card.state));
   }
+
+  /** What its smartcard reader has done; null: it has none. */
+  get card(): Readonly<CardSlotState> | null {
+    return this.#card?.state ?? null;
+  }
+
   /** What its USB slots have done. */
   get usb(): readonly Readonly<UsbSlotState>[] {
     return this.#slots.map(({ state }) => state);
@@ -229,6 +242,7 @@ export class Testcard implements SavableGuest {
     }
     const slot = this.#slots.find(({ stream }) => stream.use === use && stream.id === id);
     slot?.hear(input, this.#state.desktop.runtimeMs);
+    if (use === "smartcard") this.#card?.hear(input, this.#state.desktop.runtimeMs);
     const counter = this.#state.counters.find((candidate) => isCounter(candidate, input.stream));
     if (counter === undefined) return;
     switch (input.type) {
@@ -327,6 +341,7 @@ export class Testcard implements SavableGuest {
     for (const slot of this.#slots) {
       slot.tick(state.desktop.runtimeMs, (output) => this.#outputs.push(output));
     }
+    this.#card?.tick(state.desktop.runtimeMs, (output) => this.#outputs.push(output));
     while (state.painting !== null && state.painting.dueMs <= state.desktop.runtimeMs) {
       this.#paint(state.desktop.settings.batch);
     }

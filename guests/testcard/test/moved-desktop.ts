@@ -9,9 +9,10 @@ import {
   type SessionCommand,
   type SessionEvent,
   type SessionInput,
+  type SessionOptions,
   type SessionOutput,
 } from "@caraway/client";
-import { CodecError } from "@caraway/codecs";
+import { CodecError, type ColorImage } from "@caraway/codecs";
 import {
   defaultSourceMove,
   defaultTargetMove,
@@ -37,6 +38,19 @@ export interface AgentCut {
   readonly toGuest?: number;
   /** Of what the guest says, those that reach the server; the rest does behind the move. */
   readonly fromGuest?: number;
+}
+
+/** What is not as in most tests. */
+export interface DesktopSetting {
+  readonly session?: Partial<SessionOptions>;
+  /** How long bytes take between a server and the client, each way. */
+  readonly oneWayMs?: number;
+  /** How long a server takes for a JPEG file. */
+  readonly jpegMs?: number;
+  /** What the guest says, on its way to its server. */
+  readonly onGuestOutput?: (output: GuestOutput, now: number) => void;
+  /** A frame of video was drawn. */
+  readonly onFrame?: (renderer: Renderer, now: number) => void;
 }
 
 /** A server with its guest, and what it has sent on display channels. */
@@ -69,7 +83,10 @@ const endpoint = {
 export class MovedDesktop {
   readonly #options: Partial<ServerOptions>;
   readonly #hosts: Host[] = [];
-  readonly #session = new ClientSession({ ...defaultSessionOptions, endpoint });
+  readonly #setting: DesktopSetting;
+  readonly #session: ClientSession;
+  /** What arrives later. */
+  readonly #coming: { readonly at: number; readonly arrive: () => void }[] = [];
   readonly #renderer = new Renderer();
   /** What the guest shows, without any server. */
   #viewer = new Viewer();
@@ -90,7 +107,14 @@ export class MovedDesktop {
   #unheard: Uint8Array[] = [];
   #agentCredit = 0;
 
-  constructor(guest: TestcardOptions, options: Partial<ServerOptions> = {}, cut: AgentCut = {}) {
+  constructor(
+    guest: TestcardOptions,
+    options: Partial<ServerOptions> = {},
+    cut: AgentCut = {},
+    setting: DesktopSetting = {},
+  ) {
+    this.#setting = setting;
+    this.#session = new ClientSession({ ...defaultSessionOptions, endpoint, ...setting.session });
     this.#options = options;
     this.#cut = cut;
     const host = this.#addHost();
@@ -103,6 +127,15 @@ export class MovedDesktop {
   /** For the guest that is there now. */
   get guest(): Testcard {
     return this.#hosts[this.#at]!.guest!;
+  }
+
+  get now(): number {
+    return this.#now;
+  }
+
+  /** The client's multimedia clock. */
+  get mediaTime(): number | null {
+    return this.#session.mediaTime(this.#now);
   }
 
   command(command: SessionCommand): void {
@@ -140,8 +173,11 @@ export class MovedDesktop {
     return this.#hosts[this.#at]!.displayBytes;
   }
 
-  /** Moves guest and client; so long passes between the announcement and the stop. */
-  move(preparationMs: number, peer: boolean): void {
+  /**
+   * Moves guest and client; so long passes between the announcement and the stop, and between the
+   * stop and the loading.
+   */
+  move(preparationMs: number, peer: boolean, downtimeMs = 0): void {
     const source = this.#hosts[this.#at]!;
     const target = this.#addHost();
     const strangers = peer ? "refuse" : "accept";
@@ -154,6 +190,7 @@ export class MovedDesktop {
     this.#tellGuest(source, { type: "stop" });
     const state = source.guest!.save(this.#now);
     source.guest = null;
+    this.advance(downtimeMs);
     this.#at += 1;
     this.#viewer = new Viewer();
     this.#adopt(target, loadTestcard(state, this.#now));
@@ -166,7 +203,8 @@ export class MovedDesktop {
     for (;;) {
       const guests = this.#hosts.map(({ guest }) => guest?.deadline() ?? null);
       const servers = this.#hosts.map(({ server }) => server.deadline());
-      const deadlines = [...guests, ...servers, this.#session.deadline()];
+      const coming = this.#coming.map(({ at }) => at);
+      const deadlines = [...guests, ...servers, ...coming, this.#session.deadline()];
       const next = Math.min(until, ...deadlines.filter((deadline) => deadline !== null));
       this.#now = Math.max(this.#now, next);
       for (const host of this.#hosts) {
@@ -182,7 +220,17 @@ export class MovedDesktop {
     }
   }
 
+  /** In the order in which it was sent. */
+  #later(ms: number, arrive: () => void): void {
+    if (ms === 0) this.#actions.push(arrive);
+    else this.#coming.push({ at: this.#now + ms, arrive });
+  }
+
   #settle(): void {
+    while (this.#coming.length > 0 && this.#coming.some(({ at }) => at <= this.#now)) {
+      const next = this.#coming.findIndex(({ at }) => at <= this.#now);
+      for (const { arrive } of this.#coming.splice(next, 1)) this.#actions.push(arrive);
+    }
     for (let action = this.#actions.shift(); action; action = this.#actions.shift()) action();
   }
 
@@ -212,6 +260,7 @@ export class MovedDesktop {
   #drainGuest(host: Host): void {
     for (let output = host.guest?.poll(); output; output = host.guest?.poll()) {
       this.#viewer.take(output);
+      this.#setting.onGuestOutput?.(output, this.#now);
       const passed = this.#cutAgent(output);
       if (passed !== null) this.#serve(host, { type: "guest", output: passed });
       if (output.type !== "running" || !output.running || this.#at === 0) continue;
@@ -253,12 +302,14 @@ export class MovedDesktop {
     switch (output.type) {
       case "transmit": {
         const { connection, bytes } = output;
-        this.#actions.push(() => this.#feed({ type: "received", connection, bytes }));
+        const { oneWayMs = 0 } = this.#setting;
+        this.#later(oneWayMs, () => this.#feed({ type: "received", connection, bytes }));
         break;
       }
       case "disconnect": {
         const { connection } = output;
-        this.#actions.push(() => this.#feed({ type: "closed", connection, failure: null }));
+        const { oneWayMs = 0 } = this.#setting;
+        this.#later(oneWayMs, () => this.#feed({ type: "closed", connection, failure: null }));
         break;
       }
       case "guest": {
@@ -278,6 +329,13 @@ export class MovedDesktop {
       }
       case "task": {
         const { task, work } = output;
+        if (work.kind === "jpeg") {
+          const data = fakeJpeg(work.image);
+          this.#later(this.#setting.jpegMs ?? 0, () => {
+            this.#serve(host, { type: "done", task, result: { kind: "jpeg", data } });
+          });
+          break;
+        }
         const result =
           work.kind === "key"
             ? ({ kind: "key", publicKey: new Uint8Array(162).fill(1) } as const)
@@ -315,7 +373,8 @@ export class MovedDesktop {
         const { connection, bytes } = output;
         const host = this.#connections.get(connection);
         if (host === undefined) break;
-        this.#actions.push(() => this.#serve(host, { type: "received", connection, bytes }));
+        const { oneWayMs = 0 } = this.#setting;
+        this.#later(oneWayMs, () => this.#serve(host, { type: "received", connection, bytes }));
         break;
       }
       case "disconnect": {
@@ -360,6 +419,7 @@ export class MovedDesktop {
       this.#renderer.handle(next);
       for (let output = this.#renderer.poll(); output !== null; output = this.#renderer.poll()) {
         if (output.type === "failed") throw output.error;
+        if (output.type === "frame-shown") this.#setting.onFrame?.(this.#renderer, this.#now);
         if (output.type === "applied") {
           const { display } = output;
           this.#actions.push(() => this.#feed({ type: "rendered", display }));
@@ -375,7 +435,21 @@ export class MovedDesktop {
 const decoders = {
   ...plainDecoders,
   inflate: () => new Uint8Array(),
-  jpeg: (_data: Uint8Array, done: (error: CodecError) => void) => {
-    done(new CodecError("JPEG", 0, "no JPEG here"));
+  jpeg: (data: Uint8Array, done: (result: ColorImage | CodecError) => void) => {
+    const image = jpegs.get(data[data.length - 1]! | (data[data.length - 2]! << 8));
+    done(image ?? new CodecError("JPEG", 0, "no JPEG here"));
   },
 };
+
+const jpegs = new Map<number, ColorImage>();
+
+/** Stands for a file: what is read of its header, and its number. */
+function fakeJpeg(image: ColorImage): Uint8Array {
+  const key = jpegs.size;
+  jpegs.set(key, { ...image, format: "xrgb" });
+  const { width, height } = image;
+  return Uint8Array.from([
+    ...[0xff, 0xd8, 0xff, 0xc0, 0, 17, 8, height >> 8, height, width >> 8, width, 3],
+    ...[1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0, key >> 8, key],
+  ]);
+}

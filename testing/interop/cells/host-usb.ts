@@ -13,8 +13,14 @@ import {
   endpointOf,
   type HostProcess,
 } from "@caraway/interop";
-import { openFileDrive, UsbDrives } from "@caraway/node";
-import { makeOwnedDirectory, removeOwnedDirectory } from "../src/ownership.ts";
+import {
+  openFileCard,
+  openFileDrive,
+  SmartcardReader,
+  SmartcardReaders,
+  UsbDrives,
+} from "@caraway/node";
+import { makeOwnedDirectory, removeOwnedDirectory, runProgram } from "../src/ownership.ts";
 import { connectGtkTo, demand, demandKept, HostSetting } from "./host-setting.ts";
 
 const moves = 10;
@@ -125,7 +131,48 @@ async function gtkDisc(): Promise<CellResult> {
   }
 }
 
+async function ourCard(): Promise<CellResult> {
+  const directory = makeOwnedDirectory("card");
+  await using hosts = await HostSetting.start({
+    ...{ freezeAtMs: 1000, size: "320x240" },
+    sourceFlags: ["--smartcard"],
+  });
+  try {
+    const [certificate, key] = [join(directory, "cert.pem"), join(directory, "key.pem")];
+    const request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=Card"];
+    await runProgram("openssl", [...request, "-keyout", key, "-out", certificate]);
+    const card = await openFileCard({ keys: [{ slot: "9a", certificate, key }], pin: "123456" });
+    const readers = new SmartcardReaders([new SmartcardReader("Caraway", card)]);
+    await using client = new CarawayClient(endpointOf(await hosts.a.addressOf("desk")), {
+      session: { channels: [...defaultSessionOptions.channels, "smartcard"] },
+      onStream: (stream) => readers.offer(stream),
+    });
+    let facts: Facts = {};
+    for (let round = 0; round < moves; round++) {
+      const [from, to] = round % 2 === 0 ? [hosts.a, hosts.b] : [hosts.b, hosts.a];
+      if (round > 0) demandKept(await hosts.move(to, from), 1);
+      const wanted = ((await factsAt(from))["card.objects"] ?? 0) + 5;
+      for (const end = Date.now() + settleMs; ; await delay(50)) {
+        facts = await factsAt(from);
+        if (facts["card.objects"]! >= wanted) break;
+        demand(Date.now() < end, `move ${round}: ${JSON.stringify(facts)}`);
+      }
+      const fact = (name: string) => facts[`card.${name}`]!;
+      const odd = fact("removed") + fact("lost") + fact("wrong") + fact("strangers");
+      demand(odd === 0 && fact("inserted") === 1, `move ${round}: ${JSON.stringify(facts)}`);
+      demand(fact("commands") === fact("answers") + fact("open"), "commands and answers differ");
+    }
+    client.close();
+    await readers.close();
+    const detail = `${facts["card.answers"]} commands answered once, ${facts["card.objects"]} certificates read`;
+    return { outcome: "passed", detail: `${moves - 1} moves; ${detail}` };
+  } finally {
+    removeOwnedDirectory(directory);
+  }
+}
+
 export const cells: readonly Cell[] = [
   { name: "our client's sticks through ten moves", run: ourSticks },
   { name: "spice-gtk's CD drive through ten moves", run: gtkDisc },
+  { name: "our client's smartcard through moves", run: ourCard },
 ];
