@@ -236,11 +236,13 @@ export async function moveBusyAgent(
     const transfer = await user.send(file.path);
     await delay(300);
     const move = await session.move(target);
-    const survives = await agent.here.shell.run("true", { timeoutMs: 20_000 }).then(
+    const { port } = agent.here.shell;
+    const survives = await agent.here.shell.run("true", { timeoutMs: 90_000 }).then(
       () => true,
       () => false,
     );
-    demand(survives, "the guest does not answer behind QEMU's move: its kernel may have died");
+    const said = port.lines.slice(-3).join(" | ");
+    demand(survives, `the guest does not answer behind QEMU's move, and said last: ${said}`);
     demand(modeOf(move.events) === mode, `the phases were ${phasesOf(move.events)}`);
     const end = await user.sent(transfer, fileTimeoutMs);
     demand(end.phase === "done", `the file failed: ${end.error?.message}`);
