@@ -6,6 +6,7 @@ import type { FuzzTarget } from "./fuzz-target.ts";
 import { moveTargets } from "./move-targets.ts";
 import { protocolTargets } from "./protocol-targets.ts";
 import { sessionTargets } from "./session-targets.ts";
+import { smartcardTargets } from "./smartcard-targets.ts";
 import { usbredirTargets } from "./usbredir-packets.ts";
 import { webdavTargets } from "./webdav-targets.ts";
 
@@ -15,6 +16,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   ...sessionTargets,
   ...moveTargets,
   ...usbredirTargets,
+  ...smartcardTargets,
   ...agentTargets,
   ...webdavTargets,
 ];
