@@ -1,7 +1,13 @@
 // What the HTTP API answers: requests checked against the schema, made into calls of the host.
 
 import type { MoveOwner } from "@caraway/migration";
-import type { ApiHost, ApiNewGuest, ApiNewMigration, ApiTicket } from "./api-types.ts";
+import type {
+  ApiDeparture,
+  ApiHost,
+  ApiNewGuest,
+  ApiNewMigration,
+  ApiTicket,
+} from "./api-types.ts";
 import { faultIn, validated } from "./api-validate.ts";
 import { guestOptions, makeTestcard } from "./guest-flags.ts";
 import type { Host } from "./host.ts";
@@ -77,8 +83,10 @@ async function addTestcard(host: Host, asked: ApiNewGuest): Promise<HostedGuest>
   return await host.addGuest(asked.name, "testcard", makeTestcard(guestOptions(asked)));
 }
 
-async function addVm(host: Host, { name, vm, adopt }: ApiNewGuest): Promise<HostedGuest> {
+async function addVm(host: Host, asked: ApiNewGuest): Promise<HostedGuest> {
+  const { name, vm, adopt, expect } = asked;
   if (vm === undefined) throw new HostUsageError("vm: missing");
+  if (expect !== undefined) return await host.expectVm(name, vm, expect.incoming);
   return await host.addVm(name, vm, adopt ?? null);
 }
 
@@ -111,6 +119,12 @@ async function oneGuest(
       }
       guest.command({ name: "disconnect", client: key });
       return done;
+    }
+    case "POST departures": {
+      const asked = validated<ApiDeparture>("Departure", body);
+      const { host: where, port = null, tlsPort = null, certSubject = null, uri } = asked;
+      const target = { host: where, port, tlsPort, certSubject };
+      return found({ clients: await host.sendAway(name, { target, uri }) });
     }
     case "POST migrations": {
       const asked = validated<ApiNewMigration>("NewMigration", body);

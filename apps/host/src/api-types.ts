@@ -70,6 +70,8 @@ export interface ApiNewGuest {
   readonly vm?: VmDescription;
   /** The VM runs already. */
   readonly adopt?: VmAdoption;
+  /** The VM comes from a QEMU with SPICE of its own, which brings its clients along. */
+  readonly expect?: { readonly incoming: string };
 }
 
 export interface ApiTicket {
@@ -105,6 +107,17 @@ export interface ApiNewMigration {
   readonly autoConverge?: boolean;
   /** The other host is a process on this machine with the same --state-dir: VMs stay where they are. */
   readonly handOver?: boolean;
+}
+
+/** A VM is to leave for a QEMU with SPICE of its own. */
+export interface ApiDeparture {
+  /** Where clients find it; one port at least. */
+  readonly host: string;
+  readonly port?: number;
+  readonly tlsPort?: number;
+  readonly certSubject?: string;
+  /** Where that QEMU awaits the VM: `unix:PATH` or `tcp:HOST:PORT`. */
+  readonly uri: string;
 }
 
 export type ApiClientState = "announced" | "linking" | "ready" | "failed" | "left";

@@ -3,10 +3,17 @@
 import { randomBytes } from "node:crypto";
 import { type MoveOwner, moveIdSize, PeerDoor, unknownMove } from "@caraway/migration";
 import type { ByteStream, ByteStreamListener } from "@caraway/node";
-import { QemuLost } from "@caraway/qemu";
-import type { SavableGuest, ServerEvent, Ticket } from "@caraway/server";
+import { noLeftovers, QemuLost, writeLeftovers } from "@caraway/qemu";
+import {
+  type ClientLeft,
+  defaultTargetMove,
+  type SavableGuest,
+  type ServerEvent,
+  type Ticket,
+} from "@caraway/server";
 import { findKeepers, type VmAdoption, type VmDescription } from "caraway-keeper";
 import type { ApiGuest, ApiNewMigration } from "./api-types.ts";
+import { type Departure, depart } from "./departure.ts";
 import { EventLog } from "./event-log.ts";
 import type { GuestKind } from "./guest-flags.ts";
 import type { HostMetrics } from "./host-metrics.ts";
@@ -159,6 +166,58 @@ export class Host {
     } catch (error) {
       throw error instanceof QemuLost ? new HostUsageError(error.message) : error;
     }
+  }
+
+  /**
+   * Awaits a VM from a QEMU with SPICE of its own, where `client_migrate_info` and `migrate` are to
+   * name this guest's address and `incoming`. @throws HostConflict, HostUsageError
+   */
+  async expectVm(name: string, vm: VmDescription, incoming: string): Promise<HostedGuest> {
+    if (this.#guests.has(name)) throw new HostConflict(`there is a guest ${name} already`);
+    const { stateDirectory, settings } = this.#options;
+    try {
+      const hosted = await HostedVm.arrive(name, vm, stateDirectory, incoming);
+      const { tickets = null } = settings.server;
+      const guest = await this.#start(name, "qemu", { guest: null, vm: hosted }, tickets);
+      const move = { ...defaultTargetMove, peer: false, strangers: "accept" as const };
+      guest.command({ name: "migrate-expect", move });
+      void this.#welcome(guest, hosted);
+      return guest;
+    } catch (error) {
+      throw error instanceof QemuLost ? new HostUsageError(error.message) : error;
+    }
+  }
+
+  async #welcome(guest: HostedGuest, vm: HostedVm): Promise<void> {
+    try {
+      await vm.guest.arrive(writeLeftovers(noLeftovers));
+      await vm.guest.attach();
+      await guest.attach(vm.guest);
+      vm.own();
+      const forget = guest.listen(({ name }) => {
+        if (name !== "hold-ended") return;
+        guest.state = "running";
+        forget();
+      });
+      guest.command({ name: "migrate-hold" });
+    } catch (error) {
+      this.#tell("guest-lost", guest.name, null, { reason: messageOf(error) });
+      await this.#remove(guest);
+    }
+  }
+
+  /**
+   * Sends a VM to a QEMU with SPICE of its own, and its clients with it; then nothing is left here.
+   *
+   * @throws HostConflict: it is still here, and runs
+   */
+  async sendAway(name: string, departure: Departure): Promise<readonly ClientLeft[]> {
+    const guest = this.guest(name);
+    const isFree = guest.state === "running" && this.#moveOf(guest) === null;
+    if (!isFree) throw new HostConflict(`guest ${name} is ${guest.state}, or on its way`);
+    const clients = await depart(guest, departure);
+    await this.#remove(guest);
+    return clients;
   }
 
   /** VMs that an earlier host has left with their keepers. */

@@ -39,10 +39,15 @@ export class HostedVm {
   }
 
   /** Starts a QEMU that awaits the VM. @throws QemuLost with QEMU's words */
-  static async arrive(name: string, vm: VmDescription, stateDirectory: string): Promise<HostedVm> {
+  static async arrive(
+    name: string,
+    vm: VmDescription,
+    stateDirectory: string,
+    uri: string | null = null,
+  ): Promise<HostedVm> {
     const order = { name, vm, adopt: null, isArriving: true };
     const hosted = await HostedVm.#make(order, stateDirectory);
-    await hosted.guest.listen();
+    await hosted.guest.listen(uri);
     return hosted;
   }
 
@@ -102,7 +107,7 @@ export class HostedVm {
         server.once("error", reject);
         server.listen(path, resolve);
       });
-      return await this.guest.send(parameters, progress);
+      return await this.guest.send({ uri: null, parameters }, progress);
     } catch (error) {
       stream.destroy();
       throw error;

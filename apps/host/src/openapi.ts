@@ -29,6 +29,8 @@ const channelTypes = [
 ] as const;
 const policy = { type: "string", enum: ["keep", "rebuild", "drop"] } as const;
 
+const incoming = { type: "string", pattern: "^(unix:/.|tcp:)[^ ]+$" } as const;
+const portNumber = { type: "integer", minimum: 1, maximum: 65_535 } as const;
 const streamUses = ["agent", "usbredir", "smartcard", "port", "webdav"] as const;
 
 export const guestFields = {
@@ -68,6 +70,10 @@ export const guestFields = {
     additionalProperties: false,
   },
   adopt: { ...object({ qmp: text, inputs: text }, ["inputs"]), additionalProperties: false },
+  expect: {
+    ...object({ incoming }),
+    additionalProperties: false,
+  },
 } as const;
 
 export const migrationFields = {
@@ -129,6 +135,13 @@ export const apiSchemas = {
   },
   NewMigration: {
     ...object(migrationFields, Object.keys(migrationFields).slice(1)),
+    additionalProperties: false,
+  },
+  Departure: {
+    ...object(
+      { host: text, uri: incoming, port: portNumber, tlsPort: portNumber, certSubject: text },
+      ["port", "tlsPort", "certSubject"],
+    ),
     additionalProperties: false,
   },
   MovingClient: object({
@@ -270,6 +283,15 @@ export const openApi = {
     "/v1/guests/{guest}/sessions/{client}": {
       parameters: [inPath("guest"), inPath("client")],
       delete: operation("End a session", "204", answer("done")),
+    },
+    "/v1/guests/{guest}/departures": {
+      ...guest,
+      post: operation(
+        "Send a VM to a QEMU with SPICE of its own; answered when its clients have left",
+        "200",
+        answer("by which mode each client has left"),
+        { requestBody: body(ref("Departure")) },
+      ),
     },
     "/v1/guests/{guest}/migrations": {
       ...guest,

@@ -16,13 +16,13 @@ export interface KeeperCalls {
    */
   peek: { readonly body: null; readonly answer: null };
   take: { readonly body: null; readonly answer: null };
-  /** Await the VM on the socket `incoming`. */
-  listen: { readonly body: null; readonly answer: null };
+  /** Await the VM on the socket `incoming`, or where QEMU is told to. */
+  listen: { readonly body: string | null; readonly answer: null };
   /** Resolves when it has come; takes what came beside it. */
   arrive: { readonly body: Uint8Array; readonly answer: null };
-  /** Send the VM through the socket `outgoing`; gives what is to go beside it. */
+  /** Send the VM through the socket `outgoing`, or elsewhere; gives what is to go beside it. */
   send: {
-    readonly body: QemuMoveParameters;
+    readonly body: { readonly uri: string | null; readonly parameters: QemuMoveParameters };
     readonly answer: { readonly leftovers: Uint8Array; readonly downtimeMs: number };
   };
   /** Call off `send`: the VM is free to run here. */

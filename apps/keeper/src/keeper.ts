@@ -10,7 +10,6 @@ import {
   listenForVm,
   QemuGuest,
   QemuLost,
-  type QemuMoveParameters,
   readLeftovers,
   sendVm,
   untilArrived,
@@ -21,6 +20,7 @@ import {
   type FromHost,
   type FromKeeper,
   type KeeperCall,
+  type KeeperCalls,
   readFrames,
   writeFrame,
 } from "./frames.ts";
@@ -150,7 +150,7 @@ export class Keeper {
         return { isRunning: guest.isRunning };
       }
       case "listen":
-        await listenForVm(guest, this.#paths.incoming);
+        await listenForVm(guest, (body as string | null) ?? `unix:${this.#paths.incoming}`);
         return null;
       case "arrive": {
         const leftovers = readLeftovers(body as Uint8Array);
@@ -159,12 +159,11 @@ export class Keeper {
         return null;
       }
       case "send": {
-        const { leftovers, downtimeMs } = await sendVm(
-          guest,
-          this.#paths.outgoing,
-          body as QemuMoveParameters,
-          (progress) => this.#say(socket, { kind: "progress", progress }),
-        );
+        const { uri, parameters } = body as KeeperCalls["send"]["body"];
+        const to = uri ?? `unix:${this.#paths.outgoing}`;
+        const { leftovers, downtimeMs } = await sendVm(guest, to, parameters, (progress) => {
+          this.#say(socket, { kind: "progress", progress });
+        });
         await guest.settle();
         await this.#pumped();
         return { leftovers: writeLeftovers(leftovers), downtimeMs };

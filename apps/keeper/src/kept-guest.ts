@@ -1,7 +1,7 @@
 // A VM that a keeper has, as a guest to serve: the host's side of the keeper's socket.
 
 import { connect, type Socket } from "node:net";
-import { QemuLost, type QemuMoveParameters, type QemuMoveProgress } from "@caraway/qemu";
+import { QemuLost, type QemuMoveProgress } from "@caraway/qemu";
 import type { Guest, GuestInput, GuestOutput } from "@caraway/server";
 import {
   type FromKeeper,
@@ -93,9 +93,9 @@ export class KeptGuest implements Guest {
     await this.#call("take", null);
   }
 
-  /** The VM is awaited. @throws QemuLost */
-  async listen(): Promise<void> {
-    await this.#call("listen", null);
+  /** The VM is awaited on `incomingPath`, or by QEMU itself on an address. @throws QemuLost */
+  async listen(uri: string | null): Promise<void> {
+    await this.#call("listen", uri);
   }
 
   /** Resolves when the VM stands here, and with it what came beside it. @throws QemuLost */
@@ -105,12 +105,12 @@ export class KeptGuest implements Guest {
 
   /** Resolves when the VM stands still and another QEMU has all of it. @throws QemuLost */
   async send(
-    parameters: QemuMoveParameters,
+    body: KeeperCalls["send"]["body"],
     progress: (progress: QemuMoveProgress) => void,
   ): Promise<KeeperCalls["send"]["answer"]> {
     this.#progress = progress;
     try {
-      return await this.#call("send", parameters);
+      return await this.#call("send", body);
     } finally {
       this.#progress = () => {};
     }

@@ -4,6 +4,7 @@ export { DbusError } from "./dbus-value.ts";
 export {
   type GuestLeftovers,
   LeftoversError,
+  noLeftovers,
   readLeftovers,
   writeLeftovers,
 } from "./guest-leftovers.ts";

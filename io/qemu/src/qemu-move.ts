@@ -36,7 +36,6 @@ interface MigrationInfo {
 const unlimited = 2 ** 40;
 const downtimeLimitMs = 300;
 const progressEveryMs = 200;
-const uriOf = (path: string): string => `unix:${path}`;
 
 async function setCapabilities(
   guest: QemuGuest,
@@ -46,11 +45,14 @@ async function setCapabilities(
   await guest.execute("migrate-set-capabilities", { capabilities });
 }
 
-/** The target, which was started with `-incoming defer -S`, listens for the VM on a socket. */
-export async function listenForVm(guest: QemuGuest, path: string): Promise<void> {
+/**
+ * The target, which was started with `-incoming defer -S`, listens for the VM: `unix:PATH`, or
+ * `tcp:HOST:PORT`, where anybody may bring one.
+ */
+export async function listenForVm(guest: QemuGuest, uri: string): Promise<void> {
   // Disks stay the source's until the VM runs here.
   await setCapabilities(guest, { events: true, "late-block-activate": true });
-  await guest.execute("migrate-incoming", { uri: uriOf(path) });
+  await guest.execute("migrate-incoming", { uri });
 }
 
 /** Resolves when the VM has come, stands still, and all that it shows can be polled. */
@@ -69,12 +71,12 @@ export async function untilArrived(guest: QemuGuest): Promise<void> {
 }
 
 /**
- * Sends the VM through a socket, while it runs, and stops it at last. Resolves when the target has
+ * Sends the VM to where another QEMU awaits it, while it runs, and stops it at last. Resolves when the target has
  * all, and everything that it has shown can be polled. @throws QemuMoveError: it runs on here.
  */
 export async function sendVm(
   guest: QemuGuest,
-  path: string,
+  uri: string,
   parameters: QemuMoveParameters,
   progress: (progress: QemuMoveProgress) => void,
 ): Promise<{ readonly leftovers: GuestLeftovers; readonly downtimeMs: number }> {
@@ -89,7 +91,7 @@ export async function sendVm(
   });
   const news = new MoveNews(guest);
   try {
-    await guest.execute("migrate", { uri: uriOf(path) });
+    await guest.execute("migrate", { uri });
     return await follow(guest, news, progress);
   } finally {
     news.close();
