@@ -4,13 +4,13 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ServedTestcard } from "@caraway/interop";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ViewerWorld } from "./viewer-page.ts";
+import { ViewerWorld } from "../../../apps/viewer/browser-test/viewer-page.ts";
+import { ServedTestcard } from "../src/index.ts";
 
 const setUpMs = 900_000;
 
-describe("disk images in the viewer (smoke)", () => {
+describe("disk images in the viewer", () => {
   let world: ViewerWorld;
   let directory: string;
 
