@@ -85,7 +85,7 @@ export class InputsChannel implements ChannelHandler {
 
   snapshot(): unknown {
     return {
-      queued: this.#queue.length,
+      queue: [...this.#queue],
       moving: this.#moving,
       buttonsState: this.#buttonsState,
       motionsInFlight: this.#motionsInFlight,

@@ -3,20 +3,18 @@
 
 import type { Finding } from "@caraway/channel";
 import { baseCodec } from "@caraway/protocol";
-import type { ClientProcess } from "./client-process.ts";
-import type { MiniGuest } from "./mini-guest.ts";
-import type { Connection } from "./network.ts";
+import type { ClientView, GuestView, Key, Scene, WireView } from "./views.ts";
 import { Violation } from "./violation.ts";
-import type { Check, World } from "./world.ts";
+import type { Check } from "./world.ts";
 
 /** At rest, a client that has a display shows what the guest does. */
 export class PixelCheck implements Check {
-  rested(world: World): void {
+  rested(world: Scene): void {
     for (const client of world.clients) {
-      if (!client.isThere || !client.has("display")) continue;
+      if (!client.isThere || !client.channels.includes("display 0")) continue;
       const guest = world.seats.find(({ address }) => address === client.address)?.guest ?? null;
       if (guest === null) continue;
-      const shown = client.colors(0);
+      const shown = client.colors;
       if (shown === null) throw new Violation("pixels", `${client.name} shows nothing`);
       const wanted = guest.colors;
       const wrong = wanted.findIndex((color, index) => color !== shown[index]);
@@ -29,18 +27,22 @@ export class PixelCheck implements Check {
       );
     }
   }
+
+  fork(): PixelCheck {
+    return this;
+  }
 }
 
 /** What somebody typed reaches the guest: all of it in order where nothing broke, never twice. */
 export class KeyCheck implements Check {
-  readonly #mayLose: (world: World) => boolean;
+  readonly #mayLose: (world: Scene) => boolean;
 
   /** `mayLose`: whether something happened that may cost a key. */
-  constructor(mayLose: (world: World) => boolean) {
+  constructor(mayLose: (world: Scene) => boolean) {
     this.#mayLose = mayLose;
   }
 
-  rested(world: World): void {
+  rested(world: Scene): void {
     const guest = runningGuest(world);
     if (guest === null) return;
     for (const client of world.clients) {
@@ -59,14 +61,18 @@ export class KeyCheck implements Check {
       if (stuck.length > 0) throw new Violation("keys", `${stuck.join(" ")} is stuck: ${told}`);
     }
   }
+
+  fork(): KeyCheck {
+    return this;
+  }
 }
 
 /** The guest, wherever it runs; null when it stands or is gone. */
-export function runningGuest(world: World): MiniGuest | null {
+export function runningGuest(world: Scene): GuestView | null {
   return world.seats.find(({ guest }) => guest?.isRunning)?.guest ?? null;
 }
 
-function keyText({ code, down }: { readonly code: number; readonly down: boolean }): string {
+function keyText({ code, down }: Key): string {
   return `${code}${down ? "+" : "-"}`;
 }
 
@@ -83,7 +89,7 @@ function isPartOf(part: readonly string[], whole: readonly string[]): boolean {
 
 /** Each byte of a stream arrives once and in order; all of them, where nothing broke. */
 export class StreamCheck implements Check {
-  rested(world: World): void {
+  rested(world: Scene): void {
     const guest = runningGuest(world);
     if (guest === null || !guest.hasStream) return;
     // A device that changes hands goes on where it is.
@@ -115,11 +121,15 @@ export class StreamCheck implements Check {
       }
     }
   }
+
+  fork(): StreamCheck {
+    return this;
+  }
 }
 
 /** Each request for a stick is answered once, or lost with it; and what is read was written. */
 export class StickCheck implements Check {
-  stepped(world: World): void {
+  stepped(world: Scene): void {
     for (const { address, guest } of world.seats) {
       if (!guest?.usb) continue;
       const { strangers, storage } = guest.usb.state;
@@ -129,7 +139,7 @@ export class StickCheck implements Check {
     }
   }
 
-  rested(world: World): void {
+  rested(world: Scene): void {
     const guest = runningGuest(world);
     if (!guest?.usb) return;
     const { asked, answered, lost, requests, plugged, isPlugged } = guest.usb.state;
@@ -148,60 +158,68 @@ export class StickCheck implements Check {
     if (world.struck.length > 0 || lives !== 1) return;
     if (plugged !== 1 || lost > 0) throw new Violation("stick", `${lost} requests are lost`);
   }
+
+  fork(): StickCheck {
+    return this;
+  }
 }
 
 /** The pointer moves as far as the mice do, however motions are joined on their way. */
 export class MotionCheck implements Check {
-  rested(world: World): void {
+  rested(world: Scene): void {
     const guest = runningGuest(world);
     if (guest === null || world.struck.length > 0) return;
     const wanted = world.clients.reduce((sum, { moved }) => sum + moved, 0);
     if (guest.moved === wanted) return;
     throw new Violation("motion", `the mice move by ${wanted}, the pointer by ${guest.moved}`);
   }
+
+  fork(): MotionCheck {
+    return this;
+  }
 }
 
 /** A guest runs at one place only, and is told nothing that its contract does not have. */
 export class GuestCheck implements Check {
-  stepped(world: World): void {
+  stepped(world: Scene): void {
     let running = 0;
     for (const { guest } of world.seats) if (guest?.isRunning) running += 1;
     if (running > 1) throw new Violation("one guest", `it runs ${running} times`);
   }
 
-  rested(world: World): void {
+  rested(world: Scene): void {
     for (const { address, guest } of world.seats) {
       const complaint = guest?.complaints[0];
       if (complaint !== undefined) throw new Violation("contract", `${address}: ${complaint}`);
     }
-    for (const { name, events } of world.hosts) {
-      const fault = events.find((event) => event.name === "guest-fault");
-      if (fault?.name === "guest-fault") {
-        throw new Violation("contract", `${name}: ${fault.what}: ${fault.error.message}`);
-      }
+    for (const { name, faults } of world.hosts) {
+      if (faults[0] !== undefined) throw new Violation("contract", `${name}: ${faults[0]}`);
     }
+  }
+
+  fork(): GuestCheck {
+    return this;
   }
 }
 
 /** Sessions live as long as nobody ends them and nothing breaks. */
 export class SessionCheck implements Check {
-  readonly #mayEnd: (client: ClientProcess, world: World) => boolean;
+  readonly #mayEnd: (client: ClientView, world: Scene) => boolean;
 
   constructor(
-    mayEnd: (client: ClientProcess, world: World) => boolean = (_client, { struck }) =>
+    mayEnd: (client: ClientView, world: Scene) => boolean = (_client, { struck }) =>
       struck.length > 0,
   ) {
     this.#mayEnd = mayEnd;
   }
 
-  rested(world: World): void {
+  rested(world: Scene): void {
     for (const client of world.clients) {
       if (!client.isAlive || this.#mayEnd(client, world)) continue;
       // Who knocks while the guest is on its way may find nobody.
       if (!client.wasThere) continue;
-      const end = client.events.find(({ name }) => name === "ended");
-      if (end?.name === "ended" && end.error !== null) {
-        throw new Violation("session", `${client.name} ended: ${end.error.message}`);
+      if (client.endedBy !== null) {
+        throw new Violation("session", `${client.name} ended: ${client.endedBy}`);
       }
       // Of several who want a device, one gets it.
       const hadStream = world.clients.length === 1 || client.stream.lives > 0;
@@ -209,18 +227,22 @@ export class SessionCheck implements Check {
       if (lost !== undefined) throw new Violation("session", `${client.name} has lost ${lost}`);
     }
   }
+
+  fork(): SessionCheck {
+    return this;
+  }
 }
 
 interface Window {
   /** The channel came over from another server, and with it the window that it had. */
-  isCarried: boolean;
+  readonly isCarried: boolean;
   /** Null until a window is opened. */
-  size: number | null;
-  generation: number;
+  readonly size: number | null;
+  readonly generation: number;
   /** Messages of the server since then. */
-  sent: number;
-  acks: number;
-  isSynchronized: boolean;
+  readonly sent: number;
+  readonly acks: number;
+  readonly isSynchronized: boolean;
 }
 
 const migrateData = 5;
@@ -229,12 +251,15 @@ const burstMax = 16;
 
 /** Acks are sent for what was sent, and not more is sent than is acknowledged. */
 export class AckCheck implements Check {
-  readonly #windows = new Map<number, Window>();
+  readonly #windows: Map<number, Window>;
 
-  found(connection: Connection, finding: Finding): void {
+  constructor(windows: ReadonlyMap<number, Window> = new Map()) {
+    this.#windows = new Map(windows);
+  }
+
+  found(connection: WireView, finding: Finding): void {
     if (finding.type !== "message") return;
-    const found = this.#windows.get(connection.id);
-    const window = found ?? {
+    const window = this.#windows.get(connection.id) ?? {
       isCarried: finding.from === "client" && finding.frame.id === migrateData,
       size: null,
       generation: 0,
@@ -242,106 +267,137 @@ export class AckCheck implements Check {
       acks: 0,
       isSynchronized: false,
     };
-    if (found === undefined) this.#windows.set(connection.id, window);
     const { id, body } = finding.frame;
-    const fail = (what: string): never => {
-      throw new Violation("acks", `${connection.label}: ${what}`);
-    };
-    if (finding.from === "server") {
-      const message = id < 100 ? baseCodec.server.decode(id, body) : null;
-      if (message?.name === "SET_ACK") {
-        const { generation, window: size } = message.body;
-        Object.assign(window, { size, generation, sent: 0, acks: 0, isSynchronized: false });
-        return;
-      }
-      window.sent += 1;
-      const { size, sent, acks } = window;
-      if (size === null || size === 0) return;
-      if (sent - acks * size > 2 * size + burstMax) fail(`${sent} messages and ${acks} acks`);
-      return;
-    }
-    const message = id < 100 ? baseCodec.client.decode(id, body) : null;
-    if (message?.name === "ACK_SYNC") {
-      if (message.body.generation !== window.generation) return;
-      if (window.isSynchronized) fail("two ACK_SYNC for one SET_ACK");
-      window.isSynchronized = true;
-    } else if (message?.name === "ACK") {
-      // Acks of an older window may be under way when a new one opens.
-      if (window.size === null && !window.isCarried) fail("an ACK, and no SET_ACK before");
-      if (!window.isSynchronized) return;
-      window.acks += 1;
-      if (window.acks * window.size! > window.sent) {
-        fail(`${window.acks} acks for ${window.sent} messages`);
-      }
-    }
+    const isServer = finding.from === "server";
+    const next = isServer ? serverSaid(window, id, body) : clientSaid(window, id, body);
+    if (typeof next === "string") throw new Violation("acks", `${connection.label}: ${next}`);
+    this.#windows.set(connection.id, next);
   }
+
+  fork(): AckCheck {
+    return new AckCheck(this.#windows);
+  }
+
+  key(): string {
+    return JSON.stringify([...this.#windows]);
+  }
+}
+
+/** The window behind a message; or what is wrong with it, in words. */
+function serverSaid(window: Window, id: number, body: Uint8Array): Window | string {
+  const message = id < 100 ? baseCodec.server.decode(id, body) : null;
+  if (message?.name === "SET_ACK") {
+    const { generation, window: size } = message.body;
+    return { ...window, size, generation, sent: 0, acks: 0, isSynchronized: false };
+  }
+  const { size, acks } = window;
+  const sent = window.sent + 1;
+  if (size !== null && size > 0 && sent - acks * size > 2 * size + burstMax) {
+    return `${sent} messages and ${acks} acks`;
+  }
+  return { ...window, sent };
+}
+
+function clientSaid(window: Window, id: number, body: Uint8Array): Window | string {
+  const message = id < 100 ? baseCodec.client.decode(id, body) : null;
+  if (message?.name === "ACK_SYNC" && message.body.generation === window.generation) {
+    return window.isSynchronized
+      ? "two ACK_SYNC for one SET_ACK"
+      : { ...window, isSynchronized: true };
+  }
+  if (message?.name !== "ACK") return window;
+  // Acks of an older window may be under way when a new one opens.
+  if (window.size === null && !window.isCarried) return "an ACK, and no SET_ACK before";
+  if (!window.isSynchronized) return window;
+  const { size, sent } = window;
+  const acks = window.acks + 1;
+  return acks * size! > sent ? `${acks} acks for ${sent} messages` : { ...window, acks };
 }
 
 /** Nothing that a wire carries is garbled. */
 export class WireCheck implements Check {
-  found(connection: Connection, finding: Finding): void {
+  found(connection: WireView, finding: Finding): void {
     if (finding.type !== "broken") return;
     throw new Violation("wire", `${connection.label}: ${finding.error.message}`);
   }
+
+  fork(): WireCheck {
+    return this;
+  }
+
+  key(): string {
+    return "";
+  }
 }
 
-/** Queues have a bound. Every 64 steps, the machines' own account of themselves is looked at. */
-export class QueueCheck implements Check {
-  readonly #itemsMax: number;
-  readonly #bytesMax: number;
-  #count = 0;
+const queueItemsMax = 4096;
+const queueBytesMax = 64 << 20;
 
-  constructor(itemsMax = 4096, bytesMax = 64 << 20) {
-    this.#itemsMax = itemsMax;
-    this.#bytesMax = bytesMax;
-  }
-
-  stepped(world: World): void {
-    if (++this.#count % 64 !== 0) return;
-    for (const process of world.processes) this.#look(process.name, process.snapshot(world.now));
-  }
-
-  #look(path: string, value: unknown): void {
-    if (Array.isArray(value)) {
-      if (value.length > this.#itemsMax) this.#fail(path, value.length);
-      for (const item of value) this.#look(path, item);
-    } else if (typeof value === "object" && value !== null) {
-      for (const [key, inner] of Object.entries(value)) {
-        if (
-          /queue|held|waiting|backlog|outstanding|work$/i.test(key) &&
-          typeof inner === "number"
-        ) {
-          if (inner > this.#bytesMax) this.#fail(`${path} ${key}`, inner);
-        } else this.#look(`${path} ${key}`, inner);
-      }
+/**
+ * Queues have a bound, by the machines' own account of themselves. Where programs are played from
+ * memory, each of their states is looked at when it is new.
+ */
+export function lookAtQueues(path: string, value: unknown): void {
+  const fail = (where: string, size: number): never => {
+    throw new Violation("queues", `${where} has grown to ${size}`);
+  };
+  if (Array.isArray(value)) {
+    if (value.length > queueItemsMax) fail(path, value.length);
+    for (const item of value) lookAtQueues(path, item);
+  } else if (typeof value === "object" && value !== null) {
+    for (const [key, inner] of Object.entries(value)) {
+      const isQueue = /queue|held|waiting|backlog|outstanding|work$/i.test(key);
+      if (!isQueue || typeof inner !== "number") lookAtQueues(`${path} ${key}`, inner);
+      else if (inner > queueBytesMax) fail(`${path} ${key}`, inner);
     }
   }
+}
 
-  #fail(path: string, size: number): never {
-    throw new Violation("queues", `${path} has grown to ${size}`);
+/** Every 64 steps. */
+export class QueueCheck implements Check {
+  #count = 0;
+
+  stepped(world: Scene): void {
+    if (++this.#count % 64 !== 0) return;
+    for (const { name, snapshot } of world.snapshots()) lookAtQueues(name, snapshot);
   }
+
+  fork(): QueueCheck {
+    return this;
+  }
+}
+
+/** Where a client spoke last, and the connections that it spoke over there and before. */
+interface Attachment {
+  readonly host: string;
+  readonly used: readonly number[];
+  readonly past: readonly number[];
 }
 
 /** Who is heard: a client says nothing over a connection any more once it spoke at another host. */
 export class AttachmentCheck implements Check {
-  /** For each client, where it spoke last, and the connections that it spoke over before. */
-  readonly #clients = new Map<string, { host: string; used: Set<number>; past: Set<number> }>();
+  readonly #clients: Map<string, Attachment>;
 
-  found(connection: Connection, finding: Finding): void {
+  constructor(clients: ReadonlyMap<string, Attachment> = new Map()) {
+    this.#clients = new Map(clients);
+  }
+
+  found(connection: WireView, finding: Finding): void {
     if (finding.type !== "message" || finding.from !== "client") return;
     if (!connection.purpose.startsWith("inputs") || finding.frame.id < 100) return;
     const { id, caller, host } = connection;
-    const client = this.#clients.get(caller) ?? { host, used: new Set(), past: new Set() };
-    this.#clients.set(caller, client);
-    if (client.past.has(id)) {
+    const client = this.#clients.get(caller) ?? { host, used: [], past: [] };
+    if (client.past.includes(id)) {
       throw new Violation("two servers", `${connection.label}: types where it has left`);
     }
-    if (client.host !== host) {
-      for (const used of client.used) client.past.add(used);
-      client.used.clear();
-      client.host = host;
-    }
-    client.used.add(id);
+    const { used, past } = client;
+    if (client.host !== host)
+      this.#clients.set(caller, { host, used: [id], past: [...past, ...used] });
+    else if (!used.includes(id)) this.#clients.set(caller, { host, used: [...used, id], past });
+  }
+
+  fork(): AttachmentCheck {
+    return new AttachmentCheck(this.#clients);
   }
 }
 

@@ -5,10 +5,13 @@
 export interface Choices {
   /**
    * A number below `count`. `weights` say how likely each is where chance decides; equally likely
-   * when absent.
+   * when absent. `names` are words for them.
    */
-  choose(count: number, weights?: readonly number[]): number;
+  choose(count: number, weights?: readonly number[], names?: () => readonly string[]): number;
 }
+
+/** A plain day. */
+export const plainChoices: Choices = { choose: () => 0 };
 
 /** The choices that were not 0: after how many choices, and which. */
 export interface Deviation {
@@ -51,6 +54,22 @@ export class ReplayedChoices implements Choices {
   }
 }
 
+/** Follows a run that is told in words; plain where no such thing can happen. */
+export class NamedChoices implements Choices {
+  readonly #told: readonly string[];
+  #at = 0;
+
+  constructor(told: readonly string[]) {
+    this.#told = told;
+  }
+
+  choose(_count: number, _weights?: readonly number[], names?: () => readonly string[]): number {
+    const told = this.#told[this.#at++];
+    if (told === undefined || names === undefined) return 0;
+    return Math.max(0, names().indexOf(told));
+  }
+}
+
 /** Whatever chance says: `restlessness` of all choices, from 0 to 1, are not simply plain. */
 export class RandomChoices implements Choices {
   readonly #random: Random;
@@ -79,6 +98,7 @@ export class RandomChoices implements Choices {
 export class RecordedChoices implements Choices {
   readonly #inner: Choices;
   readonly #trace: Deviation[] = [];
+  readonly #told: string[] = [];
   #count = 0;
 
   constructor(inner: Choices) {
@@ -89,13 +109,19 @@ export class RecordedChoices implements Choices {
     return this.#trace;
   }
 
+  /** All choices that have names, by their names. */
+  get told(): readonly string[] {
+    return this.#told;
+  }
+
   /** Choices so far. */
   get count(): number {
     return this.#count;
   }
 
-  choose(count: number, weights?: readonly number[]): number {
-    const choice = this.#inner.choose(count, weights);
+  choose(count: number, weights?: readonly number[], names?: () => readonly string[]): number {
+    const choice = this.#inner.choose(count, weights, names);
+    if (names !== undefined) this.#told.push(names()[choice]!);
     if (choice !== 0) this.#trace.push({ at: this.#count, choice });
     this.#count += 1;
     return choice;

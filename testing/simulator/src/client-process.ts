@@ -24,8 +24,9 @@ import { CodecError } from "@caraway/codecs";
 import { StorageHost } from "@caraway/usbredir";
 import { eventText } from "./event-text.ts";
 import { hashNumbers } from "./fingerprint.ts";
-import type { Connection, Network } from "./network.ts";
-import { Process, type Surroundings, type Task } from "./process.ts";
+import { type Line, type Lines, lineName } from "./network.ts";
+import { type Player, Process, type Surroundings, type Task } from "./process.ts";
+import type { ClientStream, ClientView } from "./views.ts";
 
 export interface ClientChoices {
   readonly channels: readonly ChannelName[];
@@ -41,25 +42,16 @@ const blockSize = 512;
 /** What clients say where they are asked for a password. */
 export const password = "caraway";
 
-export interface ClientStream {
-  /** Null while it is not open. */
-  key: number | null;
-  /** How often it was opened: bytes may be lost from one life to the next. */
-  lives: number;
-  /** Bytes that came, with the life in which they came. */
-  readonly heard: { readonly byte: number; readonly life: number }[];
-  sent: number;
-}
-
-export class ClientProcess extends Process {
+export class ClientProcess
+  extends Process<ClientView>
+  implements ClientView, Player<ClientView, ClientProcess>
+{
   readonly session: ClientSession;
   readonly renderer = new Renderer();
-  readonly events: SessionEvent[] = [];
-  /** What was typed here, in order. */
+  wasThere = false;
+  endedBy: string | null = null;
   readonly typed: { readonly code: number; readonly down: boolean }[] = [];
-  /** How far the mouse went. */
   moved = 0;
-  /** The guest's stream as it is seen here; byte n of either direction is n modulo 256. */
   readonly stream: ClientStream = { key: null, lives: 0, heard: [], sent: 0 };
   /** What stands on its stick. */
   readonly disk: Uint8Array;
@@ -67,9 +59,9 @@ export class ClientProcess extends Process {
   /** Labels of the channels that it has, and of those that it had. */
   readonly #has = new Set<string>();
   readonly #lost = new Set<string>();
-  readonly #network: Network;
+  readonly #network: Lines;
   readonly #choices: ClientChoices;
-  readonly #connections = new Map<ConnectionKey, Connection>();
+  readonly #connections = new Map<ConnectionKey, Line>();
   readonly #linkTasks = new Map<ConnectionKey, Set<Task>>();
   isOpened = false;
   ended = false;
@@ -78,7 +70,7 @@ export class ClientProcess extends Process {
     name: string,
     address: string,
     surroundings: Surroundings,
-    network: Network,
+    network: Lines,
     choices: ClientChoices,
   ) {
     super(name, surroundings);
@@ -101,11 +93,14 @@ export class ClientProcess extends Process {
     });
   }
 
-  get choices(): ClientChoices {
-    return this.#choices;
+  get view(): ClientView {
+    return this;
   }
 
-  /** Whether it is someone's window on a guest still. */
+  act(_label: string, run: (process: ClientProcess) => void): void {
+    run(this);
+  }
+
   get isThere(): boolean {
     return this.isAlive && !this.ended;
   }
@@ -127,14 +122,12 @@ export class ClientProcess extends Process {
     this.command({ name: "input", input: { kind: "motion", dx, dy: 0 } });
   }
 
-  /** Keys that are down here. */
   get heldKeys(): readonly number[] {
     const held = new Set<number>();
     for (const { code, down } of this.typed) down ? held.add(code) : held.delete(code);
     return [...held];
   }
 
-  /** The address that it is attached to: `source:1`. */
   get address(): string {
     const { host, port } = this.session.endpoint;
     return `${host}:${port}`;
@@ -150,24 +143,16 @@ export class ClientProcess extends Process {
     this.command({ name: "stream-send", stream: key, bytes });
   }
 
-  /** Whether it ever had a session. */
-  get wasThere(): boolean {
-    return this.events.some(({ name }) => name === "session");
+  get channels(): readonly string[] {
+    return [...this.#has];
   }
 
-  /** Whether it has a channel of that name. */
-  has(name: ChannelName): boolean {
-    return this.#has.has(`${name} 0`);
-  }
-
-  /** Channels that it had and has no more. */
   get lost(): readonly string[] {
     return [...this.#lost];
   }
 
-  /** Colours of what a display shows; null when it shows nothing. */
-  colors(display: number): Uint32Array | null {
-    const surface = this.renderer.primary(display);
+  get colors(): Uint32Array | null {
+    const surface = this.renderer.primary(0);
     if (surface === null) return null;
     const { width, height } = surface;
     return readColors(surface, { left: 0, top: 0, right: width, bottom: height });
@@ -237,7 +222,9 @@ export class ClientProcess extends Process {
         const ticket = new Uint8Array(128);
         ticket.set(new TextEncoder().encode(password));
         const result = { kind: "ticket", ticket } as const;
-        const made = this.laterForLink("ticket", () => {
+        const line = this.#connections.get(work.connection);
+        const label = line === undefined ? "ticket" : `ticket for ${lineName(line)}`;
+        const made = this.laterForLink(label, () => {
           if (this.#connections.has(work.connection)) this.#turn({ type: "done", task, result });
         });
         if (made === null) break;
@@ -256,8 +243,11 @@ export class ClientProcess extends Process {
   }
 
   #hearOf(event: SessionEvent): void {
-    this.events.push(event);
-    if (event.name === "ended") this.ended = true;
+    if (event.name === "session") this.wasThere = true;
+    if (event.name === "ended") {
+      this.ended = true;
+      this.endedBy = event.error?.message ?? null;
+    }
     this.#hearStream(event);
     if (event.name !== "channel-linked" && event.name !== "channel-lost") return;
     const label = channelLabel({ name: event.channel, id: event.id });

@@ -5,9 +5,10 @@ import type { MoveTiming } from "@caraway/migration";
 import type { ServerEvent, ServerOptions } from "@caraway/server";
 import { eventText } from "./event-text.ts";
 import { Moving, type MovingOwner } from "./moving.ts";
-import type { Network } from "./network.ts";
-import { Process, type Surroundings, type Task } from "./process.ts";
+import type { Lines } from "./network.ts";
+import { type Player, Process, type Surroundings, type Task } from "./process.ts";
 import { type MakeServer, Seat, type SeatOwner } from "./seat.ts";
+import type { HostView } from "./views.ts";
 
 export interface HostChoices {
   readonly server: Partial<ServerOptions>;
@@ -15,16 +16,18 @@ export interface HostChoices {
   readonly timing: Partial<MoveTiming>;
 }
 
-export class HostProcess extends Process implements SeatOwner, MovingOwner {
-  readonly network: Network;
+export class HostProcess
+  extends Process<HostView>
+  implements SeatOwner, MovingOwner, HostView, Player<HostView, HostProcess>
+{
+  readonly network: Lines;
   readonly seats: Seat[] = [];
   readonly moving: Moving;
-  /** What all servers of this host have said. */
-  readonly events: ServerEvent[] = [];
+  readonly faults: string[] = [];
   readonly #choices: HostChoices;
   #nextPort = 1;
 
-  constructor(name: string, surroundings: Surroundings, network: Network, choices: HostChoices) {
+  constructor(name: string, surroundings: Surroundings, network: Lines, choices: HostChoices) {
     super(name, surroundings);
     this.network = network;
     this.#choices = choices;
@@ -37,6 +40,18 @@ export class HostProcess extends Process implements SeatOwner, MovingOwner {
 
   get timing(): Partial<MoveTiming> {
     return this.#choices.timing;
+  }
+
+  get view(): HostView {
+    return this;
+  }
+
+  act(_label: string, run: (process: HostProcess) => void): void {
+    run(this);
+  }
+
+  get hasRunningGuest(): boolean {
+    return this.runningSeat !== null;
   }
 
   /** Where a guest runs; null for none. */
@@ -60,7 +75,7 @@ export class HostProcess extends Process implements SeatOwner, MovingOwner {
   }
 
   said(seat: Seat, event: ServerEvent): void {
-    this.events.push(event);
+    if (event.name === "guest-fault") this.faults.push(`${event.what}: ${event.error.message}`);
     this.note(eventText(event));
     this.moving.heard(seat, event);
   }

@@ -1,8 +1,10 @@
 export * from "./choices.ts";
 export { password } from "./client-process.ts";
+export { goEverywhere } from "./everywhere.ts";
 export { explore } from "./explore.ts";
 export * from "./run.ts";
 export * from "./scenarios.ts";
 export { type AnyServer, type MakeServer, realServer } from "./seat.ts";
 export { Violation } from "./violation.ts";
 export * from "./world.ts";
+export * from "./world-options.ts";

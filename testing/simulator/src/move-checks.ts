@@ -1,10 +1,9 @@
 // What must hold in worlds in which a guest moves.
 
 import type { Finding } from "@caraway/channel";
-import type { Connection } from "./network.ts";
-import type { Seat } from "./seat.ts";
+import type { Scene, WireView } from "./views.ts";
 import { Violation } from "./violation.ts";
-import type { Check, World } from "./world.ts";
+import type { Check } from "./world.ts";
 
 // Messages that all channels have.
 const serverMigrate = 1;
@@ -23,18 +22,14 @@ export class OwnerCheck implements Check {
     this.#target = target;
   }
 
-  #copies = 0;
-
-  stepped(world: World): void {
-    const copies = world.seats.filter(({ guest }) => guest !== null).length;
+  stepped(world: Scene): void {
     const isKilled = world.hosts.some(({ isAlive }) => !isAlive);
-    if (copies === 0 && this.#copies > 0 && !isKilled) {
+    if (!isKilled && world.seats.every(({ guest }) => guest === null)) {
       throw new Violation("owner", "the last copy went, and nobody was killed");
     }
-    this.#copies = copies;
   }
 
-  rested(world: World): void {
+  rested(world: Scene): void {
     const copies = world.seats.filter(({ guest }) => guest !== null);
     const told = copies.map(({ address, guest }) => `${address}${guest?.isRunning ? " runs" : ""}`);
     if (copies.length > 1) throw new Violation("owner", `copies are left: ${told.join(", ")}`);
@@ -47,11 +42,15 @@ export class OwnerCheck implements Check {
       throw new Violation("owner", `nothing broke, and the guest is at ${told.join(", ")}`);
     }
   }
+
+  fork(): OwnerCheck {
+    return this;
+  }
 }
 
 /** Each move that began ends, once. */
 export class EndCheck implements Check {
-  rested(world: World): void {
+  rested(world: Scene): void {
     for (const { name, isAlive, moving } of world.hosts) {
       if (isAlive && moving.ends.length !== moving.begun) {
         const detail = `${name} began ${moving.begun} moves, and ended ${moving.ends.length}`;
@@ -59,21 +58,31 @@ export class EndCheck implements Check {
       }
     }
   }
+
+  fork(): EndCheck {
+    return this;
+  }
 }
 
 /** Whoever has said that a channel goes over says nothing more on the old connection. */
 export class HandOverCheck implements Check {
-  readonly #serverIsOver = new Map<number, "MIGRATE" | "MIGRATE_DATA">();
-  readonly #clientIsOver = new Set<number>();
-  readonly #heard = new Set<number>();
+  readonly #serverIsOver: Map<number, "MIGRATE" | "MIGRATE_DATA">;
+  readonly #clientIsOver: Set<number>;
+  readonly #heard: Set<number>;
 
-  found(connection: Connection, finding: Finding): void {
+  constructor(before?: HandOverCheck) {
+    this.#serverIsOver = new Map(before === undefined ? [] : before.#serverIsOver);
+    this.#clientIsOver = new Set(before === undefined ? [] : before.#clientIsOver);
+    this.#heard = new Set(before === undefined ? [] : before.#heard);
+  }
+
+  found(connection: WireView, finding: Finding): void {
     if (finding.type !== "message") return;
     if (finding.from === "server") this.#server(connection, finding.frame.id);
     else this.#client(connection, finding.frame.id);
   }
 
-  #server(connection: Connection, message: number): void {
+  #server(connection: WireView, message: number): void {
     const { id, label } = connection;
     const said = this.#serverIsOver.get(id);
     const isData = message === serverMigrateData && said === "MIGRATE";
@@ -84,7 +93,7 @@ export class HandOverCheck implements Check {
     if (isData) this.#serverIsOver.set(id, "MIGRATE_DATA");
   }
 
-  #client(connection: Connection, message: number): void {
+  #client(connection: WireView, message: number): void {
     const { id, label } = connection;
     if (this.#clientIsOver.has(id)) {
       throw new Violation(
@@ -100,6 +109,14 @@ export class HandOverCheck implements Check {
       throw new Violation("hand-over", `${label}: MIGRATE_DATA is not the first message`);
     }
   }
+
+  fork(): HandOverCheck {
+    return new HandOverCheck(this);
+  }
+
+  key(): string {
+    return JSON.stringify([[...this.#serverIsOver], [...this.#clientIsOver], [...this.#heard]]);
+  }
 }
 
 /**
@@ -109,33 +126,26 @@ export class HandOverCheck implements Check {
 export class HoldCheck implements Check {
   readonly #deadlineMs: number;
   readonly #holdMaxMs: number;
-  readonly #linked = new Map<number, Connection>();
-  readonly #restored = new Set<number>();
-  readonly #running = new Set<Seat>();
+  /** Addresses at which the guest has begun to run. */
+  readonly #running: Set<string>;
 
-  constructor(deadlineMs: number, holdMaxMs: number) {
+  constructor(deadlineMs: number, holdMaxMs: number, running: Iterable<string> = []) {
     this.#deadlineMs = deadlineMs;
     this.#holdMaxMs = holdMaxMs;
+    this.#running = new Set(running);
   }
 
-  found(connection: Connection, finding: Finding): void {
-    const { id } = connection;
-    if (finding.type === "link-result" && finding.result === 0) this.#linked.set(id, connection);
-    if (finding.type !== "message") return;
-    if (finding.from === "client" && finding.frame.id === clientMigrateData) this.#restored.add(id);
-  }
-
-  stepped(world: World): void {
+  stepped(world: Scene): void {
     for (const seat of world.seats) {
       const { guest, heldSince, address } = seat;
       if (heldSince === null || guest === null) continue;
       const heldMs = world.now - heldSince;
-      if (guest.isRunning && !this.#running.has(seat)) {
-        this.#running.add(seat);
+      if (guest.isRunning && !this.#running.has(address)) {
+        this.#running.add(address);
         if (heldMs < this.#deadlineMs) this.#mustBeRestored(world, address);
       } else if (
         !guest.isRunning &&
-        !this.#running.has(seat) &&
+        !this.#running.has(address) &&
         heldMs > this.#holdMaxMs + world.options.slackMs
       ) {
         throw new Violation("hold", `${address}: the guest stands for ${heldMs} ms`);
@@ -143,11 +153,11 @@ export class HoldCheck implements Check {
     }
   }
 
-  #mustBeRestored(world: World, address: string): void {
-    for (const connection of this.#linked.values()) {
-      const { id, host, caller, purpose, label, isWhole } = connection;
+  #mustBeRestored(world: Scene, address: string): void {
+    for (const wire of world.network.connections) {
+      const { host, caller, purpose, label, isWhole, isLinked, isRestored } = wire;
       const isCarried = /^(main|display|usbredir|port) /.test(purpose);
-      if (host !== address || !isWhole || !isCarried || this.#restored.has(id)) continue;
+      if (host !== address || !isLinked || !isWhole || !isCarried || isRestored) continue;
       // What broke at the source brings nothing.
       const isBroken = (fault: string) => fault.includes(caller) && fault.endsWith(purpose);
       if (world.struck.some(isBroken)) continue;
@@ -156,11 +166,20 @@ export class HoldCheck implements Check {
       throw new Violation("hold", `the guest runs, and ${label} has no state yet`);
     }
   }
+
+  fork(): HoldCheck {
+    return new HoldCheck(this.#deadlineMs, this.#holdMaxMs, this.#running);
+  }
+
+  behind({ seats }: Scene): HoldCheck {
+    const running = seats.filter(({ guest }) => guest?.isRunning).map(({ address }) => address);
+    return new HoldCheck(this.#deadlineMs, this.#holdMaxMs, running);
+  }
 }
 
 /** Where all is over, clients are where the guest is, and nothing is left open. */
 export class PlaceCheck implements Check {
-  rested(world: World): void {
+  rested(world: Scene): void {
     const seat = world.seats.find(({ guest }) => guest?.isRunning);
     for (const client of world.clients) {
       if (!client.isThere || seat === undefined) continue;
@@ -176,5 +195,9 @@ export class PlaceCheck implements Check {
       if (connection.host.endsWith(":peer") || connection.host === seat?.address) continue;
       throw new Violation("place", `${connection.label} is left open`);
     }
+  }
+
+  fork(): PlaceCheck {
+    return this;
   }
 }

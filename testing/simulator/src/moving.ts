@@ -23,15 +23,16 @@ import {
 import { CarawayError } from "@caraway/wire";
 import { eventText } from "./event-text.ts";
 import { MiniGuest } from "./mini-guest.ts";
-import type { Connection, Ear, Network } from "./network.ts";
+import type { Ear, Line, Lines } from "./network.ts";
 import type { Task } from "./process.ts";
 import type { Seat } from "./seat.ts";
+import type { MoveEnd, MovingView } from "./views.ts";
 
 /** What the process around it does for it. */
 export interface MovingOwner {
   readonly name: string;
   readonly now: Instant;
-  readonly network: Network;
+  readonly network: Lines;
   readonly timing: Partial<MoveTiming>;
   do(work: () => void): void;
   later(label: string, run: () => void): Task;
@@ -58,7 +59,7 @@ interface Departure {
   readonly target: string;
   readonly choices: MoveChoices;
   readonly mover: SourceMove;
-  readonly links: Map<ConnectionKey, Connection>;
+  readonly links: Map<ConnectionKey, Line>;
   /** The guest was told to stop, and has not. */
   isStopping: boolean;
   /** It is to run on then. */
@@ -77,19 +78,13 @@ const withoutPeer = "mini, from a server that does not speak with ours";
 const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-/** How a move ended, as the source's host was told. */
-export interface MoveEnd {
-  readonly owner: "source" | "target";
-  readonly error: string | null;
-}
-
-export class Moving {
+export class Moving implements MovingView {
   readonly ends: MoveEnd[] = [];
   readonly #owner: MovingOwner;
   readonly #departures = new Map<string, Departure>();
   readonly #arrivals = new Map<string, Arrival>();
   /** Links that came in, by the number that the movers know them by. */
-  readonly #links = new Map<ConnectionKey, Connection>();
+  readonly #links = new Map<ConnectionKey, Line>();
   #begun = 0;
 
   constructor(owner: MovingOwner) {
@@ -106,7 +101,7 @@ export class Moving {
     const { timing } = this.#owner;
     const description = bytesOf(choices.peer ? withPeer : withoutPeer);
     const mover = new SourceMove({ id, description, timing });
-    const links = new Map<ConnectionKey, Connection>();
+    const links = new Map<ConnectionKey, Line>();
     const departure = {
       seat,
       target,
@@ -182,6 +177,10 @@ export class Moving {
     return earliest;
   }
 
+  get isWaiting(): boolean {
+    return this.deadline() !== null;
+  }
+
   wake(): void {
     const { now } = this.#owner;
     const isDue = ({ mover }: { readonly mover: SourceMove | TargetMove }): boolean => {
@@ -197,11 +196,21 @@ export class Moving {
   }
 
   snapshot(now: Instant): unknown {
-    const movers = [...this.#departures.values(), ...this.#arrivals.values()];
-    return movers.map(({ mover }) => {
+    const stateOf = (mover: SourceMove | TargetMove): unknown => {
       const deadline = mover.deadline();
       return [mover.snapshot(now), deadline === null ? null : deadline - now];
-    });
+    };
+    return {
+      departures: [...this.#departures].map(([id, { seat, mover, links, ...rest }]) => {
+        const { isStopping, isRunWanted } = rest;
+        const from = seat.address;
+        return [id, from, stateOf(mover), [...links.keys()], isStopping, isRunWanted];
+      }),
+      arrivals: [...this.#arrivals].map(([id, { seat, mover }]) => {
+        return [id, seat?.address ?? null, stateOf(mover)];
+      }),
+      links: [...this.#links.keys()],
+    };
   }
 
   vanish(): void {
@@ -359,7 +368,7 @@ export class Moving {
 
   // The target.
 
-  #accept(connection: Connection): Ear {
+  #accept(connection: Line): Ear {
     const key = connection.id;
     const door = new PeerDoor();
     let arrival: Arrival | null = null;

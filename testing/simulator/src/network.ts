@@ -2,7 +2,7 @@
 // to let things arrive. Nothing arrives by itself.
 
 import type { TransportFailure } from "@caraway/channel";
-import { hashNumbers } from "./fingerprint.ts";
+import { hashNumbers, markOf } from "./fingerprint.ts";
 import { Violation } from "./violation.ts";
 
 /** What one end of a connection hears. */
@@ -14,8 +14,30 @@ export interface Ear {
   closed(failure: TransportFailure | null): void;
 }
 
+/** A connection as the process at one of its ends has it. */
+export interface Line {
+  readonly id: number;
+  /** Who called. */
+  readonly caller: string;
+  /** `side` sends bytes. */
+  send(side: Side, bytes: Uint8Array): void;
+  setPaused(side: Side, isPaused: boolean): void;
+  /** `side` leaves: what it sent arrives, and then the end. */
+  leave(side: Side): void;
+  /** `side` dies: what is under way is lost. */
+  reset(side: Side, detail: string): void;
+}
+
+/** The network as a process has it. */
+export interface Lines {
+  connect(caller: string, host: string, ear: Ear): Line;
+  listen(host: string, accept: Accept): void;
+  /** Nobody listens there any more. */
+  deafen(host: string): void;
+}
+
 /** Somebody who listens at an address; null when he is gone. */
-export type Accept = (connection: Connection) => Ear | null;
+export type Accept = (line: Line & { readonly host: string }) => Ear | null;
 
 type Arrival =
   | { readonly kind: "connected"; readonly order: number }
@@ -44,20 +66,33 @@ class End {
   }
 }
 
-export class Connection {
+/** Ids of a caller's connections are so far from those of the next one. */
+export const idsPerCaller = 1000;
+
+/** `#3 c1`: the third that this process has made. */
+export function lineName({ id, caller }: Pick<Line, "id" | "caller">): string {
+  return `#${id % idsPerCaller} ${caller}`;
+}
+
+export function wireLabel(
+  wire: Pick<Line, "id" | "caller"> & { readonly host: string; readonly purpose: string },
+): string {
+  return `${lineName(wire)}>${wire.host}${wire.purpose === "" ? "" : ` ${wire.purpose}`}`;
+}
+
+export class Connection implements Line {
   readonly id: number;
-  /** Who called. */
   readonly caller: string;
   /** Where. */
   readonly host: string;
   /** What it is for, once that is known: `inputs 0`. */
   purpose = "";
-  /** Bytes that arrive only when nothing else is left to happen. */
-  isStalled = false;
+  isLinked = false;
+  isRestored = false;
   readonly ends: Readonly<Record<Side, End>>;
   readonly #network: Network;
 
-  constructor(network: Network, id: number, caller: string, host: string, ear: Ear) {
+  constructor(network: Network, id: number, caller: string, host: string, ear: Ear | null) {
     this.#network = network;
     this.id = id;
     this.caller = caller;
@@ -66,7 +101,7 @@ export class Connection {
   }
 
   get label(): string {
-    return `#${this.id} ${this.caller}>${this.host}${this.purpose === "" ? "" : ` ${this.purpose}`}`;
+    return wireLabel(this);
   }
 
   /** Whether both ends have it. */
@@ -78,7 +113,24 @@ export class Connection {
     return this.ends.client.ear === null && this.ends.server.ear === null;
   }
 
-  /** `side` sends bytes. */
+  /** The same with other ears, in a world that goes on by itself. */
+  fork(network: Network, earOf: EarOf): Connection {
+    const twin = new Connection(network, this.id, this.caller, this.host, null);
+    twin.purpose = this.purpose;
+    twin.isLinked = this.isLinked;
+    twin.isRestored = this.isRestored;
+    for (const side of ["client", "server"] as const) {
+      const { ear, isPaused, inbound, inboundBytes, backlog } = this.ends[side];
+      const end = twin.ends[side];
+      end.ear = ear === null ? null : earOf(twin, side);
+      end.isPaused = isPaused;
+      end.inbound.push(...inbound);
+      end.inboundBytes = inboundBytes;
+      end.backlog = backlog;
+    }
+    return twin;
+  }
+
   send(side: Side, bytes: Uint8Array): void {
     const from = this.ends[side];
     if (from.ear === null) throw new Violation("fault", `${this.label}: sent behind the end`);
@@ -95,7 +147,6 @@ export class Connection {
     this.ends[side].isPaused = isPaused;
   }
 
-  /** `side` leaves: what it sent arrives, and then the end. */
   leave(side: Side): void {
     const from = this.ends[side];
     const to = this.ends[otherSide[side]];
@@ -175,15 +226,15 @@ export class Connection {
     this.#tellBacklog(otherSide[side]);
   }
 
-  snapshot(): unknown {
-    const ends = [this.ends.client, this.ends.server].map((end) => ({
-      isThere: end.ear !== null,
-      isPaused: end.isPaused,
-      inbound: end.inbound.map((item) => (item.kind === "bytes" ? 0 : item.kind)),
-      bytes: hashNumbers(joinBytes(end.inbound)),
-      backlog: end.backlog,
-    }));
-    return { id: this.id, purpose: this.purpose, isStalled: this.isStalled, ends };
+  /** Tells its states apart; `place` says when something was sent. */
+  key(place: (order: number) => string): string {
+    const ends = [this.ends.client, this.ends.server].map((end) => {
+      const { inbound, isPaused, backlog } = end;
+      const items = inbound.map((item) => `${itemName(item)}${place(item.order)}`).join("");
+      const bytes = end.inboundBytes === 0 ? "" : markOfAll(inbound);
+      return `${end.ear === null ? "-" : ""}${isPaused ? "p" : ""}${items}${bytes}${backlog || ""}`;
+    });
+    return `${this.id}${this.purpose}:${ends.join("/")}`;
   }
 
   #joined(end: End, first: Uint8Array): Uint8Array {
@@ -210,6 +261,18 @@ export class Connection {
   }
 }
 
+function itemName(item: Arrival): string {
+  if (item.kind === "closed") return `closed ${item.failure?.detail ?? ""}`;
+  return item.kind === "bytes" ? "b" : "c";
+}
+
+/** A number for what they say together. */
+function markOfAll(items: readonly Arrival[]): number {
+  const [first, second] = items;
+  if (first?.kind === "bytes" && second?.kind !== "bytes") return markOf(first.bytes);
+  return hashNumbers(joinBytes(items));
+}
+
 function joinBytes(items: readonly Arrival[]): Uint8Array {
   let size = 0;
   for (const item of items) if (item.kind === "bytes") size += item.bytes.length;
@@ -229,25 +292,45 @@ export interface NetworkOwner {
   changed(connection: Connection): void;
 }
 
-export class Network {
+/** Who hears what arrives at a side. */
+export type EarOf = (connection: Connection, side: Side) => Ear;
+
+export class Network implements Lines {
   /** Bytes that one direction of a connection takes before its sender has a backlog. */
   readonly capacityBytes: number;
   readonly connections: Connection[] = [];
   readonly #owner: NetworkOwner;
   readonly #listeners = new Map<string, Accept>();
+  /** Connections that each process has made. */
+  readonly #calls = new Map<string, number>();
   #order = 0;
-  #nextId = 1;
 
   constructor(owner: NetworkOwner, capacityBytes: number) {
     this.#owner = owner;
     this.capacityBytes = capacityBytes;
   }
 
+  /** The same in a world that goes on by itself. */
+  fork(owner: NetworkOwner, earOf: EarOf, acceptOf: (host: string) => Accept): Network {
+    const twin = new Network(owner, this.capacityBytes);
+    for (const connection of this.connections) twin.connections.push(connection.fork(twin, earOf));
+    for (const host of this.#listeners.keys()) twin.#listeners.set(host, acceptOf(host));
+    for (const [caller, count] of this.#calls) twin.#calls.set(caller, count);
+    twin.#order = this.#order;
+    return twin;
+  }
+
+  /** Makes a process known, so that its connections have numbers of their own: above this one. */
+  join(caller: string): number {
+    const idBase = this.#calls.size * idsPerCaller;
+    this.#calls.set(caller, idBase);
+    return idBase;
+  }
+
   listen(host: string, accept: Accept): void {
     this.#listeners.set(host, accept);
   }
 
-  /** Nobody listens there any more. */
   deafen(host: string): void {
     this.#listeners.delete(host);
   }
@@ -258,7 +341,9 @@ export class Network {
   }
 
   connect(caller: string, host: string, ear: Ear): Connection {
-    const connection = new Connection(this, this.#nextId++, caller, host, ear);
+    const id = (this.#calls.get(caller) ?? 0) + 1;
+    this.#calls.set(caller, id);
+    const connection = new Connection(this, id, caller, host, ear);
     this.connections.push(connection);
     const accept = this.#listeners.get(host);
     if (accept === undefined) {
@@ -288,7 +373,22 @@ export class Network {
     this.#owner.changed(connection);
   }
 
-  snapshot(): unknown {
-    return this.connections.map((connection) => connection.snapshot());
+  /** When what is under way was sent. */
+  get orders(): number[] {
+    return this.connections.flatMap(({ ends }) => {
+      return [...ends.client.inbound, ...ends.server.inbound].map(({ order }) => order);
+    });
+  }
+
+  line(id: number): Connection | null {
+    return this.connections.find((connection) => connection.id === id) ?? null;
+  }
+
+  /** Tells its states apart. */
+  key(place: (order: number) => string): string {
+    return this.connections
+      .map((connection) => connection.key(place))
+      .sort()
+      .join(" ");
   }
 }

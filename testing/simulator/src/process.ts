@@ -12,6 +12,8 @@ export interface Surroundings {
   /** Tells everybody who watches. */
   note(who: string, what: string): void;
   nextOrder(): number;
+  /** Told of each task. */
+  began?(task: Task): void;
 }
 
 /** Something that will be done some time. */
@@ -21,10 +23,27 @@ export interface Task {
   readonly finish: () => void;
 }
 
+/** What the world has of one of its programs: the program itself, or the memory of it. */
+export interface Player<V, P> {
+  readonly name: string;
+  readonly tasks: readonly Pick<Task, "order" | "label">[];
+  /** What can be seen of it from outside. */
+  readonly view: V;
+  /** When it wants to be woken; null for never. */
+  deadline(): Instant | null;
+  timeout(): void;
+  /** Ends the task at this place. */
+  finish(index: number): void;
+  kill(): void;
+  /** Somebody does something with it; the same thing has the same label each time. */
+  act(label: string, run: (process: P) => void): void;
+  snapshot(now: Instant): unknown;
+}
+
 /** Turns of one event, from which on it is sure that they never end. */
 const turnsMax = 100_000;
 
-export abstract class Process {
+export abstract class Process<V> {
   readonly name: string;
   readonly surroundings: Surroundings;
   isAlive = true;
@@ -37,7 +56,7 @@ export abstract class Process {
     this.surroundings = surroundings;
   }
 
-  /** When it wants to be woken; null for never. */
+  abstract get view(): V;
   abstract deadline(): Instant | null;
   /** Plain data of all its machines. */
   abstract snapshot(now: Instant): unknown;
@@ -47,6 +66,10 @@ export abstract class Process {
 
   timeout(): void {
     this.do(() => this.wake());
+  }
+
+  finish(index: number): void {
+    this.tasks[index]?.finish();
   }
 
   kill(): void {
@@ -88,6 +111,7 @@ export abstract class Process {
       },
     };
     this.tasks.push(task);
+    this.surroundings.began?.(task);
     return task;
   }
 

@@ -3,6 +3,7 @@
 
 import { parseArgs } from "node:util";
 import { choicesOf, parseTrace, Random, traceText } from "./choices.ts";
+import { goEverywhere } from "./everywhere.ts";
 import { explore } from "./explore.ts";
 import { type RunResult, replay, run, type Scenario, shrink } from "./run.ts";
 import { namedScenario, scenarioNames } from "./scenarios.ts";
@@ -12,6 +13,7 @@ import type { Tally } from "./tally.ts";
 const usage = `usage: caraway simulate [--scenario NAME] [--seed N] [--trace]
        caraway simulate [--scenario NAME] --replay "12:1 40:3" [--trace]
        caraway simulate [--scenario NAME] --explore [--deviations N] [--seconds S]
+       caraway simulate [--scenario NAME] --everywhere [--seconds S]
        caraway simulate [--scenario NAME] [--seconds S | --moves N] [--from N]
        caraway simulate --all [--seconds S]
        caraway simulate --list
@@ -22,10 +24,12 @@ const usage = `usage: caraway simulate [--scenario NAME] [--seed N] [--trace]
   --trace           print every step, event and message of the run
   --explore         all runs with few choices that are not the plain one
   --deviations N    how many those are, or "all"; 2 when absent
+  --everywhere      all that there is, for worlds in which nothing waits but by a fault
   --seconds S       how long to look; without --seed, seeds are tried one after another
   --moves N         until so many moves have begun, however long it takes
   --from N          from this seed on
-  --all             every world for S seconds: the small ones with ever more deviations
+  --all             every world for S seconds: the smallest everywhere, the small ones with ever more
+                    deviations, the large ones by seed; with --scenario, worlds of such names
   --json            print newline-delimited JSON
 `;
 
@@ -38,11 +42,12 @@ function say(line: string): void {
 function main(): number {
   const { values } = parseArgs({
     options: {
-      scenario: { type: "string", default: "large" },
+      scenario: { type: "string" },
       seed: { type: "string" },
       replay: { type: "string" },
       trace: { type: "boolean", default: false },
       explore: { type: "boolean", default: false },
+      everywhere: { type: "boolean", default: false },
       deviations: { type: "string", default: "2" },
       seconds: { type: "string", default: "10" },
       from: { type: "string", default: "1" },
@@ -62,9 +67,10 @@ function main(): number {
     return 0;
   }
   const seconds = count("--seconds", values.seconds, 86_400);
-  if (values.all) return suite(seconds, values.json);
-  const scenario = namedScenario(values.scenario);
-  if (scenario === null) throw new UsageError(`there is no scenario "${values.scenario}"`);
+  if (values.all) return suite(seconds, values.scenario ?? "", values.json);
+  const name = values.scenario ?? "large";
+  const scenario = namedScenario(name);
+  if (scenario === null) throw new UsageError(`there is no scenario "${name}"`);
   const report = new Report(scenario, values.json);
   const onLine = values.trace ? say : undefined;
   const options = onLine === undefined ? {} : { onLine };
@@ -85,8 +91,17 @@ function main(): number {
     const runsMax = Number.POSITIVE_INFINITY;
     const random = new Random(1);
     const found = explore(scenario, { deviationsMax, runsMax, goOn, random });
-    const { failure, ...figures } = found;
-    report.tell({ event: "explored", deviations: values.deviations, ...figures });
+    const { failure, ends, ...figures } = found;
+    const { deviations } = values;
+    report.tell({ event: "explored", deviations, ...figures, ends: ends.length });
+    return failure === null ? 0 : report.run({ trace: true }, failure);
+  }
+  if (values.everywhere) {
+    const { failure, ends, growth, ...figures } = goEverywhere(scenario, {
+      goOn: () => performance.now() < until,
+    });
+    const widest = Math.max(...growth);
+    report.tell({ event: "went everywhere", ...figures, widest, ends: ends.length });
     return failure === null ? 0 : report.run({ trace: true }, failure);
   }
   const from = count("--from", values.from, 0xffffffff);
@@ -105,36 +120,27 @@ function seeds(
 ): number {
   const covered = coverBySeed(scenario, from, goOn);
   if (covered.failure !== null) return report.run({ seed: covered.seed }, covered.failure);
-  const { runs, steps, depth, tally } = covered;
+  const { seeds: runs, steps, depth, tally } = covered;
   const counted = Object.entries(tally).filter(([, value]) => value > 0);
   report.tell({ event: "seeds", from, runs, steps, depth, ...Object.fromEntries(counted) });
   return 0;
 }
 
-function suite(seconds: number, asJson: boolean): number {
+function suite(seconds: number, part: string, asJson: boolean): number {
   const now = () => performance.now();
   let code = 0;
-  for (const name of scenarioNames) {
+  for (const name of scenarioNames.filter((each) => each.includes(part))) {
     const scenario = namedScenario(name)!;
     const report = new Report(scenario, asJson);
-    const until = now() + seconds * 1000;
-    if (name.startsWith("large") || name.includes("stick")) {
-      code = Math.max(
-        code,
-        seeds(scenario, 1, () => now() < until, report),
-      );
-      continue;
-    }
-    const { complete, left, failure, runs, steps, states, depth } = cover(scenario, now, until);
-    const deviations = complete === Number.POSITIVE_INFINITY ? "all" : complete;
+    const covered = cover(scenario, now, now() + seconds * 1000);
+    const { isComplete, deviations, left, failure, steps, states, depth, seeds } = covered;
     report.tell({
-      event: "explored",
-      deviations,
-      states,
-      depth,
-      runs,
-      steps,
-      "not gone into": left,
+      event: isComplete ? "seen everything" : "seen",
+      ...(deviations !== null && !isComplete && { "all deviations up to": deviations }),
+      ...(states !== null && { states }),
+      ...{ depth, steps },
+      ...(left > 0 && { "not gone into": left }),
+      ...(seeds > 0 && { seeds }),
     });
     if (failure !== null) code = Math.max(code, report.run({ trace: true }, failure));
   }

@@ -1,76 +1,77 @@
 // One run of a scenario: the world is made, goes on as it is chosen until nobody wants anything any
 // more, is left alone for a while without faults, and is then looked at.
 
-import { type Choices, RecordedChoices, ReplayedChoices, type Trace } from "./choices.ts";
+import {
+  type Choices,
+  plainChoices,
+  RecordedChoices,
+  ReplayedChoices,
+  type Trace,
+} from "./choices.ts";
+import { hashText, plainText } from "./fingerprint.ts";
 import { noTally, type Tally, tallyOf } from "./tally.ts";
+import type { Scene } from "./views.ts";
 import { Violation } from "./violation.ts";
-import type { World } from "./world.ts";
+import type { Memories, World } from "./world.ts";
 
 export interface Scenario {
   readonly name: string;
   /** Makes the world, as far as it is always the same; `onLine` hears of that, too. */
-  readonly make: (onLine: ((line: string) => void) | null) => World;
+  readonly make: (
+    onLine: ((line: string) => void) | null,
+    /** Its programs are played from them; null: they are at work themselves. */
+    memories: Memories | null,
+  ) => World;
   /** A pause of this length counts as rest; timers within it are part of what is explored. */
   readonly horizonMs: number;
   /** From then on nothing is chosen any more. */
   readonly exploredMs: number;
   /** How long the world is left alone before it is looked at, once no move is under way. */
   readonly settleMs: number;
+  /** How it is looked at: all of it, with ever more deviations, or by seed. */
+  readonly search: "everywhere" | "deviations" | "seeds";
 }
 
 export interface RunResult {
   readonly violation: Violation | null;
   readonly trace: Trace;
+  /** All that was chosen, in words. */
+  readonly told: readonly string[];
   readonly choices: number;
   readonly steps: number;
   /** Faults that struck. */
   readonly struck: readonly string[];
-  /** Stopped by `isWanted` before the end. */
-  readonly wasCut: boolean;
   readonly tally: Tally;
 }
 
 export interface RunOptions {
-  /**
-   * Asked in front of each choice of what happens next, among `count`, with `place` choices of
-   * any kind before it; false stops the run.
-   */
-  readonly isWanted?: (world: World, count: number, place: number) => boolean;
   readonly onLine?: (line: string) => void;
+  readonly memories?: Memories;
 }
 
 /** Steps from which on a run counts as one that never ends. */
-const stepsMax = 200_000;
-const plain: Choices = { choose: () => 0 };
+export const stepsMax = 200_000;
 
 export function run(scenario: Scenario, choices: Choices, options: RunOptions = {}): RunResult {
   const recorded = new RecordedChoices(choices);
   let steps = 0;
-  let wasCut = false;
   let world: World | null = null;
   const result = (violation: Violation | null): RunResult => {
     const struck = world?.struck ?? [];
     const tally = world === null ? noTally : tallyOf(world);
-    const { trace, count: choices } = recorded;
-    return { violation, trace, choices, steps, struck, wasCut, tally };
+    const { trace, told, count: choices } = recorded;
+    return { violation, trace, told, choices, steps, struck, tally };
   };
-  const count = (): void => {
+  const taken = (): void => {
     if (++steps > stepsMax) throw new Violation("livelock", `${stepsMax} steps, and no end`);
   };
   try {
-    world = scenario.make(options.onLine ?? null);
-    const at = world;
-    const isWanted = (count: number): boolean => {
-      wasCut = options.isWanted?.(at, count, recorded.count) === false;
-      return !wasCut;
-    };
+    world = scenario.make(options.onLine ?? null, options.memories ?? null);
     const end = world.now + scenario.exploredMs;
-    while (world.now < end && world.step(recorded, scenario.horizonMs, isWanted)) count();
-    if (wasCut) return result(null);
+    while (world.now < end && world.step(recorded, scenario.horizonMs)) taken();
     world.heal();
     options.onLine?.("the faults are over");
-    settle(world, scenario.settleMs, count);
-    for (const check of world.checks) check.rested?.(world);
+    settle(world, scenario.settleMs, taken);
     return result(null);
   } catch (error) {
     if (!(error instanceof Violation)) throw error;
@@ -80,23 +81,39 @@ export function run(scenario: Scenario, choices: Choices, options: RunOptions = 
 }
 
 /** Moves give up, or forget, within this. */
-const movesEndMs = 400_000;
+export const movesEndMs = 400_000;
 
-function settle(world: World, settleMs: number, count: () => void): void {
+/**
+ * Leaves the world alone until it has come to rest, and looks at it. `count` is told of each step.
+ * `isKnown` is asked before each: true where all is known from there on.
+ */
+export function settle(
+  world: World,
+  settleMs: number,
+  count: () => void,
+  isKnown: (world: World, quietMs: number, leftMs: number) => boolean = () => false,
+): void {
   const end = world.now + movesEndMs;
   let quietSince = world.now;
   for (;;) {
     if (world.isMoving) quietSince = world.now;
     const until = world.isMoving ? end : Math.min(end, quietSince + settleMs);
-    if (world.now >= until || !world.step(plain, until - world.now)) return;
+    if (isKnown(world, world.now - quietSince, end - world.now)) return;
+    if (world.now >= until || !world.step(plainChoices, until - world.now)) break;
     count();
   }
+  for (const check of world.checks) check.rested?.(world);
+}
+
+/** A short name for how a world looks from outside. */
+export function looksOf({ clients, hosts, struck }: Scene): number {
+  return hashText(plainText([clients, hosts, struck]));
 }
 
 /** Lets the world go on plainly until something is so. */
 export function goOnUntil(world: World, isSo: () => boolean): void {
   for (let steps = 0; !isSo(); steps++) {
-    if (steps > stepsMax || !world.step(plain, movesEndMs)) {
+    if (steps > stepsMax || !world.step(plainChoices, movesEndMs)) {
       throw new Violation("set-up", "the world does not come to be as it should");
     }
   }

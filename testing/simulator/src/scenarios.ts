@@ -5,11 +5,15 @@ import { defaultTargetMove, type MoveMode, type Ticket } from "@caraway/server";
 import { allChecks } from "./checks.ts";
 import type { ClientProcess } from "./client-process.ts";
 import { HollowServer } from "./hollow-server.ts";
+import type { HostProcess } from "./host-process.ts";
 import { MiniGuest, type MiniGuestOptions, plainMiniGuest } from "./mini-guest.ts";
 import { EndCheck, HandOverCheck, HoldCheck, OwnerCheck, PlaceCheck } from "./move-checks.ts";
+import type { Action } from "./plans.ts";
 import { goOnUntil, type Scenario } from "./run.ts";
 import { type MakeServer, realServer } from "./seat.ts";
-import { type Action, type Faults, plainWorld, World, type WorldOptions } from "./world.ts";
+import type { ClientView, HostView } from "./views.ts";
+import { type Host, World } from "./world.ts";
+import { type Faults, plainWorld, type WorldOptions } from "./world-options.ts";
 
 /** One server, and no move. */
 export interface StayOptions {
@@ -49,38 +53,53 @@ const heldScancode = 0x0f;
 const pieceSize = 7;
 
 /** Codes that no other client uses, so that it is known whose a key was. */
-export function keysOf(client: ClientProcess, number: number, count: number): Action[] {
+export function keysOf(name: string, number: number, count: number): Action[] {
   return Array.from({ length: count }, (_, index) => {
     const code = firstScancode + number * 16 + (index % 16);
     return [true, false].map((down) => ({
+      who: "client" as const,
+      name,
       label: `${down ? "presses" : "releases"} ${code}`,
-      ready: () => !client.isThere || client.has("inputs"),
-      run: () => client.type(code, down),
+      ready: canType,
+      run: (client: ClientProcess) => client.type(code, down),
     }));
   }).flat();
 }
 
-function heldKeyOf(client: ClientProcess): Action {
-  return { label: "holds a key down", run: () => client.type(heldScancode, true) };
+function canType({ isThere, channels }: ClientView): boolean {
+  return !isThere || channels.includes("inputs 0");
+}
+
+function heldKeyOf(name: string): Action {
+  const run = (client: ClientProcess): void => client.type(heldScancode, true);
+  return { who: "client", name, label: "holds a key down", run };
+}
+
+function openingOf(name: string): Action {
+  return { who: "client", name, label: "opens", run: (client) => client.command({ name: "open" }) };
 }
 
 /** The mouse goes a step further each time. */
-export function motionsOf(client: ClientProcess, count: number): Action[] {
+export function motionsOf(name: string, count: number): Action[] {
   return Array.from({ length: count }, (_, index) => ({
+    who: "client",
+    name,
     label: `moves the mouse by ${index + 1}`,
-    ready: () => !client.isThere || client.has("inputs"),
-    run: () => client.point(index + 1),
+    ready: canType,
+    run: (client) => client.point(index + 1),
   }));
 }
 
 /** So many bytes, in pieces. */
-export function bytesOf(client: ClientProcess, count: number): Action[] {
+export function bytesOf(name: string, count: number): Action[] {
   const sizes: number[] = [];
   for (let left = count; left > 0; left -= pieceSize) sizes.push(Math.min(left, pieceSize));
   return sizes.map((size) => ({
+    who: "client",
+    name,
     label: `sends ${size} bytes`,
-    ready: () => !client.isThere || client.stream.key !== null,
-    run: () => client.sendBytes(size),
+    ready: ({ isThere, stream }) => !isThere || stream.key !== null,
+    run: (client) => client.sendBytes(size),
   }));
 }
 
@@ -90,29 +109,42 @@ export function stay(name: string, options: Partial<StayOptions> = {}): Scenario
       ...plainStay,
       ...options,
     };
-  const make: Scenario["make"] = (onLine) => {
-    const made = new World({ ...plainWorld, ...world, faults });
+  const make: Scenario["make"] = (onLine, memories) => {
+    const made = new World({ ...plainWorld, ...world, faults }, memories);
     made.onLine = onLine;
-    const seat = made.addHost("source", { makeServer: makeServer ?? realServer }).newSeat();
-    seat.adopt(new MiniGuest({ ...plainMiniGuest, ...guest }));
-    seat.tellGuest({ type: "run" });
+    const address = seated(made.addHost("source", { makeServer: makeServer ?? realServer }), guest);
     made.checks.push(...allChecks());
     for (let number = 0; number < clients; number++) {
       const channels = ["main", "display", "inputs", "cursor", "usbredir"] as const;
-      const client = made.addClient(`c${number + 1}`, seat.address, { channels, slowPictures });
-      made.addActor(client.name, [
-        { label: "opens", run: () => client.command({ name: "open" }) },
-        ...keysOf(client, number, keys),
-        ...motionsOf(client, motions),
-        ...(number === 0 ? bytesOf(client, bytes) : []),
-        ...(closes && number === 0
-          ? [{ label: "closes", run: () => client.command({ name: "close" }) }]
-          : []),
+      const { name } = made.addClient(`c${number + 1}`, address, { channels, slowPictures });
+      const closing: Action = {
+        who: "client",
+        name,
+        label: "closes",
+        run: (client) => client.command({ name: "close" }),
+      };
+      made.addActor(name, [
+        openingOf(name),
+        ...keysOf(name, number, keys),
+        ...motionsOf(name, motions),
+        ...(number === 0 ? bytesOf(name, bytes) : []),
+        ...(closes && number === 0 ? [closing] : []),
       ]);
     }
     return made;
   };
-  return { name, make, horizonMs: 2000, exploredMs: 20_000, settleMs: 40_000 };
+  const search = name.startsWith("large") ? "seeds" : "deviations";
+  return { name, make, horizonMs: 2000, exploredMs: 20_000, settleMs: 40_000, search };
+}
+
+/** Puts a guest there; the address at which it is served. */
+function seated(host: Host, guest: Partial<MiniGuestOptions>): string {
+  host.act("begins", (process) => {
+    const seat = process.newSeat();
+    seat.adopt(new MiniGuest({ ...plainMiniGuest, ...guest }));
+    seat.tellGuest({ type: "run" });
+  });
+  return host.view.seats[0]!.address;
 }
 
 /** One guest, and a move from one host to another. */
@@ -133,6 +165,7 @@ export interface MoveOptions extends Omit<StayOptions, "closes"> {
   readonly waitMs: number;
   readonly horizonMs: number;
   readonly exploredMs: number;
+  readonly search: Scenario["search"];
   /** Blocks of the stick that each client has; 0: it has none. */
   readonly stickBlocks: number;
 }
@@ -149,21 +182,20 @@ const plainMove: MoveOptions = {
   waitMs: 0,
   horizonMs: 3000,
   exploredMs: 3000,
+  search: "deviations",
   stickBlocks: 0,
 };
 
 export function move(name: string, options: Partial<MoveOptions> = {}): Scenario {
   const chosen = { ...plainMove, ...options };
   const { clients, keys, motions, bytes, guest, faults, world, slowPictures, makeServer } = chosen;
-  const make: Scenario["make"] = (onLine) => {
-    const made = new World({ ...plainWorld, ...world, faults });
+  const make: Scenario["make"] = (onLine, memories) => {
+    const made = new World({ ...plainWorld, ...world, faults }, memories);
     made.onLine = onLine;
     const { tickets } = chosen;
     const choices = { makeServer: makeServer ?? realServer, server: { tickets } };
     const hosts = ["source", "target"].map((host) => made.addHost(host, choices));
-    const seat = hosts[0]!.newSeat();
-    seat.adopt(new MiniGuest({ ...plainMiniGuest, ...guest }));
-    seat.tellGuest({ type: "run" });
+    const address = seated(hosts[0]!, guest);
     const last = hosts[chosen.moves % 2]!.name;
     made.checks.push(
       // Without a word between the servers, what is said while the guest stands may be lost.
@@ -177,65 +209,68 @@ export function move(name: string, options: Partial<MoveOptions> = {}): Scenario
     if (chosen.mode === "seamless") made.checks.push(new HoldCheck(deadlineMs, holdMaxMs));
     for (let number = 0; number < clients; number++) {
       const { channels, stickBlocks } = chosen;
-      const client = made.addClient(`c${number + 1}`, seat.address, {
+      const client = made.addClient(`c${number + 1}`, address, {
         ...{ channels, slowPictures, stickBlocks },
       });
       const isLate = chosen.isLastLate && number === clients - 1;
-      if (!isLate) client.command({ name: "open" });
+      if (!isLate) client.act("opens", (process) => process.command({ name: "open" }));
     }
     // How sessions begin is looked at where nothing moves.
-    goOnUntil(made, () => areThere(made));
+    goOnUntil(made, () => areThere(made, chosen.channels));
     const begin = made.now + chosen.waitMs;
     if (chosen.waitMs > 0) goOnUntil(made, () => made.now >= begin);
     const [first] = made.clients;
-    if (chosen.holdsKey && first !== undefined) made.addActor(first.name, [heldKeyOf(first)]);
+    if (chosen.holdsKey && first !== undefined) made.addActor(first.name, [heldKeyOf(first.name)]);
     // On a plain day the guest moves first, so that one deviation puts anything into the move.
     const manager = movesOf(made, chosen);
     made.addActor("manager", chosen.isFirstCancelled ? [...calledOff(made), ...manager] : manager);
-    for (const [number, client] of made.clients.entries()) {
-      const open: Action = { label: "opens", run: () => client.command({ name: "open" }) };
-      made.addActor(client.name, [
-        ...(client.isOpened ? [] : [open]),
-        ...keysOf(client, number, keys),
-        ...motionsOf(client, motions),
-        ...(number === 0 ? bytesOf(client, bytes) : []),
+    for (const [number, { name, isOpened }] of made.clients.entries()) {
+      made.addActor(name, [
+        ...(isOpened ? [] : [openingOf(name)]),
+        ...keysOf(name, number, keys),
+        ...motionsOf(name, motions),
+        ...(number === 0 ? bytesOf(name, bytes) : []),
       ]);
     }
     return made;
   };
   const { horizonMs, exploredMs } = chosen;
-  return { name, make, horizonMs, exploredMs, settleMs: 40_000 };
+  return { name, make, horizonMs, exploredMs, settleMs: 40_000, search: chosen.search };
 }
 
 function calledOff(world: World): Action[] {
-  const source = world.hosts[0]!;
+  const { name } = world.hosts[0]!;
   const [first] = movesOf(world, { ...plainMove, moves: 1 });
-  return [first!, { label: "calls it off", run: () => source.moving.cancel() }];
+  return [
+    first!,
+    { who: "host", name, label: "calls it off", run: ({ moving }) => moving.cancel() },
+  ];
 }
 
 function movesOf(world: World, { moves, mode, peer }: MoveOptions): Action[] {
   return Array.from({ length: moves }, (_, index) => {
     const [from, to] = index % 2 === 0 ? [0, 1] : [1, 0];
-    const [source, target] = [world.hosts[from]!, world.hosts[to]!];
+    const [source, target] = [world.hosts[from]!.name, world.hosts[to]!.name];
     return {
-      label: `moves the guest to ${target.name}`,
-      ready: () => {
-        const { runningSeat, moving, isAlive } = source;
-        const isFree = runningSeat !== null && !moving.isMoving && !moving.isSettling;
-        return !isAlive || isFree;
+      who: "host",
+      name: source,
+      label: `moves the guest to ${target}`,
+      ready: ({ hasRunningGuest, moving, isAlive }: HostView) => {
+        return !isAlive || (hasRunningGuest && !moving.isMoving && !moving.isSettling);
       },
-      run: () => {
-        const seat = source.runningSeat;
-        if (seat === null) return;
-        source.moving.depart(seat, target.name, { mode, answerWithinMs: 5000, peer });
+      run: ({ runningSeat, moving }: HostProcess) => {
+        if (runningSeat === null) return;
+        moving.depart(runningSeat, target, { mode, answerWithinMs: 5000, peer });
       },
     };
   });
 }
 
-function areThere({ clients }: World): boolean {
-  return clients.every((client) => {
-    return !client.isOpened || (client.colors(0) !== null && client.has("inputs"));
+function areThere({ clients }: World, wanted: readonly ChannelName[]): boolean {
+  return clients.every(({ isOpened, colors, channels }) => {
+    const isShown = colors !== null || !wanted.includes("display");
+    const canType = channels.includes("inputs 0") || !wanted.includes("inputs");
+    return !isOpened || (isShown && canType);
   });
 }
 
@@ -248,13 +283,32 @@ const small: Partial<MoveOptions> = {
 /** As little as a move can be with a session in it: for searches without a bound. */
 const tiny: Partial<MoveOptions> = {
   keys: 0,
-  bytes: 7,
+  bytes: 3,
   channels: ["main", "display", "inputs", "usbredir"],
+  guest: { streamBytes: 3 },
+  world: { hasQuickLinks: true, slackMs: 0 },
+  search: "everywhere",
+};
+
+/** Without the stream: for all that may go wrong at any moment of it. */
+const tinier: Partial<MoveOptions> = {
+  ...tiny,
+  bytes: 0,
+  channels: ["main", "display"],
+  guest: {},
+};
+
+/** Two clients, one of which has the stream: with up to three deviations. */
+const tinyTwo: Partial<MoveOptions> = {
+  ...tiny,
+  clients: 2,
+  bytes: 7,
   guest: { streamBytes: 7 },
-  world: { hasQuickLinks: true },
+  search: "deviations",
 };
 
 const largeMove: Partial<MoveOptions> = {
+  search: "seeds",
   clients: 3,
   keys: 12,
   motions: 20,
@@ -268,6 +322,7 @@ const largeMove: Partial<MoveOptions> = {
 
 /** A stick in use while its guest moves again and again. */
 const stickMoves: Partial<MoveOptions> = {
+  search: "seeds",
   keys: 0,
   channels: ["main", "display", "inputs", "usbredir"],
   moves: 20,
@@ -299,14 +354,20 @@ const scenarios: Readonly<Record<string, (name: string) => Scenario>> = {
   "movers with a cancel": (name) => move(name, { ...moversOnly, faults: { cancels: 1 } }),
   move: (name) => move(name, small),
   "tiny move": (name) => move(name, tiny),
-  "tiny move with a reset": (name) => move(name, { ...tiny, faults: { resets: 1 } }),
-  "tiny move with a cancel": (name) => move(name, { ...tiny, faults: { cancels: 1 } }),
-  "tiny move with a death": (name) => {
-    return move(name, { ...tiny, faults: { kills: ["source", "target", "c1"] } });
+  "tiny move without a stream": (name) => {
+    return move(name, { ...tinier, channels: ["main", "display", "inputs"] });
   },
-  "tiny move with a stall": (name) => {
+  "tiny move of two": (name) => move(name, tinyTwo),
+  "tinier move": (name) => move(name, tinier),
+  "tinier move with a cancel": (name) => move(name, { ...tinier, faults: { cancels: 1 } }),
+  "tinier move with a delay": (name) => move(name, { ...tinier, faults: { delays: 1 } }),
+  "tinier move with a reset": (name) => move(name, { ...tinier, faults: { resets: 1 } }),
+  "tinier move with a death": (name) => {
+    return move(name, { ...tinier, faults: { kills: ["source", "target", "c1"] } });
+  },
+  "tinier move with a stall": (name) => {
     const faults = { stalls: 1, stallMs: 12_000 };
-    return move(name, { ...tiny, faults, horizonMs: 12_000, exploredMs: 25_000 });
+    return move(name, { ...tinier, faults, horizonMs: 12_000, exploredMs: 25_000 });
   },
   "move with a reset": (name) => move(name, { ...small, faults: { resets: 1 } }),
   "move with a stall": (name) => move(name, { ...small, faults: { stalls: 1, stallMs: 1500 } }),

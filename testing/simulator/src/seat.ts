@@ -14,7 +14,7 @@ import {
   SpiceServer,
 } from "@caraway/server";
 import type { MiniGuest } from "./mini-guest.ts";
-import type { Connection, Ear, Network } from "./network.ts";
+import { type Ear, type Line, type Lines, lineName } from "./network.ts";
 import type { Task } from "./process.ts";
 
 /** The border of a server: what is put in its place has it, too. */
@@ -26,7 +26,7 @@ export const realServer: MakeServer = (options) => new SpiceServer(options);
 /** What the process around it does for it. */
 export interface SeatOwner {
   readonly now: Instant;
-  readonly network: Network;
+  readonly network: Lines;
   /** In the turn of events of the process. */
   do(work: () => void): void;
   laterForLink(label: string, run: () => void): Task | null;
@@ -40,12 +40,11 @@ export class Seat {
   readonly address: string;
   readonly port: number;
   readonly server: AnyServer;
-  readonly events: ServerEvent[] = [];
   guest: MiniGuest | null = null;
   /** When a move gave the guest to it. */
   heldSince: Instant | null = null;
   readonly #owner: SeatOwner;
-  readonly #connections = new Map<ConnectionKey, Connection>();
+  readonly #connections = new Map<ConnectionKey, Line>();
   readonly #tasks = new Map<ConnectionKey, Set<Task>>();
   #isGone = false;
 
@@ -121,10 +120,12 @@ export class Seat {
       server: this.server.snapshot(now),
       wakes: deadline === null ? null : deadline - now,
       guest: this.guest?.snapshot(now) ?? null,
+      heldForMs: this.heldSince === null ? null : now - this.heldSince,
+      connections: [...this.#connections.keys()],
     };
   }
 
-  #accept(connection: Connection): Ear | null {
+  #accept(connection: Line): Ear | null {
     if (this.#isGone) return null;
     const key = connection.id;
     const tell = (input: ServerInput): void => {
@@ -191,7 +192,6 @@ export class Seat {
         this.#owner.saidToPeer(this, output.bytes);
         break;
       case "event":
-        this.events.push(output.event);
         this.#owner.said(this, output.event);
         break;
     }
@@ -199,7 +199,9 @@ export class Seat {
 
   #begin(task: number, work: ServerTask): void {
     const result = resultOf(work);
-    const made = this.#owner.laterForLink(work.kind, () => {
+    const line = "connection" in work ? this.#connections.get(work.connection) : undefined;
+    const label = line === undefined ? work.kind : `${work.kind} for ${lineName(line)}`;
+    const made = this.#owner.laterForLink(label, () => {
       // The connection may have ended before an answer that comes at once.
       this.#turn({ type: "done", task, result });
     });

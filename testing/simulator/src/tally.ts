@@ -2,7 +2,7 @@
 // made of its clients' sticks.
 
 import { runningGuest } from "./checks.ts";
-import type { World } from "./world.ts";
+import type { Scene } from "./views.ts";
 
 export interface Tally {
   /** Moves that began, and those that took the guest along. */
@@ -25,7 +25,7 @@ export const noTally: Tally = {
   ...{ plugged: 0, readBytes: 0, writtenBytes: 0 },
 };
 
-export function tallyOf(world: World): Tally {
+export function tallyOf(world: Scene): Tally {
   const begun = world.hosts.reduce((sum, { moving }) => sum + moving.begun, 0);
   const ends = world.hosts.flatMap(({ moving }) => moving.ends);
   const moved = ends.filter(({ owner }) => owner === "target").length;

@@ -1,76 +1,88 @@
 // The world of one run: processes, the network between them, people with something to do, time, and
 // what may go wrong. It knows what may happen next; which of it does is chosen from outside.
 
-import { ConversationTap, type Finding, type Instant } from "@caraway/channel";
-import { type ChannelName, channelLabel, channelNameOf } from "@caraway/client";
+import type { Finding, Instant } from "@caraway/channel";
 import type { MoveTiming } from "@caraway/migration";
-import type { Choices } from "./choices.ts";
+import { type Choices, plainChoices } from "./choices.ts";
 import { type ClientChoices, ClientProcess } from "./client-process.ts";
+import { hashText } from "./fingerprint.ts";
+import { Ghost, type Stage } from "./ghost.ts";
 import { type HostChoices, HostProcess } from "./host-process.ts";
+import { Memory, type Recipe } from "./memory.ts";
 import { messageName } from "./message-name.ts";
-import { type Connection, Network, type NetworkOwner, type Side } from "./network.ts";
-import type { Process, Surroundings } from "./process.ts";
-import { realServer, type Seat } from "./seat.ts";
+import { type Connection, type Lines, Network, type NetworkOwner, type Side } from "./network.ts";
+import type { Action, ClientAction, HostAction, Plan } from "./plans.ts";
+import type { Player, Surroundings } from "./process.ts";
+import { realServer } from "./seat.ts";
+import { learned, newTapPoint, readOn, type TapPoint } from "./tap-memory.ts";
+import {
+  type ClientView,
+  copyClient,
+  copyHost,
+  type HostView,
+  type Scene,
+  type SeatView,
+  type WireView,
+} from "./views.ts";
 import { Violation } from "./violation.ts";
+import { type Left, noFaults, plainWorld, type WorldOptions } from "./world-options.ts";
 
-/** Something that a person, a hypervisor or management does. */
-export interface Action {
-  readonly label: string;
-  /** Whether it can be done yet; at any time when absent. */
-  readonly ready?: () => boolean;
-  readonly run: () => void;
+interface Actor extends Plan {
+  /** How many of them he has done. */
+  done: number;
 }
 
-interface Actor {
-  readonly name: string;
-  readonly actions: Action[];
-}
+export type Client = Player<ClientView, ClientProcess>;
+export type Host = Player<HostView, HostProcess>;
 
-/** How often what may strike. */
-export interface Faults {
-  /** A connection breaks. */
-  resets?: number;
-  /** A connection is slow for a while: `stallMs`. */
-  stalls?: number;
-  stallMs?: number;
-  /** One of these processes is killed. */
-  kills?: readonly string[];
-  /** Somebody on one of the hosts calls a move off. */
-  cancels?: number;
-}
+/** What programs have done, for all worlds of one scenario. */
+export class Memories {
+  readonly firstTap = newTapPoint();
+  readonly #clients = new Map<string, Memory<ClientProcess, ClientView>>();
+  readonly #hosts = new Map<string, Memory<HostProcess, HostView>>();
 
-export interface WorldOptions {
-  readonly faults: Faults;
-  /** Whether deliveries may be cut anywhere. */
-  readonly cuts: boolean;
-  /** Bytes that a connection takes before its sender has a backlog. */
-  readonly capacityBytes: number;
-  /** How long what can happen is left lying, where no fault keeps it from happening. */
-  readonly slackMs: number;
-  /** Whether the work of link stages is done at once. */
-  readonly hasQuickLinks: boolean;
-}
+  client(recipe: Recipe<ClientProcess, ClientView>): Memory<ClientProcess, ClientView> {
+    const memory = this.#clients.get(recipe.name) ?? new Memory(recipe, startMs);
+    this.#clients.set(recipe.name, memory);
+    return memory;
+  }
 
-export const plainWorld: WorldOptions = {
-  faults: {},
-  cuts: false,
-  capacityBytes: Number.POSITIVE_INFINITY,
-  slackMs: 1000,
-  hasQuickLinks: false,
-};
+  host(recipe: Recipe<HostProcess, HostView>): Memory<HostProcess, HostView> {
+    const memory = this.#hosts.get(recipe.name) ?? new Memory(recipe, startMs);
+    this.#hosts.set(recipe.name, memory);
+    return memory;
+  }
+
+  /** Different states of programs, and turns of the programs themselves. */
+  get figures(): { readonly points: number; readonly turns: number } {
+    let [points, turns] = [0, 0];
+    for (const memory of [...this.#clients.values(), ...this.#hosts.values()]) {
+      points += memory.size;
+      turns += memory.asked + memory.replayed;
+    }
+    return { points, turns };
+  }
+}
 
 /** Watches the world and throws a Violation when something is not as it must be. */
 export interface Check {
   /** Something was read off a wire, on the side that sent it. */
-  found?(connection: Connection, finding: Finding): void;
+  found?(wire: WireView, finding: Finding): void;
   /** Behind each step. */
-  stepped?(world: World): void;
+  stepped?(scene: Scene): void;
   /** When all has come to rest. */
-  rested?(world: World): void;
+  rested?(scene: Scene): void;
+  /** The same with what it has seen so far, for a world that goes on by itself. */
+  fork(): Check;
+  /** Tells its states apart, where it only listens to wires, to each by itself. */
+  key?(): string;
+  /** As it would be behind that world, where it looks at steps and remembers what it saw. */
+  behind?(before: Scene): Check;
 }
 
-interface Step {
-  readonly label: string;
+/** One thing that can happen next. */
+export interface Step {
+  readonly label: () => string;
   readonly weight: number;
   readonly take: (choices: Choices) => void;
 }
@@ -81,28 +93,42 @@ const quickMoves: Partial<MoveTiming> = { keepMs: 60_000, rememberMs: 120_000 };
 /** Wakings in a row that bring nothing about, from which on a deadline counts as stuck. */
 const idleWakingsMax = 1000;
 
-/** Faults that may still strike. */
-interface Left {
-  resets: number;
-  stalls: number;
-  kills: string[];
-  cancels: number;
+export type HostGhost = Ghost<HostProcess, HostView>;
+export type ClientGhost = Ghost<ClientProcess, ClientView>;
+
+/** Their labels, and which of several with the same one. */
+function namesOf(steps: readonly Step[]): readonly string[] {
+  const counts = new Map<string, number>();
+  return steps.map(({ label }) => {
+    const count = (counts.get(label()) ?? 0) + 1;
+    counts.set(label(), count);
+    return count === 1 ? label() : `${label()} (${count})`;
+  });
 }
 
-export class World implements NetworkOwner, Surroundings {
+/** The process of an address: `source` of `source:1`. */
+export function nameIn(host: string): string {
+  return host.split(":")[0]!;
+}
+
+export class World implements NetworkOwner, Surroundings, Stage, Scene {
   now: Instant = startMs;
   readonly options: WorldOptions;
   readonly network: Network;
-  readonly clients: ClientProcess[] = [];
-  readonly hosts: HostProcess[] = [];
   readonly checks: Check[] = [];
   /** Faults that struck. */
   readonly struck: string[] = [];
   /** Told of everything that happens. */
   onLine: ((line: string) => void) | null = null;
+  readonly #memories: Memories | null;
+  readonly #firstTap: TapPoint;
+  readonly #players: (Host | Client)[] = [];
+  readonly #clients: Client[] = [];
+  readonly #hosts: Host[] = [];
   readonly #actors: Actor[] = [];
-  readonly #taps = new Map<number, ConversationTap>();
-  readonly #stalledUntil = new Map<Connection, Instant>();
+  readonly #taps = new Map<number, TapPoint>();
+  /** Connections by their ids. */
+  readonly #stalledUntil = new Map<number, Instant>();
   /** At which order of events each moment of time began. */
   readonly #moments: { readonly order: number; readonly at: Instant }[] = [
     { order: 0, at: startMs },
@@ -110,49 +136,151 @@ export class World implements NetworkOwner, Surroundings {
   #wakings = 0;
   #left: Left;
 
-  constructor(options: WorldOptions = plainWorld) {
+  /** With `memories` its programs are played from them, and it can be forked. */
+  constructor(
+    options: WorldOptions = plainWorld,
+    memories: Memories | null = null,
+    origin: World | null = null,
+  ) {
     this.options = options;
-    this.network = new Network(this, options.capacityBytes);
-    const { resets = 0, stalls = 0, kills = [], cancels = 0 } = options.faults;
-    this.#left = { resets, stalls, kills: [...kills], cancels };
+    this.#memories = memories;
+    this.#firstTap = memories?.firstTap ?? newTapPoint();
+    const { resets = 0, stalls = 0, kills = [], cancels = 0, delays = 0 } = options.faults;
+    this.#left = { resets, stalls, kills: [...kills], cancels, delays };
+    if (origin === null) this.network = new Network(this, options.capacityBytes);
+    else this.network = this.#copyOf(origin);
   }
 
   // Making it.
 
-  addHost(name: string, choices: Partial<HostChoices> = {}): HostProcess {
+  addHost(name: string, choices: Partial<HostChoices> = {}): Host {
     const defaults = { server: {}, makeServer: realServer, timing: quickMoves };
-    const host = new HostProcess(name, this, this.network, { ...defaults, ...choices });
-    this.hosts.push(host);
+    const idBase = this.network.join(name);
+    const make = (around: Surroundings, lines: Lines): HostProcess =>
+      new HostProcess(name, around, lines, { ...defaults, ...choices });
+    const host =
+      this.#memories === null
+        ? make(this, this.network)
+        : new Ghost(name, this.#memories.host(this.#recipe(name, idBase, make, copyHost)), this);
+    this.#hosts.push(host);
+    this.#players.push(host);
+    if (host instanceof Ghost) host.begin();
     return host;
   }
 
-  addClient(name: string, address: string, choices: ClientChoices): ClientProcess {
-    const client = new ClientProcess(name, address, this, this.network, choices);
-    this.clients.push(client);
+  addClient(name: string, address: string, choices: ClientChoices): Client {
+    const idBase = this.network.join(name);
+    const make = (around: Surroundings, lines: Lines): ClientProcess =>
+      new ClientProcess(name, address, around, lines, choices);
+    const client =
+      this.#memories === null
+        ? make(this, this.network)
+        : new Ghost(
+            name,
+            this.#memories.client(this.#recipe(name, idBase, make, copyClient)),
+            this,
+          );
+    this.#clients.push(client);
+    this.#players.push(client);
+    if (client instanceof Ghost) client.begin();
     return client;
   }
 
+  #recipe<P, V>(
+    name: string,
+    idBase: number,
+    make: Recipe<P, V>["make"],
+    copy: Recipe<P, V>["copy"],
+  ): Recipe<P, V> {
+    return { name, idBase, hasQuickLinks: this.options.hasQuickLinks, make, copy };
+  }
+
   addActor(name: string, actions: readonly Action[]): void {
-    this.#actors.push({ name, actions: [...actions] });
+    this.#actors.push({ name, actions, done: 0 });
+  }
+
+  /** The same world once more, which goes on by itself. */
+  fork(): World {
+    return new World(this.options, this.#memories, this);
+  }
+
+  #copyOf(origin: World): Network {
+    this.now = origin.now;
+    this.struck.push(...origin.struck);
+    if (!origin.players.every((player) => player instanceof Ghost)) {
+      throw new RangeError("only a world that is played from memory can be forked");
+    }
+    for (const host of origin.#hosts) this.#hosts.push((host as HostGhost).fork(this));
+    for (const client of origin.#clients) this.#clients.push((client as ClientGhost).fork(this));
+    this.#players.push(...this.#hosts, ...this.#clients);
+    for (const { name, actions, done } of origin.#actors)
+      this.#actors.push({ name, actions, done });
+    for (const [id, tap] of origin.#taps) this.#taps.set(id, tap);
+    for (const [id, until] of origin.#stalledUntil) this.#stalledUntil.set(id, until);
+    this.#moments.length = 0;
+    this.#moments.push(...origin.#moments);
+    this.#wakings = origin.#wakings;
+    this.#left = origin.#left;
+    this.checks.push(...origin.checks.map((check) => check.fork()));
+    const ghosts = new Map<string, HostGhost | ClientGhost>();
+    for (const player of this.players) ghosts.set(player.name, player as HostGhost);
+    return origin.network.fork(
+      this,
+      ({ id, caller, host }, side) =>
+        ghosts.get(side === "client" ? caller : nameIn(host))!.ear(id, side),
+      (host) => (line) => ghosts.get(nameIn(host))!.called(line),
+    );
+  }
+
+  /** How far a wire has been read. */
+  tapOf(connection: number): TapPoint {
+    return this.#taps.get(connection) ?? this.#firstTap;
+  }
+
+  /** Faults that may still strike. */
+  get left(): Left {
+    return this.#left;
+  }
+
+  /** What people do, in order. */
+  get plans(): readonly Plan[] {
+    return this.#actors;
+  }
+
+  get clients(): readonly ClientView[] {
+    return this.#clients.map(({ view }) => view);
+  }
+
+  get hosts(): readonly HostView[] {
+    return this.#hosts.map(({ view }) => view);
   }
 
   /** Every server with its guest, on hosts that live. */
-  get seats(): readonly Seat[] {
-    return this.hosts.flatMap(({ isAlive, seats }) => (isAlive ? seats : []));
+  get seats(): readonly SeatView[] {
+    const found: SeatView[] = [];
+    for (const { view } of this.#hosts) if (view.isAlive) found.push(...view.seats);
+    return found;
   }
 
   /** Whether a mover waits for something. */
   get isMoving(): boolean {
-    return this.hosts.some(({ isAlive, moving }) => isAlive && moving.deadline() !== null);
+    return this.hosts.some(({ isAlive, moving }) => isAlive && moving.isWaiting);
   }
 
-  get processes(): readonly Process[] {
-    return [...this.hosts, ...this.clients];
+  /** Its programs, where they are played from memory. */
+  get ghosts(): readonly (HostGhost | ClientGhost)[] {
+    return this.players.filter((player): player is HostGhost | ClientGhost => {
+      return player instanceof Ghost;
+    });
+  }
+
+  get players(): readonly (Host | Client)[] {
+    return this.#players;
   }
 
   /** Whether everybody has done what he wanted to. */
   get isDone(): boolean {
-    return this.#actors.every(({ actions }) => actions.length === 0);
+    return this.#actors.every(({ actions, done }) => actions.length === done);
   }
 
   // What processes ask of it.
@@ -172,86 +300,110 @@ export class World implements NetworkOwner, Surroundings {
   sent(connection: Connection, from: Side, bytes: Uint8Array): void {
     // The movers speak a language of their own.
     if (connection.host.endsWith(":peer")) return;
-    let tap = this.#taps.get(connection.id);
-    if (tap === undefined) {
-      tap = new ConversationTap();
-      this.#taps.set(connection.id, tap);
-    }
-    tap.push(from, bytes);
-    for (let finding = tap.poll(); finding !== null; finding = tap.poll()) {
-      this.#found(connection, finding);
-    }
+    const { to, findings } = readOn(this.#taps.get(connection.id) ?? this.#firstTap, from, bytes);
+    this.#taps.set(connection.id, to);
+    for (const finding of findings) this.#found(connection, finding);
   }
 
   changed(connection: Connection): void {
     if (!connection.isOver) return;
     this.#taps.delete(connection.id);
-    this.#stalledUntil.delete(connection);
+    this.#stalledUntil.delete(connection.id);
   }
 
   // What may happen.
 
-  /**
-   * Lets one thing happen. False when nothing can but time passing for longer than `horizonMs`,
-   * or when `isWanted` says so in front of a choice.
-   */
-  step(choices: Choices, horizonMs: number, isWanted?: (count: number) => boolean): boolean {
-    const steps = this.#steps(horizonMs);
+  /** Lets one thing happen. False when nothing can but time passing for longer than `horizonMs`. */
+  step(choices: Choices, horizonMs: number): boolean {
+    const steps = this.steps(horizonMs);
     if (steps.length === 0) return false;
-    if (steps.length > 1 && isWanted?.(steps.length) === false) return false;
     const choice =
       steps.length === 1
         ? 0
         : choices.choose(
             steps.length,
             steps.map(({ weight }) => weight),
+            () => namesOf(steps),
           );
-    const step = steps[choice]!;
-    this.onLine?.(`${this.#time()} ${choice === 0 ? " " : `*${choice}`} ${step.label}`);
+    this.take(steps[choice]!, choices, choice);
+    return true;
+  }
+
+  /** Takes one of `steps`; `number` is told where somebody listens. */
+  take(step: Step, choices: Choices, number = 0): void {
+    this.onLine?.(`${this.#time()} ${number === 0 ? " " : `*${number}`} ${step.label()}`);
     step.take(choices);
     for (const check of this.checks) check.stepped?.(this);
-    return true;
   }
 
   /** Nothing goes wrong any more, and what was broken works again. */
   heal(): void {
-    this.#left = { resets: 0, stalls: 0, kills: [], cancels: 0 };
+    this.#left = noFaults;
     this.#stalledUntil.clear();
   }
 
-  /** Plain data that tells states of the world apart, relative to now. */
-  snapshot(): unknown {
-    return {
-      processes: this.processes.map((process) => ({
-        machine: process.snapshot(this.now),
-        tasks: process.tasks.map(({ label }) => label),
-      })),
-      network: this.network.snapshot(),
-      stalls: [...this.#stalledUntil].map(([{ id }, until]) => [id, until - this.now]),
-      actors: this.#actors.map(({ actions }) => actions.length),
-      left: this.#left,
-    };
+  /** What programs that are not played from memory say of themselves. */
+  snapshots(): readonly { readonly name: string; readonly snapshot: unknown }[] {
+    if (this.#memories !== null) return [];
+    return this.players.map((player) => {
+      return { name: player.name, snapshot: player.snapshot(this.now) };
+    });
   }
 
-  #steps(horizonMs: number): Step[] {
+  /**
+   * Tells states of a world apart that is played from memory. With `isOrdered` they differ also in what came before what,
+   * which nothing but the plain choice goes by.
+   */
+  key(isOrdered: boolean): number {
+    const orders = isOrdered ? this.#ranks() : null;
+    const place = (order: number): string => {
+      const waited = this.now - this.#momentOf(order);
+      // Where nothing may wait, it matters no more how long something has.
+      const age = waited === 0 || this.options.slackMs === 0 ? "" : `+${waited}`;
+      return `${orders?.get(order) ?? ""}${age}`;
+    };
+    const players = this.players.map((player) => {
+      const tasks = player.tasks.map(({ order }) => place(order));
+      return `${player.snapshot(this.now)} ${tasks.join()}`;
+    });
+    const stalls = [...this.#stalledUntil].map(([id, until]) => `${id}:${until}`);
+    const done = this.#actors.map((actor) => actor.done);
+    const { resets, stalls: stallsLeft, kills, cancels, delays } = this.#left;
+    return hashText(
+      [
+        ...[this.now, players.join("|"), this.network.key(place), stalls.join(), done.join()],
+        ...[resets, stallsLeft, kills.join(), cancels, delays, this.struck.join()],
+      ].join(";"),
+    );
+  }
+
+  /** What waits, numbered from the oldest. */
+  #ranks(): ReadonlyMap<number, number> {
+    const orders = this.network.orders;
+    for (const { tasks } of this.players) orders.push(...tasks.map(({ order }) => order));
+    return new Map(orders.sort((a, b) => a - b).map((order, rank) => [order, rank]));
+  }
+
+  /** What can happen next, but for time that passes for longer than `horizonMs`. */
+  steps(horizonMs: number): Step[] {
     const pending: (Step & { readonly order: number })[] = [];
     for (const connection of this.network.connections) {
-      if ((this.#stalledUntil.get(connection) ?? 0) > this.now) continue;
+      if ((this.#stalledUntil.get(connection.id) ?? 0) > this.now) continue;
       for (const side of ["client", "server"] as const) {
         const order = connection.arrives(side);
         if (order === null) continue;
-        const label = `${connection.label} arrives at ${side}`;
+        const label = () => `${connection.label} arrives at ${side}`;
         const take = (choices: Choices) => this.#deliver(connection, side, choices);
         pending.push({ order, label, weight: 4, take });
       }
     }
-    for (const process of this.processes) {
-      for (const { order, label, finish } of process.tasks) {
+    for (const player of this.players) {
+      for (const [index, task] of player.tasks.entries()) {
         const take = () => {
           this.#wakings = 0;
-          finish();
+          player.finish(index);
         };
-        pending.push({ order, label, weight: 4, take });
+        pending.push({ order: task.order, label: () => task.label, weight: 4, take });
       }
     }
     pending.sort((a, b) => a.order - b.order);
@@ -265,8 +417,8 @@ export class World implements NetworkOwner, Surroundings {
     const since = oldest === undefined ? null : this.#momentOf(oldest.order);
     const left = [horizonMs];
     if (since !== null) left.push(since + this.options.slackMs - this.now);
-    for (const process of this.processes) {
-      const deadline = process.deadline();
+    for (const player of this.players) {
+      const deadline = player.deadline();
       if (deadline !== null && deadline <= this.now) {
         left.push(deadline + this.options.slackMs - this.now);
       }
@@ -274,7 +426,7 @@ export class World implements NetworkOwner, Surroundings {
     const time = this.#timeStep(Math.min(...left));
     if (time !== null) steps.push(time);
     // Where nothing is left to be disturbed, nothing strikes.
-    if (steps.length > 0) steps.push(...this.#faultSteps());
+    if (steps.length > 0) steps.push(...this.#faultSteps(time === null ? horizonMs : null));
     return steps;
   }
 
@@ -291,48 +443,62 @@ export class World implements NetworkOwner, Surroundings {
 
   /** Timers that are due. */
   #wakeSteps(): Step[] {
-    return this.processes.flatMap((process): Step[] => {
-      const deadline = process.deadline();
+    return this.players.flatMap((player): Step[] => {
+      const deadline = player.deadline();
       if (deadline === null || deadline > this.now) return [];
-      return [{ label: `${process.name} wakes`, weight: 4, take: () => this.#wake(process) }];
+      const label = () => `${player.name} wakes`;
+      return [{ label, weight: 4, take: () => this.#wake(player) }];
     });
   }
 
-  #wake(process: Process): void {
+  #wake(player: Host | Client): void {
     if (++this.#wakings > idleWakingsMax) {
-      throw new Violation("deadline", `${process.name} wants to be woken at once for ever`);
+      throw new Violation("deadline", `${player.name} wants to be woken at once for ever`);
     }
-    process.timeout();
+    player.timeout();
   }
 
   #actionSteps(): Step[] {
-    return this.#actors.flatMap(({ name, actions }): Step[] => {
-      const [action] = actions;
-      if (action === undefined || action.ready?.() === false) return [];
+    return this.#actors.flatMap((actor): Step[] => {
+      const action = actor.actions[actor.done];
+      if (action === undefined) return [];
+      const act = action.who === "client" ? this.#clientAct(action) : this.#hostAct(action);
+      if (act === null) return [];
+      const label = `${actor.name}: ${action.label}`;
       const take = (): void => {
         this.#wakings = 0;
-        actions.shift();
-        action.run();
+        actor.done += 1;
+        act();
       };
-      return [{ label: `${name}: ${action.label}`, weight: 2, take }];
+      return [{ label: () => label, weight: 2, take }];
     });
+  }
+
+  #clientAct({ name, label, ready, run }: ClientAction): (() => void) | null {
+    const client = this.#clients.find((other) => other.name === name)!;
+    return ready?.(client.view) === false ? null : () => client.act(label, run);
+  }
+
+  #hostAct({ name, label, ready, run }: HostAction): (() => void) | null {
+    const host = this.#hosts.find((other) => other.name === name)!;
+    return ready?.(host.view) === false ? null : () => host.act(label, run);
   }
 
   /** Where one of the hosts is dead for sure, an operator says so to the other. */
   #operatorSteps(): Step[] {
-    return this.hosts.flatMap((host): Step[] => {
-      const { isAlive, moving, name } = host;
-      const isAlone = this.hosts.every((other) => other === host || !other.isAlive);
+    return this.#hosts.flatMap((host): Step[] => {
+      const { isAlive, moving, name } = host.view;
+      const isAlone = this.#hosts.every((other) => other === host || !other.view.isAlive);
       if (!isAlive || !isAlone || !moving.isInDoubt) return [];
-      const take = (): void => moving.resolveHere();
-      return [{ label: `operator: the guest is at ${name}`, weight: 2, take }];
+      const take = (): void => host.act("resolve", (process) => process.moving.resolveHere());
+      return [{ label: () => `operator: the guest is at ${name}`, weight: 2, take }];
     });
   }
 
   #timeStep(horizonMs: number): Step | null {
     let next = Number.POSITIVE_INFINITY;
-    for (const process of this.processes) {
-      const deadline = process.deadline();
+    for (const player of this.players) {
+      const deadline = player.deadline();
       // What is due already is no reason to let time pass.
       if (deadline !== null && deadline > this.now) next = Math.min(next, deadline);
     }
@@ -345,16 +511,18 @@ export class World implements NetworkOwner, Surroundings {
       this.#moments.push({ order: this.nextOrder(), at: next });
       this.#wakings = 0;
     };
-    return { label: `${(next - this.now).toFixed(0)} ms pass`, weight: 1, take };
+    const label = `${(next - this.now).toFixed(0)} ms pass`;
+    return { label: () => label, weight: 1, take };
   }
 
-  #faultSteps(): Step[] {
-    const { resets, stalls, kills, cancels } = this.#left;
+  /** `delayMs`: for how long at most time may pass by a fault; null: it may without. */
+  #faultSteps(delayMs: number | null): Step[] {
+    const { resets, stalls, kills, cancels, delays } = this.#left;
     const steps: Step[] = [];
     const strike = (label: string, take: () => void): void => {
       const weight = 0.05;
       steps.push({
-        label,
+        label: () => label,
         weight,
         take: () => {
           this.struck.push(label);
@@ -363,43 +531,47 @@ export class World implements NetworkOwner, Surroundings {
       });
     };
     for (const connection of [...this.network.connections]) {
-      if (stalls > 0 && !this.#stalledUntil.has(connection)) {
+      if (stalls > 0 && !this.#stalledUntil.has(connection.id)) {
         strike(`stall ${connection.label}`, () => {
-          this.#left.stalls -= 1;
-          this.#stalledUntil.set(connection, this.now + (this.options.faults.stallMs ?? 1000));
+          this.#left = { ...this.#left, stalls: stalls - 1 };
+          this.#stalledUntil.set(connection.id, this.now + (this.options.faults.stallMs ?? 1000));
         });
       }
       if (resets > 0 && connection.isWhole) {
         strike(`reset ${connection.label}`, () => {
-          this.#left.resets -= 1;
+          this.#left = { ...this.#left, resets: resets - 1 };
           connection.reset(null, "the network broke");
         });
       }
     }
-    for (const { name, isAlive, moving } of cancels > 0 ? this.hosts : []) {
+    const delay = delays > 0 && delayMs !== null ? this.#timeStep(delayMs) : null;
+    if (delay !== null) {
+      strike(`late: ${delay.label()}`, () => {
+        this.#left = { ...this.#left, delays: delays - 1 };
+        delay.take(plainChoices);
+      });
+    }
+    for (const host of cancels > 0 ? this.#hosts : []) {
+      const { isAlive, moving } = host.view;
       if (!isAlive || !(moving.isMoving || moving.isExpecting)) continue;
-      strike(`cancel at ${name}`, () => {
-        this.#left.cancels -= 1;
-        moving.cancel();
+      strike(`cancel at ${host.name}`, () => {
+        this.#left = { ...this.#left, cancels: cancels - 1 };
+        host.act("cancel", (process) => process.moving.cancel());
       });
     }
     for (const name of kills) {
-      const process = this.processes.find((other) => other.name === name && other.isAlive);
-      if (process === undefined) continue;
+      const player = this.players.find((other) => other.name === name && other.view.isAlive);
+      if (player === undefined) continue;
       strike(`kill ${name}`, () => {
-        this.#left.kills = kills.filter((other) => other !== name);
-        process.kill();
+        this.#left = { ...this.#left, kills: kills.filter((other) => other !== name) };
+        player.kill();
       });
     }
     return steps;
   }
 
   #found(connection: Connection, finding: Finding): void {
-    if (finding.type === "link-message") {
-      const { channelType, channelId } = finding.value;
-      const name: ChannelName | null = channelNameOf(channelType);
-      connection.purpose = name === null ? "?" : channelLabel({ name, id: channelId });
-    }
+    Object.assign(connection, learned(finding));
     for (const check of this.checks) check.found?.(connection, finding);
     if (this.onLine !== null) this.#noteFinding(connection, finding);
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { choicesOf, explore, namedScenario, Random, run } from "../src/index.ts";
+import { choicesOf, explore, goEverywhere, namedScenario, Random, run } from "../src/index.ts";
 
 // Here each world is looked at for a moment; `npm run simulate` takes its time.
 
@@ -30,6 +30,16 @@ describe("the owner of a guest that moves", () => {
 });
 
 describe("a session whose guest moves", () => {
+  it.each(["tinier move", "tinier move with a cancel"])(
+    "keeps every rule in every course of %s",
+    (name) => {
+      const { failure, left } = goEverywhere(namedScenario(name)!);
+      expect({ left, violation: failure?.violation?.message, told: failure?.told }).toEqual({
+        left: 0,
+      });
+    },
+  );
+
   it.each([
     "move",
     "move with a reset",
