@@ -174,10 +174,10 @@ export class MovedDesktop {
   }
 
   /**
-   * Moves guest and client; so long passes between the announcement and the stop, and between the
-   * stop and the loading.
+   * Moves guest and client; so long passes, or that happens, between the announcement and the
+   * stop. `standstill` is what happens between the stop and the loading.
    */
-  move(preparationMs: number, peer: boolean, downtimeMs = 0): void {
+  move(preparation: number | (() => void), peer: boolean, standstill: () => void = () => {}): void {
     const source = this.#hosts[this.#at]!;
     const target = this.#addHost();
     const strangers = peer ? "refuse" : "accept";
@@ -186,11 +186,12 @@ export class MovedDesktop {
     const port = { port: 1, tlsPort: null, certSubject: null };
     const move = { ...defaultSourceMove, peer, target: { host: `${this.#at + 1}`, ...port } };
     this.#command(source, { name: "migrate-begin", move });
-    this.advance(preparationMs);
+    if (typeof preparation === "number") this.advance(preparation);
+    else preparation();
     this.#tellGuest(source, { type: "stop" });
     const state = source.guest!.save(this.#now);
     source.guest = null;
-    this.advance(downtimeMs);
+    standstill();
     this.#at += 1;
     this.#viewer = new Viewer();
     this.#adopt(target, loadTestcard(state, this.#now));
