@@ -1,5 +1,6 @@
-// A folder of the user's and the guest's ports in a real Chromium: programs of a guest at our own
-// server read and write what the page has opened, and a terminal talks with a port.
+// A folder of the user's and the guest's ports in a real Chromium, with a guest at our own server:
+// its programs read files that were chosen, and a terminal talks with its port. Folders that are
+// written are in testing/interop/long.
 
 import { loudPort, serveFolderGuest } from "@caraway/interop";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -30,52 +31,6 @@ describe("devices of the guest in the viewer (smoke)", () => {
     return viewer;
   }
 
-  it("share a folder that the page has opened, to be read and written", async () => {
-    await using guest = await serve();
-    await using viewer = await open(guest);
-    await viewer.run(async (element) => {
-      // The page's own storage has folders of the very kind that users open to pages.
-      const root = await navigator.storage.getDirectory();
-      const file = await root.getFileHandle("from the page.txt", { create: true });
-      const writable = await file.createWritable();
-      await writable.write("written in the page");
-      await writable.close();
-      await element.devices.shareFolder(root as never);
-    });
-    await viewer.until(({ devices }) => devices.folder?.connected === true);
-    const read = await fetch(`${guest.url}/from%20the%20page.txt`);
-    expect(await read.text()).toBe("written in the page");
-    const large = new Uint8Array(3_000_000).map((_, index) => index % 251);
-    const put = await fetch(`${guest.url}/sub.bin`, { method: "PUT", body: large });
-    expect(put.status).toBe(201);
-    const back = await fetch(`${guest.url}/sub.bin`, {
-      headers: { range: "bytes=1000000-2999999" },
-    });
-    const isSame = Buffer.compare(Buffer.from(await back.arrayBuffer()), large.subarray(1_000_000));
-    expect(isSame).toBe(0);
-    expect((await fetch(`${guest.url}/dir`, { method: "MKCOL" })).status).toBe(201);
-    const destination = { destination: `${guest.url}/dir/moved` };
-    const moved = await fetch(`${guest.url}/sub.bin`, { method: "MOVE", headers: destination });
-    expect(moved.status).toBe(201);
-    const names = await viewer.run(async () => {
-      const root = await navigator.storage.getDirectory();
-      const folder = await root.getDirectoryHandle("dir");
-      const moved = await (await folder.getFileHandle("moved")).getFile();
-      const found: string[] = [`${moved.size}`];
-      for await (const name of (root as unknown as { keys(): AsyncIterable<string> }).keys()) {
-        found.push(name);
-      }
-      return found.sort();
-    });
-    expect(names).toEqual(["3000000", "dir", "from the page.txt"]);
-    const away = await fetch(`${guest.url}/a%2F..%2F..%2Fx`, { method: "PUT", body: "x" });
-    expect(away.status).toBe(403);
-    await viewer.until(({ devices }) => devices.folder?.refused?.includes("out of") === true);
-    await viewer.run((element) => element.devices.stopSharing());
-    await viewer.until(({ devices }) => devices.folder === null);
-    expect(viewer.errors).toEqual([]);
-  });
-
   it("share chosen files where the browser opens no folders, to be read only", async () => {
     await using guest = await serve();
     await using viewer = await open(guest);
@@ -90,34 +45,31 @@ describe("devices of the guest in the viewer (smoke)", () => {
     expect(viewer.errors).toEqual([]);
   });
 
-  it.each(["none", "strict"] as const)(
-    "talk with a port in a terminal, loaded when it is opened (policy: %s)",
-    async (policy) => {
-      await using guest = await serve();
-      await using viewer = await open(guest, policy);
-      const loaded = () => {
-        return viewer.page.evaluate(
-          "performance.getEntriesByType('resource').some(({ name }) => name.includes('console-panel'))",
-        );
-      };
-      expect(await loaded()).toBe(false);
-      expect(await viewer.run((element, name) => element.devices.openConsole(name), loudPort)).toBe(
-        true,
+  it("talk with a port in a terminal, loaded when it is opened, under a strict policy", async () => {
+    await using guest = await serve();
+    await using viewer = await open(guest, "strict");
+    const loaded = () => {
+      return viewer.page.evaluate(
+        "performance.getEntriesByType('resource').some(({ name }) => name.includes('console-panel'))",
       );
-      expect(await loaded()).toBe(true);
-      await viewer.page.keyboard.type("hello there");
-      const rows = viewer.page.locator("spice-viewer .console .xterm-rows");
-      await expect.poll(() => rows.textContent(), { timeout: 20_000 }).toContain("HELLO THERE");
-      await viewer.page.locator("spice-viewer .console header button").first().click();
-      await expect.poll(() => rows.textContent(), { timeout: 20_000 }).toContain("<BREAK>");
-      // The terminal has its lines below each other, which takes the style sheets it makes.
-      const height = await viewer.page.evaluate(
-        "document.querySelector('spice-viewer').shadowRoot.querySelector('.xterm-rows > div:nth-child(2)').offsetHeight",
-      );
-      expect(height).toBeGreaterThan(10);
-      await viewer.run((element) => element.devices.closeConsole());
-      expect(await viewer.page.locator("spice-viewer .console").count()).toBe(0);
-      expect(viewer.errors).toEqual([]);
-    },
-  );
+    };
+    expect(await loaded()).toBe(false);
+    expect(await viewer.run((element, name) => element.devices.openConsole(name), loudPort)).toBe(
+      true,
+    );
+    expect(await loaded()).toBe(true);
+    await viewer.page.keyboard.type("hello there");
+    const rows = viewer.page.locator("spice-viewer .console .xterm-rows");
+    await expect.poll(() => rows.textContent(), { timeout: 20_000 }).toContain("HELLO THERE");
+    await viewer.page.locator("spice-viewer .console header button").first().click();
+    await expect.poll(() => rows.textContent(), { timeout: 20_000 }).toContain("<BREAK>");
+    // The terminal has its lines below each other, which takes the style sheets it makes.
+    const height = await viewer.page.evaluate(
+      "document.querySelector('spice-viewer').shadowRoot.querySelector('.xterm-rows > div:nth-child(2)').offsetHeight",
+    );
+    expect(height).toBeGreaterThan(10);
+    await viewer.run((element) => element.devices.closeConsole());
+    expect(await viewer.page.locator("spice-viewer .console").count()).toBe(0);
+    expect(viewer.errors).toEqual([]);
+  });
 });
