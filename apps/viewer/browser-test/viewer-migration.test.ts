@@ -1,7 +1,14 @@
 // A desktop in a real Chromium, through our gateway, while its VM moves between two real QEMUs, in
 // each mode: nothing blinks, the keyboard goes on, and the picture is exact afterwards.
 
-import { startMigrationTarget, startSavedVm, TestGateway, type Vm } from "@caraway/interop";
+import {
+  againIfGuestDied,
+  demandAlive,
+  startMigrationTarget,
+  startSavedVm,
+  TestGateway,
+  type Vm,
+} from "@caraway/interop";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pictureGapMs } from "../src/session/timeline.ts";
 import { type ViewerPage, ViewerWorld } from "./viewer-page.ts";
@@ -69,6 +76,13 @@ describe("a viewer whose VM moves (smoke)", () => {
     mode: "seamless" | "semi-seamless" | "switch-host",
     after?: (viewer: ViewerPage, target: Vm) => Promise<void>,
   ): Promise<void> {
+    await againIfGuestDied(() => move(mode, after));
+  }
+
+  async function move(
+    mode: "seamless" | "semi-seamless" | "switch-host",
+    after?: (viewer: ViewerPage, target: Vm) => Promise<void>,
+  ): Promise<void> {
     const source = await startSavedVm("qxl-vga", { spice: { password } });
     let target: Vm | null = null;
     let viewer: ViewerPage | null = null;
@@ -98,6 +112,7 @@ describe("a viewer whose VM moves (smoke)", () => {
       await viewer.until((element) => element.migrations.at(-1)?.outcome === "done", 30_000);
       await viewer.page.keyboard.up("ShiftLeft");
       await viewer.page.keyboard.press("KeyB");
+      await demandAlive(target);
       await target.events.waitFor(/KEY up .* b$/);
       const keys = [...source.events.lines, ...target.events.lines].filter((line) => {
         return line.includes("KEY");

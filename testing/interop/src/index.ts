@@ -32,6 +32,7 @@ export { FolderGuest, loudPort, serveFolderGuest } from "./folder-guest.ts";
 export { type GatewayTestOptions, type LogLine, TestGateway } from "./gateway.ts";
 export { GtkClient, type GtkClientOptions, startGtkClient } from "./gtk-client.ts";
 export { ensureGuest, type Guest } from "./guest.ts";
+export { againIfGuestDied, demandAlive, GuestDied } from "./guest-death.ts";
 export { HostProcess, type HostProcessOptions } from "./host-process.ts";
 export { JsonProgram, type ProgramEvent } from "./json-program.ts";
 export { KeeperFolder, keptVmDescription } from "./kept-vm.ts";
