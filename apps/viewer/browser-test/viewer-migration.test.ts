@@ -15,6 +15,8 @@ import { type ViewerPage, ViewerWorld } from "./viewer-page.ts";
 
 const setUpMs = 900_000;
 const password = "secret";
+/** For some attempts. */
+const movesMs = 300_000;
 
 /** What was seen of the desktop, sampled as often as the browser shows a frame. */
 interface Watch {
@@ -26,7 +28,7 @@ interface Watch {
 
 declare const watch: Watch;
 
-describe("a viewer whose VM moves (smoke)", () => {
+describe("a viewer whose VM moves (smoke)", { timeout: movesMs }, () => {
   let world: ViewerWorld;
   let gateway: TestGateway;
 
@@ -76,9 +78,10 @@ describe("a viewer whose VM moves (smoke)", () => {
     mode: "seamless" | "semi-seamless" | "switch-host",
     after?: (viewer: ViewerPage, target: Vm) => Promise<void>,
   ): Promise<void> {
-    let attempt = 0;
-    // A token is good once: a second attempt needs another.
-    await againIfGuestDied(() => move(mode, attempt++ === 0 ? mode : `${mode}-again`, after));
+    // A token is good once: another attempt needs another.
+    await againIfGuestDied((number) => {
+      return move(mode, number === 1 ? mode : `${mode}-${number}`, after);
+    });
   }
 
   async function move(

@@ -7,7 +7,7 @@ import type { Vm } from "./vm.ts";
 export class GuestDied extends Error {}
 
 /** Throws GuestDied, with what it said last, when its shell does not answer within `timeoutMs`. */
-export async function demandAlive(vm: Vm, timeoutMs = 45_000): Promise<void> {
+export async function demandAlive(vm: Vm, timeoutMs = 30_000): Promise<void> {
   try {
     await vm.shell.run("true", { timeoutMs });
   } catch {
@@ -16,13 +16,16 @@ export async function demandAlive(vm: Vm, timeoutMs = 45_000): Promise<void> {
   }
 }
 
-/** What `attempt` gives; it is made a second time when the guest has died in the first. */
-export async function againIfGuestDied<T>(attempt: () => Promise<T>): Promise<T> {
-  try {
-    return await attempt();
-  } catch (error) {
-    if (!(error instanceof GuestDied)) throw error;
-    process.stdout.write(`  once more: ${error.message}\n`);
-    return await attempt();
+const attemptsMax = 4;
+
+/** What `attempt` gives; it is made again when the guest has died in it, a few times at most. */
+export async function againIfGuestDied<T>(attempt: (number: number) => Promise<T>): Promise<T> {
+  for (let number = 1; ; number++) {
+    try {
+      return await attempt(number);
+    } catch (error) {
+      if (!(error instanceof GuestDied) || number === attemptsMax) throw error;
+      process.stdout.write(`  once more: ${error.message}\n`);
+    }
   }
 }
