@@ -2,38 +2,24 @@
 // its programs read files that were chosen, and a terminal talks with its port. Folders that are
 // written are in testing/interop/long.
 
-import { loudPort, serveFolderGuest } from "@caraway/interop";
+import { loudPort } from "@caraway/interop";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type ViewerPage, ViewerWorld } from "./viewer-page.ts";
+import { FolderPages } from "./folder-page.ts";
 
 const setUpMs = 900_000;
 
 describe("devices of the guest in the viewer (smoke)", () => {
-  let world: ViewerWorld;
+  let pages: FolderPages;
 
   beforeAll(async () => {
-    world = await ViewerWorld.start();
+    pages = await FolderPages.start();
   }, setUpMs);
 
-  afterAll(() => world?.[Symbol.asyncDispose]());
-
-  type Guest = Awaited<ReturnType<typeof serveFolderGuest>>;
-
-  const serve = () => {
-    return serveFolderGuest({ origins: [world.server.origin, world.strictServer.origin] });
-  };
-
-  async function open(guest: Guest, policy: "none" | "strict" = "none"): Promise<ViewerPage> {
-    const { host, port } = guest.address;
-    const viewer = await world.open(`?host=${host}&port=${port}&resize=off`, {}, policy);
-    await viewer.untilShown();
-    await viewer.until(({ devices }) => devices.takesFolder && devices.ports.length > 0);
-    return viewer;
-  }
+  afterAll(() => pages?.[Symbol.asyncDispose]());
 
   it("share chosen files where the browser opens no folders, to be read only", async () => {
-    await using guest = await serve();
-    await using viewer = await open(guest);
+    await using guest = await pages.serve();
+    await using viewer = await pages.open(guest);
     await viewer.run((element) =>
       element.devices.shareFolder([new File(["chosen"], "chosen.txt")]),
     );
@@ -46,8 +32,8 @@ describe("devices of the guest in the viewer (smoke)", () => {
   });
 
   it("talk with a port in a terminal, loaded when it is opened, under a strict policy", async () => {
-    await using guest = await serve();
-    await using viewer = await open(guest, "strict");
+    await using guest = await pages.serve();
+    await using viewer = await pages.open(guest, "strict");
     const loaded = () => {
       return viewer.page.evaluate(
         "performance.getEntriesByType('resource').some(({ name }) => name.includes('console-panel'))",

@@ -9,7 +9,14 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { MigrationMode } from "@caraway/client";
-import { type Cell, type CellResult, startSavedVm, type Vm } from "@caraway/interop";
+import {
+  againIfGuestDied,
+  type Cell,
+  type CellResult,
+  demandAlive,
+  startSavedVm,
+  type Vm,
+} from "@caraway/interop";
 import { type ClientStream, openSharedFolder } from "@caraway/node";
 import { endProcess, spawnOwned, whenEnded } from "../src/ownership.ts";
 import { copyInGuest, hashOfPaste, sha256 } from "./agent.ts";
@@ -174,7 +181,11 @@ async function clipboardCell(): Promise<CellResult> {
 }
 
 /** A file on its way in each direction, and a console, while the guest moves. */
-export async function moveFolder(mode: MigrationMode): Promise<CellResult> {
+export function moveFolder(mode: MigrationMode): Promise<CellResult> {
+  return againIfGuestDied(() => moveFolderOnce(mode));
+}
+
+async function moveFolderOnce(mode: MigrationMode): Promise<CellResult> {
   using shared = makeFolder(12_000_000);
   const requests: string[] = [];
   const folder = await openSharedFolder({
@@ -223,6 +234,7 @@ export async function moveFolder(mode: MigrationMode): Promise<CellResult> {
     await until(/count 5\b/);
     await delay(1000);
     const move = await session.move(target);
+    await demandAlive(session.here, 90_000);
     demand(modeOf(move.events) === mode, `the phases were ${phasesOf(move.events)}`);
     const wait =
       "for n in $(seq 150); do [ -s /run/up ] && [ -s /run/down ] && break; sleep 0.3; done";

@@ -2,35 +2,22 @@
 // write and move what is in it.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type ViewerPage, ViewerWorld } from "../../../apps/viewer/browser-test/viewer-page.ts";
-import { serveFolderGuest } from "../src/index.ts";
+import { FolderPages } from "../../../apps/viewer/browser-test/folder-page.ts";
 
 const setUpMs = 900_000;
 
 describe("the viewer at a guest of ours", () => {
-  let world: ViewerWorld;
+  let pages: FolderPages;
 
   beforeAll(async () => {
-    world = await ViewerWorld.start();
+    pages = await FolderPages.start();
   }, setUpMs);
 
-  afterAll(() => world?.[Symbol.asyncDispose]());
-
-  type Guest = Awaited<ReturnType<typeof serveFolderGuest>>;
-
-  const serve = () => serveFolderGuest({ origins: [world.server.origin] });
-
-  async function open(guest: Guest): Promise<ViewerPage> {
-    const { host, port } = guest.address;
-    const viewer = await world.open(`?host=${host}&port=${port}&resize=off`);
-    await viewer.untilShown();
-    await viewer.until(({ devices }) => devices.takesFolder && devices.ports.length > 0);
-    return viewer;
-  }
+  afterAll(() => pages?.[Symbol.asyncDispose]());
 
   it("shares a folder that the page has opened, to be read and written", async () => {
-    await using guest = await serve();
-    await using viewer = await open(guest);
+    await using guest = await pages.serve();
+    await using viewer = await pages.open(guest);
     await viewer.run(async (element) => {
       // The page's own storage has folders of the very kind that users open to pages.
       const root = await navigator.storage.getDirectory();

@@ -19,10 +19,10 @@ export class ClipboardUser {
   }
 
   /** Waits until the guest's agent has said what it can. */
-  async agentIsThere(since = 0): Promise<EventOf<"agent">> {
+  async agentIsThere(since = 0, timeoutMs = 20_000): Promise<EventOf<"agent">> {
     return await this.#client.waitFor(
       (event): event is EventOf<"agent"> => event.name === "agent" && event.connected,
-      { since },
+      { since, timeoutMs },
     );
   }
 
