@@ -10,7 +10,7 @@ import {
   agentMessages,
   agentProtocol,
 } from "@caraway/protocol";
-import { CarawayError, type MessageOf } from "@caraway/wire";
+import { CarawayError, joinBytes, type MessageOf } from "@caraway/wire";
 
 export type AgentMessage = MessageOf<typeof agentMessages>;
 
@@ -159,12 +159,7 @@ export class AgentReader {
 
   #join(): Uint8Array {
     if (this.#parts.length === 1) return this.#parts[0]!;
-    const all = new Uint8Array(this.#size);
-    let offset = 0;
-    for (const part of this.#parts) {
-      all.set(part, offset);
-      offset += part.length;
-    }
+    const all = joinBytes(this.#parts);
     this.#parts = [all];
     return all;
   }
@@ -188,10 +183,7 @@ export function agentBytes(message: AgentMessage, context: AgentContext): Uint8A
     opaque: 0n,
     size: body.length,
   });
-  const all = new Uint8Array(header.length + body.length);
-  all.set(header);
-  all.set(body, header.length);
-  return all;
+  return joinBytes([header, body]);
 }
 
 /** Cuts a message into AGENT_DATA payloads. */

@@ -1,4 +1,4 @@
-import { WireError } from "@caraway/wire";
+import { joinBytes, WireError } from "@caraway/wire";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Frame, FrameReader, FrameWriter, ProtocolError } from "../src/index.ts";
@@ -20,10 +20,6 @@ function readAll(subject: FrameReader, bytes: Uint8Array, cut = bytes.length): F
     for (let frame = subject.next(); frame !== null; frame = subject.next()) frames.push(frame);
   }
   return frames;
-}
-
-function join(...parts: Uint8Array[]): Uint8Array {
-  return Uint8Array.from(parts.flatMap((part) => [...part]));
 }
 
 /** A body with `before`, sub-messages and their list. Returns where the list starts, too. */
@@ -60,7 +56,11 @@ describe.each([true, false])("frames with mini header %s", (miniHeader) => {
     fc.assert(
       fc.property(messages, fc.integer({ min: 1, max: 40 }), (list, cut) => {
         const writer = new FrameWriter(miniHeader, 1n);
-        const frames = readAll(reader(miniHeader), join(...list.map((m) => writer.write(m))), cut);
+        const frames = readAll(
+          reader(miniHeader),
+          joinBytes(list.map((m) => writer.write(m))),
+          cut,
+        );
         const expected = list.map((message, index) => {
           const size = message.body.length;
           return { ...message, size, serial: BigInt(index + 1), subFrames: [] };
@@ -83,7 +83,7 @@ describe.each([true, false])("frames with mini header %s", (miniHeader) => {
     const writer = new FrameWriter(miniHeader, 1n);
     const [first, second] = [1, 2].map((id) => writer.write({ id, body: Uint8Array.of(id) }));
     const subject = reader(miniHeader);
-    subject.push(join(first!, second!));
+    subject.push(joinBytes([first!, second!]));
     expect(subject.next()?.id).toBe(1);
     expect(subject.takePending()).toEqual(second);
     expect(subject.next()).toBeNull();
@@ -107,7 +107,7 @@ describe("serials", () => {
 
   it("are those of the wire where the header has them, gaps included", () => {
     const subject = reader(false);
-    subject.push(join(full(7n, 9, 0, 0), full(2n ** 40n, 9, 0, 0)));
+    subject.push(joinBytes([full(7n, 9, 0, 0), full(2n ** 40n, 9, 0, 0)]));
     expect([subject.next()?.serial, subject.next()?.serial]).toEqual([7n, 2n ** 40n]);
     expect(subject.nextSerial).toBe(2n ** 40n + 1n);
   });
@@ -121,7 +121,11 @@ describe("sub-messages", () => {
 
   it("of a full header come in list order, and the body stays whole", () => {
     const { body, listAt } = withSubMessages([9, 9, 9], subs);
-    const [frame] = readAll(reader(false), join(full(1n, 304, body.length, listAt), body), 1);
+    const [frame] = readAll(
+      reader(false),
+      joinBytes([full(1n, 304, body.length, listAt), body]),
+      1,
+    );
     expect(frame?.id).toBe(304);
     expect(frame?.subFrames).toEqual([
       { id: 5, body: Uint8Array.of(1) },
@@ -149,7 +153,7 @@ describe("sub-messages", () => {
     ["a count beyond the message", full(1n, 304, 6, 2), [0, 0, 255, 255, 0, 0]],
     ["a message outside of the message", full(1n, 304, 8, 2), [0, 0, 1, 0, 3, 0, 0, 0]],
   ])("with %s end the channel with a typed error", (_, head, body) => {
-    const bytes = join(head, Uint8Array.from(body));
+    const bytes = joinBytes([head, Uint8Array.from(body)]);
     expect(() => readAll(reader(false), bytes)).toThrow(ProtocolError);
   });
 
@@ -164,7 +168,7 @@ describe("sub-messages", () => {
   it("of any bytes make frames or a typed error", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 80 }), fc.nat(90), (body, subList) => {
-        const bytes = join(full(1n, 304, body.length, subList), body);
+        const bytes = joinBytes([full(1n, 304, body.length, subList), body]);
         try {
           for (const { subFrames } of readAll(reader(false), bytes)) {
             const total = subFrames.reduce((sum, sub) => sum + sub.body.length, 0);

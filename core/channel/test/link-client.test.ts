@@ -7,6 +7,7 @@ import {
   linkMessCodec,
   linkReplyCodec,
 } from "@caraway/protocol";
+import { joinBytes } from "@caraway/wire";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { LinkClient, type LinkOutput, type LinkTask } from "../src/index.ts";
@@ -23,10 +24,6 @@ function u32(value: number): number[] {
   return [value & 0xff, (value >> 8) & 0xff, (value >> 16) & 0xff, (value >>> 24) & 0xff];
 }
 
-function join(...parts: (Uint8Array | readonly number[])[]): Uint8Array {
-  return Uint8Array.from(parts.flatMap((part) => [...part]));
-}
-
 function header(size: number, more: { magic?: number; major?: number } = {}): Uint8Array {
   return linkHeaderCodec.encode({ magic: linkMagic, major: 2, minor: 2, size, ...more });
 }
@@ -40,7 +37,7 @@ function reply(bits: readonly number[], error: number = LinkError.OK): Uint8Arra
     numChannelCaps: 1,
     caps: [...common, 0x5a],
   });
-  return join(header(body.length), body);
+  return joinBytes([header(body.length), body]);
 }
 
 /** A link client, and what it said so far. */
@@ -89,7 +86,7 @@ class Subject {
 
   #drain(): void {
     for (let output = this.link.poll(); output !== null; output = this.link.poll()) {
-      if (output.type === "transmit") this.sent = join(this.sent, output.bytes);
+      if (output.type === "transmit") this.sent = joinBytes([this.sent, output.bytes]);
       else if (output.type === "task") this.tasks.push(output.work);
       else {
         expect(this.outcome).toBeNull();
@@ -116,7 +113,7 @@ describe("the greeting", () => {
     for (let output = link.poll(); output !== null; output = link.poll()) {
       if (output.type === "transmit") parts.push(output.bytes);
     }
-    const bytes = join(...parts);
+    const bytes = joinBytes(parts);
     expect(linkHeaderCodec.decode(bytes).size).toBe(bytes.length - 16);
     expect(linkMessCodec.decode(bytes.subarray(16))).toEqual({
       connectionId: 77,
@@ -135,8 +132,8 @@ describe("a ticket", () => {
     expect(subject.sent).toEqual(Uint8Array.of(1, 0, 0, 0));
     expect(subject.tasks).toEqual([{ kind: "ticket", connection: 3, publicKey }]);
     subject.done({ kind: "ticket", ticket });
-    expect(subject.sent).toEqual(join([1, 0, 0, 0], ticket));
-    subject.receive(join(resultOk, [1, 2, 3]));
+    expect(subject.sent).toEqual(joinBytes([[1, 0, 0, 0], ticket]));
+    subject.receive(joinBytes([resultOk, [1, 2, 3]]));
     expect(subject.outcome).toEqual({
       type: "linked",
       agreement: {
@@ -189,7 +186,7 @@ describe("SASL", () => {
 
   function begun(): Subject {
     const subject = new Subject().receive(reply(saslServer));
-    subject.receive(join(u32(list.length), list));
+    subject.receive(joinBytes([u32(list.length), list]));
     return subject;
   }
 
@@ -214,7 +211,7 @@ describe("SASL", () => {
     subject.receive(Uint8Array.of(...u32(0), 1));
     expect(subject.tasks.pop()).toMatchObject({ complete: true, data: new Uint8Array() });
     // Both results may be there before the driver has checked the server's proof.
-    subject.receive(join(resultOk, resultOk, [4]));
+    subject.receive(joinBytes([resultOk, resultOk, [4]]));
     expect(subject.outcome).toBeNull();
     subject.done({ kind: "sasl-step", data: null });
     expect(subject.outcome).toMatchObject({ type: "linked", rest: Uint8Array.of(4) });
@@ -232,7 +229,7 @@ describe("SASL", () => {
     const subject = begun();
     subject.done({ kind: "sasl-start", mechanism: "PLAIN", data: null });
     subject.receive(Uint8Array.of(...u32(0), 1));
-    subject.done({ kind: "sasl-step", data: null }).receive(join(resultOk, [8, 0, 0, 0]));
+    subject.done({ kind: "sasl-step", data: null }).receive(joinBytes([resultOk, [8, 0, 0, 0]]));
     expect(subject.code).toBe("LINK_BAD_CONNECTION_ID");
   });
 
@@ -288,7 +285,11 @@ describe("a peer that is no SPICE server", () => {
     ["another magic", header(178, { magic: 0x50545448 }), "LINK_NOT_SPICE"],
     ["another major version", header(178, { major: 1 }), "LINK_MAJOR_MISMATCH"],
     ["a huge reply", header(0xffffffff), "LINK_BAD_REPLY"],
-    ["a reply too short for its fields", join(header(10), new Uint8Array(10)), "LINK_BAD_REPLY"],
+    [
+      "a reply too short for its fields",
+      joinBytes([header(10), new Uint8Array(10)]),
+      "LINK_BAD_REPLY",
+    ],
   ])("%s ends the link", (_, bytes, code) => {
     expect(new Subject().receive(bytes).code).toBe(code);
   });
@@ -314,10 +315,10 @@ describe("a peer that is no SPICE server", () => {
         fc.uint8Array({ maxLength: 400 }),
         fc.integer({ min: 1, max: 50 }),
         (tail, cut) => {
-          const bytes = join(
+          const bytes = joinBytes([
             reply(ticketServer).subarray(0, 250 - Math.min(249, tail.length)),
             tail,
-          );
+          ]);
           const subject = new Subject().receive(bytes, cut);
           subject.done({ kind: "ticket", ticket }).receive(tail, cut).closed();
           expect(subject.outcome).not.toBeNull();

@@ -7,6 +7,7 @@ import {
   linkMessCodec,
   linkReplyCodec,
 } from "@caraway/protocol";
+import { joinBytes } from "@caraway/wire";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -30,10 +31,6 @@ function u32(value: number): number[] {
   return [value & 0xff, (value >> 8) & 0xff, (value >> 16) & 0xff, (value >>> 24) & 0xff];
 }
 
-function join(...parts: (Uint8Array | readonly number[])[]): Uint8Array {
-  return Uint8Array.from(parts.flatMap((part) => [...part]));
-}
-
 function greeting(bits: readonly number[], more: { magic?: number; major?: number } = {}) {
   const common = capabilityWords(bits);
   const body = linkMessCodec.encode({
@@ -45,7 +42,7 @@ function greeting(bits: readonly number[], more: { magic?: number; major?: numbe
     caps: [...common, 0x21],
   });
   const header = { magic: linkMagic, major: 2, minor: 2, size: body.length, ...more };
-  return join(linkHeaderCodec.encode(header), body);
+  return joinBytes([linkHeaderCodec.encode(header), body]);
 }
 
 interface SubjectOptions {
@@ -74,7 +71,7 @@ class Subject {
   }
 
   receive(...parts: (Uint8Array | readonly number[])[]): this {
-    this.link.received(join(...parts));
+    this.link.received(joinBytes(parts));
     return this.drain();
   }
 
@@ -85,7 +82,7 @@ class Subject {
 
   drain(): this {
     for (let output = this.link.poll(); output !== null; output = this.link.poll()) {
-      if (output.type === "transmit") this.sent = join(this.sent, output.bytes);
+      if (output.type === "transmit") this.sent = joinBytes([this.sent, output.bytes]);
       else if (output.type === "task") this.tasks.push(output.work);
       else this.outcome = output;
     }
@@ -297,7 +294,7 @@ describe("the server's end of the link stage", () => {
         for (let turn = 0; turn < 20; turn++) {
           let fromClient: Uint8Array = new Uint8Array();
           for (let output = client.poll(); output !== null; output = client.poll()) {
-            if (output.type === "transmit") fromClient = join(fromClient, output.bytes);
+            if (output.type === "transmit") fromClient = joinBytes([fromClient, output.bytes]);
             if (output.type === "task") client.done({ kind: "ticket", ticket });
             if (output.type === "linked") linked = true;
           }

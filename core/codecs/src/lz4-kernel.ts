@@ -1,8 +1,8 @@
 // The caller of the fast LZ4 encoder, kernels/lz4.ts: hands in the rows part by part and collects
 // the blocks. Who instantiates the WebAssembly is not known here.
 
+import { joinBytes } from "@caraway/wire";
 import type { Bitmap } from "./bitmap.ts";
-import { joinParts } from "./byte-parts.ts";
 import { checkLz4Bitmap, encodeLz4Image, lz4ImageHeader } from "./lz4-encode.ts";
 
 /** What an instance of the kernel's module exports. Addresses are in bytes. */
@@ -44,5 +44,5 @@ function encodeWithKernel(instance: Lz4KernelExports, bitmap: Bitmap): Uint8Arra
     block.set(new Uint8Array(instance.memory.buffer, instance.block(), blockSize), blockHeaderSize);
     parts.push(block);
   }
-  return joinParts(parts);
+  return joinBytes(parts);
 }

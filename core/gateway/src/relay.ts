@@ -27,7 +27,7 @@ import {
   hasCapability,
   LinkError,
 } from "@caraway/protocol";
-import { CarawayError } from "@caraway/wire";
+import { CarawayError, joinBytes } from "@caraway/wire";
 import type { Arrival, EventSubject, GatewayOptions } from "./gateway-border.ts";
 import type { GatewaySession } from "./gateway-session.ts";
 import type { Grant } from "./grant.ts";
@@ -256,10 +256,7 @@ export class Relay implements MainTapOwner {
       this.#drainLink();
     } else if (state.kind === "answering") {
       // A transport may hand over what it has read already, although it is paused.
-      const rest = new Uint8Array(state.rest.length + bytes.length);
-      rest.set(state.rest);
-      rest.set(bytes, state.rest.length);
-      this.#state = { ...state, rest };
+      this.#state = { ...state, rest: joinBytes([state.rest, bytes]) };
     }
   }
 

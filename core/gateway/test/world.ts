@@ -15,6 +15,7 @@ import {
 } from "@caraway/channel";
 import type { Endpoint } from "@caraway/client";
 import { ChannelType, CommonCapability, capabilityWords } from "@caraway/protocol";
+import { joinBytes } from "@caraway/wire";
 import {
   decodeGrant,
   defaultGatewayLimits,
@@ -66,10 +67,6 @@ export function unseal(credential: string): Grant {
   return decodeGrant(Buffer.from(credential.slice(3), "base64url").toString("utf8"));
 }
 
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  return Uint8Array.from(parts.flatMap((part) => [...part]));
-}
-
 /** What a client has received, and its end of the link stage. */
 export class TestClient {
   readonly world: World;
@@ -110,7 +107,7 @@ export class TestClient {
 
   received(bytes: Uint8Array): void {
     if (this.isLinked) {
-      this.data = join([this.data, bytes]);
+      this.data = joinBytes([this.data, bytes]);
       return;
     }
     this.#link.received(bytes);
@@ -182,7 +179,7 @@ export class TestServer {
 
   received(bytes: Uint8Array): void {
     if (this.isLinked) {
-      this.data = join([this.data, bytes]);
+      this.data = joinBytes([this.data, bytes]);
       return;
     }
     this.#link.received(bytes);

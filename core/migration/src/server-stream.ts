@@ -1,6 +1,7 @@
 // What the two servers say to each other, carried over links that may break: messages in parts that
 // are counted, kept until the other side has seen them, and sent again over a new link.
 
+import { joinBytes } from "@caraway/wire";
 import { MoveError } from "./errors.ts";
 import { chunkSizeMax, windowSize } from "./peer-messages.ts";
 
@@ -110,21 +111,11 @@ export class ServerStreamIn {
     this.#size += part.length;
     this.#parts.push(part);
     if (last === 0) return null;
-    const message = this.#parts.length === 1 ? part.slice() : join(this.#parts, this.#size);
+    const message = this.#parts.length === 1 ? part.slice() : joinBytes(this.#parts);
     this.#parts = [];
     this.#size = 0;
     return message;
   }
-}
-
-export function join(parts: readonly Uint8Array[], size: number): Uint8Array {
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 export function violation(detail: string): MoveError {

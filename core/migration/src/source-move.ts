@@ -6,6 +6,7 @@
 // an operator gives it to the target.
 
 import type { Instant, Machine } from "@caraway/channel";
+import { joinBytes } from "@caraway/wire";
 import { MoveError } from "./errors.ts";
 import {
   defaultMoveTiming,
@@ -26,7 +27,7 @@ import {
   type TargetMessage,
 } from "./peer-messages.ts";
 import { type LinkLoss, type LinkNews, ReturningLink } from "./returning-link.ts";
-import { join, violation } from "./server-stream.ts";
+import { violation } from "./server-stream.ts";
 import { beforeCommit, lateFaults, type SourceState as State } from "./source-phases.ts";
 import { StateSender } from "./state-sender.ts";
 
@@ -285,7 +286,7 @@ export class SourceMove implements Machine<SourceMoveInput, SourceMoveOutput> {
       case "DONE":
         this.#mustBeCommitted(message);
         this.#isDone = true;
-        this.#tell({ name: "outcome", report: join(this.#outcome, this.#outcomeSize) });
+        this.#tell({ name: "outcome", report: joinBytes(this.#outcome) });
         this.#goOn(now);
         break;
     }

@@ -5,6 +5,7 @@
 // answer that COMMIT did not come, there is no copy, and none can come to be.
 
 import type { ConnectionKey, Instant, Machine } from "@caraway/channel";
+import { joinBytes } from "@caraway/wire";
 import { MoveError } from "./errors.ts";
 import {
   defaultMoveTiming,
@@ -26,7 +27,7 @@ import {
   type TargetMessage,
   targetCodec,
 } from "./peer-messages.ts";
-import { join, violation } from "./server-stream.ts";
+import { violation } from "./server-stream.ts";
 
 export interface TargetMoveOptions {
   /** What PREPARE said; see `PeerDoor`. */
@@ -315,7 +316,7 @@ export class TargetMove implements Machine<TargetMoveInput, TargetMoveOutput> {
     this.#tell({ name: "progress", received: state.size });
     if (last === 0) return;
     this.#enter({ phase: "loading", until: now + this.#timing.stopWithinMs });
-    this.#outputs.push({ type: "load", state: join(state.parts, state.size) });
+    this.#outputs.push({ type: "load", state: joinBytes(state.parts) });
   }
 
   // The phases.

@@ -9,6 +9,7 @@ import {
   agentMessages,
 } from "@caraway/protocol";
 import type { Infer } from "@caraway/wire";
+import { joinBytes } from "@caraway/wire";
 import { type CutMessage, FilterResult } from "./agent-migration.ts";
 import { type AgentPart, AgentParts } from "./agent-parts.ts";
 
@@ -92,7 +93,7 @@ export class AgentFilter {
 
   /** What `moving` cannot say. */
   get cut(): Infer<typeof AgentMessageState> {
-    return { ...this.#parts.cut, collected: concat(this.#collected) };
+    return { ...this.#parts.cut, collected: joinBytes(this.#collected) };
   }
 
   /** Goes on where another server left it; `header` is what the wire has of a header. */
@@ -135,27 +136,15 @@ export class AgentFilter {
     if (this.#overheard === null) return;
     this.#overheard.push(part.bytes);
     if (!part.isLast) return;
-    const body = concat(this.#overheard).subarray(agentMessageHeaderSize);
+    const body = joinBytes(this.#overheard).subarray(agentMessageHeaderSize);
     this.#overheard = null;
     const message = agentCodec.decode(part.type, body, new Set());
     if (message !== null) this.#overhear?.(message);
   }
 
   #take(type: number): AgentMessage | null {
-    const all = concat(this.#collected);
+    const all = joinBytes(this.#collected);
     this.#collected = [];
     return agentCodec.decode(type, all.subarray(agentMessageHeaderSize), new Set());
   }
-}
-
-export function concat(parts: readonly Uint8Array[]): Uint8Array {
-  let size = 0;
-  for (const part of parts) size += part.length;
-  const all = new Uint8Array(size);
-  let offset = 0;
-  for (const part of parts) {
-    all.set(part, offset);
-    offset += part.length;
-  }
-  return all;
 }

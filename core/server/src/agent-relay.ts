@@ -16,8 +16,8 @@ import {
   VdiPort,
   vdiChunkHeaderCodec,
 } from "@caraway/protocol";
-import { CarawayError, type Infer } from "@caraway/wire";
-import { AgentFilter, type AgentVerdict, concat } from "./agent-filter.ts";
+import { CarawayError, type Infer, joinBytes } from "@caraway/wire";
+import { AgentFilter, type AgentVerdict } from "./agent-filter.ts";
 import { FilterResult, type MovingAgent } from "./agent-migration.ts";
 import type { ClientKey } from "./events.ts";
 import type { MonitorWish } from "./guest-device.ts";
@@ -376,7 +376,7 @@ export class AgentRelay {
     for (let at = 0; at < bytes.length; at += agentDataSizeMax) {
       const data = bytes.subarray(at, at + agentDataSizeMax);
       const header = vdiChunkHeaderCodec.encode({ port, size: data.length });
-      this.#attached?.stream.write(concat([header, data]));
+      this.#attached?.stream.write(joinBytes([header, data]));
     }
   }
 

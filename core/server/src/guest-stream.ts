@@ -4,6 +4,7 @@
 // INVARIANT: nothing is written to a guest that stands still: its state may have been saved, and
 // what waits here goes on to where the guest goes on.
 
+import { joinBytes } from "@caraway/wire";
 import type { GuestInput } from "./guest.ts";
 import type { StreamName } from "./guest-device.ts";
 import type { Wiring } from "./wiring.ts";
@@ -45,13 +46,7 @@ export class GuestStream {
 
   /** A copy of all that waits for the guest. */
   get queued(): Uint8Array {
-    const all = new Uint8Array(this.#queuedBytes);
-    let at = 0;
-    for (const bytes of this.#queue) {
-      all.set(bytes, at);
-      at += bytes.length;
-    }
-    return all;
+    return joinBytes(this.#queue);
   }
 
   /** The guest has it no longer: nothing more is said to it. */

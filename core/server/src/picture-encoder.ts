@@ -16,7 +16,7 @@ import {
   QuicType,
 } from "@caraway/codecs";
 import { BitmapFlag, BitmapFormat, ImageFlag, ImageType, JpegAlphaFlag } from "@caraway/protocol";
-import { concat } from "./agent-filter.ts";
+import { joinBytes } from "@caraway/wire";
 import { type CompressionSituation, chooseCodec, type PictureCodec } from "./compression-choice.ts";
 import type { Encoders } from "./encoders.ts";
 import type { GuestPixels } from "./guest-drawing.ts";
@@ -290,6 +290,6 @@ function jpegImage(picture: GuestPixels, context: Context): WireImage | null {
     type: ImageType.JPEG_ALPHA,
     jpegAlphaFlags: JpegAlphaFlag.TOP_DOWN,
     jpegSize: jpeg.length,
-    data: concat([jpeg, alpha]),
+    data: joinBytes([jpeg, alpha]),
   };
 }

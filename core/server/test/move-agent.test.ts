@@ -10,6 +10,7 @@ import {
   VdiPort,
   vdiChunkHeaderCodec,
 } from "@caraway/protocol";
+import { joinBytes } from "@caraway/wire";
 import { describe, expect, it } from "vitest";
 import { MoveWorld } from "./move-world.ts";
 import { type RawChannel, RawClient } from "./raw-client.ts";
@@ -24,10 +25,6 @@ const movable = [
   MainCapability.SPICE_MAIN_CAP_SEAMLESS_MIGRATE,
 ];
 
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  return new Uint8Array(Buffer.concat(parts));
-}
-
 function message(type: number, size: number): Uint8Array {
   const header = agentMessageHeaderCodec.encode({
     protocol: agentProtocol,
@@ -36,11 +33,11 @@ function message(type: number, size: number): Uint8Array {
     size,
   });
   const body = Uint8Array.from({ length: size }, (_, at) => (at * 7 + 1) & 0xff);
-  return concat([header, body]);
+  return joinBytes([header, body]);
 }
 
 function chunk(data: Uint8Array): Uint8Array {
-  return concat([vdiChunkHeaderCodec.encode({ port: VdiPort.CLIENT, size: data.length }), data]);
+  return joinBytes([vdiChunkHeaderCodec.encode({ port: VdiPort.CLIENT, size: data.length }), data]);
 }
 
 /** A client with nothing but main, which goes along by hand. */
@@ -83,7 +80,7 @@ class Traveller {
   /** All that the agent said to it. */
   heard(): Uint8Array {
     const channels = new Set([this.before.channel("main"), this.main]);
-    return concat(
+    return joinBytes(
       [...channels].flatMap((main) => {
         return main.ofName<{ data: Uint8Array }>("AGENT_DATA").map(({ data }) => data);
       }),
@@ -105,7 +102,7 @@ function move(world: MoveWorld, peer: boolean, travellers: readonly Traveller[])
 
 /** What the guest took at both servers, out of its chunks. */
 function taken(world: MoveWorld): Uint8Array {
-  let rest = concat(
+  let rest = joinBytes(
     world.hosts.flatMap((host) => host.guestInputs("stream-data").map(({ bytes }) => bytes)),
   );
   const parts: Uint8Array[] = [];
@@ -115,7 +112,7 @@ function taken(world: MoveWorld): Uint8Array {
     parts.push(rest.subarray(8, 8 + size));
     rest = rest.subarray(8 + size);
   }
-  return concat(parts);
+  return joinBytes(parts);
 }
 
 describe.each([
@@ -124,7 +121,7 @@ describe.each([
 ])("%s", (_name, peer) => {
   it("what the agent says arrives once, wherever it is cut (the 2-byte offset)", () => {
     const said = message(clipboard, 45);
-    const stream = concat([chunk(said), chunk(said.subarray(0, 30)), chunk(said.subarray(30))]);
+    const stream = joinBytes([chunk(said), chunk(said.subarray(0, 30)), chunk(said.subarray(30))]);
     for (let cut = 0; cut <= stream.length; cut++) {
       const world = worldWithAgent();
       const client = new Traveller(world);
@@ -134,7 +131,7 @@ describe.each([
       client.go();
       world.runWhenTold();
       world.target.guest({ type: "stream-data", stream: agent, bytes: stream.slice(cut) });
-      expect(client.heard(), `cut at ${cut}`).toEqual(concat([said, said]));
+      expect(client.heard(), `cut at ${cut}`).toEqual(joinBytes([said, said]));
       expect(client.main.isClosed).toBe(false);
     }
   });
@@ -183,7 +180,7 @@ describe.each([
         } else say(said.subarray(cut));
         say(said);
         world.target.guest({ type: "stream-credit", stream: agent, bytes: unlimited });
-        expect(taken(world), `cut at ${cut}, credit ${credit}`).toEqual(concat([said, said]));
+        expect(taken(world), `cut at ${cut}, credit ${credit}`).toEqual(joinBytes([said, said]));
         expect(client.main.isClosed).toBe(false);
       }
     }
@@ -206,7 +203,7 @@ describe.each([
       world.runWhenTold();
       world.target.guest({ type: "stream-credit", stream: agent, bytes: unlimited });
       client.main.send({ name: "AGENT_DATA", body: { data: said } });
-      expect(taken(world), `credit ${credit}`).toEqual(concat([said, said]));
+      expect(taken(world), `credit ${credit}`).toEqual(joinBytes([said, said]));
       expect(client.main.isClosed).toBe(false);
     }
   });
@@ -361,7 +358,7 @@ describe("the agent", () => {
       opaque: 0n,
       size: 28,
     });
-    const said = concat([header, new Uint8Array(body.buffer)]);
+    const said = joinBytes([header, new Uint8Array(body.buffer)]);
     client.main.send({ name: "AGENT_DATA", body: { data: said.subarray(0, 33) } });
     move(world, true, [client]);
     client.go();

@@ -5,6 +5,7 @@
 // It is for tests, demonstrations and a certificate from a file: whoever can read the process can
 // read the keys.
 
+import { joinBytes } from "@caraway/wire";
 import { type CommandApdu, parseCommand, responseApdu, Sw } from "./apdu.ts";
 import { CardError } from "./card-error.ts";
 import {
@@ -210,7 +211,7 @@ export class PivCard {
       this.#respond(Sw.LAST_COMMAND_EXPECTED);
       return null;
     }
-    const data = chain === null ? part.data : joined(chain.data, part.data);
+    const data = chain === null ? part.data : joinBytes([chain.data, part.data]);
     if (data.length > chainMax) {
       this.#respond(Sw.WRONG_LENGTH);
       return null;
@@ -348,13 +349,6 @@ function secretText(data: Uint8Array): string | null {
 /** Whether it may be the next part of the same command. */
 function isSame(first: CommandApdu, next: CommandApdu): boolean {
   return first.instruction === next.instruction && first.p1 === next.p1 && first.p2 === next.p2;
-}
-
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(first.length + second.length);
-  bytes.set(first);
-  bytes.set(second, first.length);
-  return bytes;
 }
 
 function bad(detail: string): CardError {

@@ -1,5 +1,7 @@
 // BER-TLV as cards speak it: tags of one or two bytes, definite lengths.
 
+import { joinBytes } from "@caraway/wire";
+
 export interface Tlv {
   readonly tag: number;
   readonly value: Uint8Array;
@@ -12,14 +14,7 @@ export function tlv(
 ): Uint8Array {
   const size = parts.reduce((sum, part) => sum + part.length, 0);
   const head = [...(tag > 0xff ? [tag >> 8, tag & 0xff] : [tag]), ...lengthOf(size)];
-  const bytes = new Uint8Array(head.length + size);
-  bytes.set(head);
-  let at = head.length;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  return joinBytes([head, ...parts]);
 }
 
 function lengthOf(size: number): readonly number[] {

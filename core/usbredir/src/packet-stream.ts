@@ -9,6 +9,7 @@ import {
   encodeFields,
   encodeUtf8,
   interpretMessages,
+  joinBytes,
   WireError,
 } from "@caraway/wire";
 import { UsbredirCapability } from "./constants.ts";
@@ -120,7 +121,7 @@ export class PacketStream {
     new DataView(capabilities.buffer).setUint32(0, word >>> 0, true);
     const body = encodeFields(eitherPackets[0], { version, capabilities });
     // It is said before it is known how long ids are.
-    return joined(encodeFields(PacketHeader, { type: 0, length: body.length, id: 0 }), body);
+    return joinBytes([encodeFields(PacketHeader, { type: 0, length: body.length, id: 0 }), body]);
   }
 
   /**
@@ -172,7 +173,7 @@ export class PacketStream {
     };
     const header = this.#header;
     const waiting = this.#input.peek(this.#input.size)!;
-    const before = header === null ? waiting : joined(this.#headerBytes(header), waiting);
+    const before = header === null ? waiting : joinBytes([this.#headerBytes(header), waiting]);
     return { peer, waiting: before, toSkip: this.#toSkip };
   }
 
@@ -190,7 +191,7 @@ export class PacketStream {
   }
 
   #frame(header: Header, body: Uint8Array): Uint8Array {
-    return joined(this.#headerBytes(header), body);
+    return joinBytes([this.#headerBytes(header), body]);
   }
 
   #headerBytes({ type, length, id }: Header): Uint8Array {
@@ -306,13 +307,6 @@ export class PacketStream {
     if (this.both(UsbredirCapability.BULK_LENGTH_32BITS)) context.add(layouts.lengthHigh);
     this.#context = context;
   }
-}
-
-function joined(header: Uint8Array, body: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(header.length + body.length);
-  bytes.set(header);
-  bytes.set(body, header.length);
-  return bytes;
 }
 
 /** Streams without sizes of packets have no layout. */

@@ -3,7 +3,7 @@
 // its course reads from top to bottom although nothing in the core ever waits.
 
 import type { Instant } from "@caraway/channel";
-import { encodeUtf8 } from "@caraway/wire";
+import { encodeUtf8, joinBytes } from "@caraway/wire";
 import { authorityOf, pathOfTarget } from "./folder-url.ts";
 import type { FolderAnswer, FolderFailure, FolderPath, FolderWork } from "./folder-work.ts";
 import { HttpFault } from "./http-fault.ts";
@@ -139,13 +139,7 @@ export class Exchange {
       if (size > smallBodyMax) throw new HttpFault(413, "the body is too long");
       pieces.push(piece);
     }
-    const whole = new Uint8Array(size);
-    let at = 0;
-    for (const piece of pieces) {
-      whole.set(piece, at);
-      at += piece.length;
-    }
-    return whole;
+    return joinBytes(pieces);
   }
 
   /** Sends the answer's head. `length` null: the body is chunked. */

@@ -1,6 +1,6 @@
 // The methods that change nothing: OPTIONS, GET, HEAD and PROPFIND.
 
-import { encodeUtf8 } from "@caraway/wire";
+import { encodeUtf8, joinBytes } from "@caraway/wire";
 import { demandConditions, entryAt, isUnchanged } from "./conditions.ts";
 import type { Exchange, Fields, Steps } from "./exchange.ts";
 import { hrefOf, isShareable } from "./folder-url.ts";
@@ -150,11 +150,7 @@ export function* propfind(exchange: Exchange): Steps {
 function chunk(text: string): Uint8Array {
   const bytes = encodeUtf8(text);
   const head = encodeUtf8(`${bytes.length.toString(16)}\r\n`);
-  const out = new Uint8Array(head.length + bytes.length + 2);
-  out.set(head);
-  out.set(bytes, head.length);
-  out.set([13, 10], head.length + bytes.length);
-  return out;
+  return joinBytes([head, bytes, [13, 10]]);
 }
 
 /** What is in a folder and can be spoken of, in the order of names. */

@@ -16,6 +16,7 @@ export {
   structCodec,
 } from "./generated-codec.ts";
 export { type FieldNode, type Inspection, inspectBody, valueText } from "./inspect.ts";
+export { joinBytes } from "./join-bytes.ts";
 export { leastSize, node, resolveLength } from "./lengths.ts";
 export { Reader, refused } from "./reader.ts";
 export { scalarSize } from "./scalar.ts";

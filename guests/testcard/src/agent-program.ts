@@ -4,7 +4,7 @@
 import { AgentGuest, type AgentGuestEvent, type AgentGuestState } from "@caraway/agent";
 import { FileXferStatus } from "@caraway/protocol";
 import type { GuestOutput, MonitorWish, StreamName, StreamTraffic } from "@caraway/server";
-import { decodeUtf8 } from "@caraway/wire";
+import { decodeUtf8, joinBytes } from "@caraway/wire";
 import { addToSha256, emptySha256, type Sha256State, sha256Text } from "./sha256.ts";
 
 export const agentStream: StreamName = { use: "agent", id: 0 };
@@ -84,8 +84,8 @@ export class AgentProgram {
     return {
       isRunning: this.#isRunning,
       guest: this.#guest.state(),
-      output: joined(this.#output),
-      input: joined(this.#input),
+      output: joinBytes(this.#output),
+      input: joinBytes(this.#input),
       copied: this.#copied,
       underWay: this.#underWay,
       arrived: this.#arrived,
@@ -267,14 +267,4 @@ export class AgentProgram {
       this.#hands.write(`${format} ${data.length} ${sum.slice(0, 8)}\n`);
     }
   }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

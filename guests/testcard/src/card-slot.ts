@@ -6,6 +6,7 @@
 
 import { VscMessageType } from "@caraway/protocol";
 import type { GuestInput, GuestOutput, StreamName } from "@caraway/server";
+import { joinBytes } from "@caraway/wire";
 
 /** What the reader asks next of a card: select, read the object and its parts, ask for the PIN. */
 export const cardSteps = ["select", "read", "more", "tries"] as const;
@@ -97,7 +98,7 @@ export class CardSlot {
         break;
       case "stream-data":
         state.owed += input.bytes.length;
-        state.incoming = joined(state.incoming, input.bytes);
+        state.incoming = joinBytes([state.incoming, input.bytes]);
         this.#read(runtimeMs);
         break;
       default:
@@ -243,16 +244,8 @@ export class CardSlot {
     view.setUint32(4, 0);
     view.setUint32(8, data.length);
     bytes.set(data, headerSize);
-    this.state.outgoing = joined(this.state.outgoing, bytes);
+    this.state.outgoing = joinBytes([this.state.outgoing, bytes]);
   }
-}
-
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  if (first.length === 0) return second;
-  const bytes = new Uint8Array(first.length + second.length);
-  bytes.set(first);
-  bytes.set(second, first.length);
-  return bytes;
 }
 
 /** What a reader counts, as numbers by name. */

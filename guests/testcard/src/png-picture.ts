@@ -1,5 +1,7 @@
 // A picture as PNG (ISO 15948), without compressing it: what a guest puts on its clipboard.
 
+import { joinBytes } from "@caraway/wire";
+
 /** `colors` are 0xrrggbb, row by row. */
 export function pngPicture(width: number, height: number, colors: Uint32Array): Uint8Array {
   const rowSize = 1 + 3 * width;
@@ -22,7 +24,7 @@ export function pngPicture(width: number, height: number, colors: Uint32Array): 
   // 8 bits for each of red, green and blue.
   header.set([8, 2], 8);
   const signature = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
-  return join([
+  return joinBytes([
     signature,
     chunk("IHDR", header),
     chunk("IDAT", stored(rows)),
@@ -49,7 +51,7 @@ function stored(bytes: Uint8Array): Uint8Array {
   }
   const sum = new Uint8Array(4);
   new DataView(sum.buffer).setUint32(0, ((high << 16) | low) >>> 0);
-  return join([...parts, sum]);
+  return joinBytes([...parts, sum]);
 }
 
 const crcs = Uint32Array.from({ length: 256 }, (_, byte) => {
@@ -67,15 +69,5 @@ function chunk(name: string, data: Uint8Array): Uint8Array {
   let crc = 0xffffffff;
   for (let at = 4; at < 8 + data.length; at++) crc = (crc >>> 8) ^ crcs[(crc ^ all[at]!) & 0xff]!;
   view.setUint32(8 + data.length, ~crc >>> 0);
-  return all;
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
   return all;
 }

@@ -7,6 +7,7 @@ import {
   count,
   decodeFields,
   encodeFields,
+  joinBytes,
   list,
   type StructValue,
   sizeOf,
@@ -121,7 +122,7 @@ function savedSlot(slot: UsbSlotState, runtimeMs: number): SavedSlotValue {
   const { asked, answered, cancelled, lost, strangers } = slot;
   return {
     isOpen: slot.isOpen ? 1 : 0,
-    outgoing: joined(slot.outgoing),
+    outgoing: joinBytes(slot.outgoing),
     hasPeer: saved?.peer ? 1 : 0,
     peer: saved?.peer?.version ?? "",
     capabilities:
@@ -290,16 +291,6 @@ function endpoint(value: number): number | null {
 function whole(value: bigint): number {
   check(value <= Number.MAX_SAFE_INTEGER, "a USB slot has counted too far");
   return Number(value);
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 function flag(value: number): boolean {

@@ -1,6 +1,8 @@
 // SHA-256 (FIPS 180-4) of what comes piece by piece; its state is plain data, so that a file that
 // arrives while the guest moves is summed up on both sides of the move.
 
+import { joinBytes } from "@caraway/wire";
+
 export interface Sha256State {
   /** The eight words of the sum so far. */
   readonly words: readonly number[];
@@ -23,9 +25,7 @@ export const emptySha256: Sha256State = {
 
 export function addToSha256(state: Sha256State, bytes: Uint8Array): Sha256State {
   const words = Uint32Array.from(state.words);
-  const all = new Uint8Array(state.rest.length + bytes.length);
-  all.set(state.rest);
-  all.set(bytes, state.rest.length);
+  const all = joinBytes([state.rest, bytes]);
   let at = 0;
   for (; at + blockSize <= all.length; at += blockSize) mix(words, all, at);
   return { words: [...words], rest: all.slice(at), length: state.length + bytes.length };

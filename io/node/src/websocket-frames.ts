@@ -2,6 +2,8 @@
 // protocol: what a message carries is passed on as it comes, unmasked where it lies, so that bytes
 // on their way through are neither collected nor copied.
 
+import { joinBytes } from "@caraway/wire";
+
 export interface FrameSink {
   /** Bytes of a binary message: message borders mean nothing to SPICE. */
   data(bytes: Uint8Array): void;
@@ -232,20 +234,13 @@ export function pingFrame(): Uint8Array {
 }
 
 export function pongFrame(payload: Uint8Array): Uint8Array {
-  return join(frameHeader(payload.length, opcode.pong), payload);
+  return joinBytes([frameHeader(payload.length, opcode.pong), payload]);
 }
 
 /** 1005 stands for no code at all. */
 export function closeFrame(code: number): Uint8Array {
   if (code === closeCode.noStatus) return frameHeader(0, opcode.close);
-  return join(frameHeader(2, opcode.close), Uint8Array.of(code >> 8, code & 0xff));
-}
-
-function join(head: Uint8Array, tail: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(head.length + tail.length);
-  bytes.set(head);
-  bytes.set(tail, head.length);
-  return bytes;
+  return joinBytes([frameHeader(2, opcode.close), Uint8Array.of(code >> 8, code & 0xff)]);
 }
 
 function fault(detail: string): WebSocketFault {

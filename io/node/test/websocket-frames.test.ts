@@ -1,3 +1,4 @@
+import { joinBytes } from "@caraway/wire";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -50,10 +51,6 @@ function parse(bytes: Uint8Array, cuts: readonly number[] = []): Heard {
   return heard;
 }
 
-function join(...parts: Uint8Array[]): Uint8Array {
-  return Uint8Array.from(parts.flatMap((part) => [...part]));
-}
-
 const mask = fc.tuple(fc.nat(255), fc.nat(255), fc.nat(255), fc.nat(255));
 
 describe("frames of a client", () => {
@@ -70,7 +67,7 @@ describe("frames of a client", () => {
             return made;
           });
           const sent = parts.flatMap(([payload]) => [...payload]);
-          expect(parse(join(...frames), cuts).data).toEqual(sent);
+          expect(parse(joinBytes(frames), cuts).data).toEqual(sent);
         },
       ),
     );
@@ -83,14 +80,14 @@ describe("frames of a client", () => {
 
   it("may have pings, pongs and the close between the pieces of a message", () => {
     const heard = parse(
-      join(
+      joinBytes([
         frame(Uint8Array.of(1), { final: false }),
         frame(Uint8Array.of(9, 9), { code: 9 }),
         frame(new Uint8Array(0), { code: 10 }),
         frame(Uint8Array.of(2), { code: 0 }),
         frame(Uint8Array.of(0x03, 0xe9, 65), { code: 8 }),
         frame(Uint8Array.of(3)),
-      ),
+      ]),
     );
     expect(heard.data).toEqual([1, 2]);
     expect(heard.pings.map((ping) => [...ping])).toEqual([[9, 9]]);
@@ -119,7 +116,7 @@ describe("frames of a client", () => {
     ],
     [
       "begins a message within one",
-      join(frame(Uint8Array.of(1), { final: false }), frame(Uint8Array.of(2))),
+      joinBytes([frame(Uint8Array.of(1), { final: false }), frame(Uint8Array.of(2))]),
       1002,
     ],
   ])("are refused when one %s", (_what, bytes, code) => {

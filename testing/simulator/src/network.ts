@@ -2,6 +2,7 @@
 // to let things arrive. Nothing arrives by itself.
 
 import type { TransportFailure } from "@caraway/channel";
+import { joinBytes } from "@caraway/wire";
 import { hashNumbers, markOf } from "./fingerprint.ts";
 import { Violation } from "./violation.ts";
 
@@ -241,7 +242,7 @@ export class Connection implements Line {
     if (end.inbound[0]?.kind !== "bytes") return first;
     const parts: Arrival[] = [{ kind: "bytes", order: 0, bytes: first }];
     while (end.inbound[0]?.kind === "bytes") parts.push(end.inbound.shift()!);
-    return joinBytes(parts);
+    return bytesOf(parts);
   }
 
   #forget(end: End): void {
@@ -270,20 +271,11 @@ function itemName(item: Arrival): string {
 function markOfAll(items: readonly Arrival[]): number {
   const [first, second] = items;
   if (first?.kind === "bytes" && second?.kind !== "bytes") return markOf(first.bytes);
-  return hashNumbers(joinBytes(items));
+  return hashNumbers(bytesOf(items));
 }
 
-function joinBytes(items: readonly Arrival[]): Uint8Array {
-  let size = 0;
-  for (const item of items) if (item.kind === "bytes") size += item.bytes.length;
-  const joined = new Uint8Array(size);
-  let at = 0;
-  for (const item of items) {
-    if (item.kind !== "bytes") continue;
-    joined.set(item.bytes, at);
-    at += item.bytes.length;
-  }
-  return joined;
+function bytesOf(items: readonly Arrival[]): Uint8Array {
+  return joinBytes(items.flatMap((item) => (item.kind === "bytes" ? [item.bytes] : [])));
 }
 
 /** Who watches the wires. */

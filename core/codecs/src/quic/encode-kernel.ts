@@ -2,7 +2,7 @@
 // and pixels band by band, and collects the words. Who instantiates the WebAssembly is not known
 // here.
 
-import { joinParts } from "../byte-parts.ts";
+import { joinBytes } from "@caraway/wire";
 import type { ColorImage } from "../pixel-image.ts";
 import { encodeQuic, type QuicColorType } from "./encode.ts";
 import { QuicType, quicMagic, quicVersion } from "./header.ts";
@@ -71,5 +71,5 @@ function encodeWithKernel(
     take(instance.encodeRows(part.length / width));
   }
   take(instance.finish());
-  return joinParts(parts);
+  return joinBytes(parts);
 }
