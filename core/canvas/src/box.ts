@@ -7,11 +7,30 @@ export interface Box {
   readonly bottom: number;
 }
 
-export function isEmpty(box: Box): boolean {
+export function isEmptyBox(box: Box): boolean {
   return box.left >= box.right || box.top >= box.bottom;
 }
 
-export function intersect(a: Box, b: Box): Box {
+/** Pixels of a box that is not empty. */
+export function areaOf(box: Box): number {
+  return (box.right - box.left) * (box.bottom - box.top);
+}
+
+export function contains(outer: Box, inner: Box): boolean {
+  return (
+    outer.left <= inner.left &&
+    outer.top <= inner.top &&
+    outer.right >= inner.right &&
+    outer.bottom >= inner.bottom
+  );
+}
+
+export function overlap(a: Box, b: Box): boolean {
+  return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+}
+
+/** What both have; empty when they do not overlap. */
+export function intersection(a: Box, b: Box): Box {
   return {
     left: Math.max(a.left, b.left),
     top: Math.max(a.top, b.top),
@@ -22,14 +41,19 @@ export function intersect(a: Box, b: Box): Box {
 
 /** The smallest box around both; an empty one counts for nothing. */
 export function enclose(a: Box, b: Box): Box {
-  if (isEmpty(a)) return b;
-  if (isEmpty(b)) return a;
+  if (isEmptyBox(a)) return b;
+  if (isEmptyBox(b)) return a;
   return {
     left: Math.min(a.left, b.left),
     top: Math.min(a.top, b.top),
     right: Math.max(a.right, b.right),
     bottom: Math.max(a.bottom, b.bottom),
   };
+}
+
+/** The smallest box around all; an empty one counts for nothing. */
+export function boxAround(boxes: readonly Box[]): Box {
+  return boxes.reduce(enclose);
 }
 
 export function boxWidth(box: Box): number {

@@ -1,7 +1,7 @@
 // DRAW_COMPOSITE and DRAW_ALPHA_BLEND.
 
 import { AlphaFlag, CompositeFlag } from "@caraway/protocol";
-import { type Box, intersect, isEmpty, isSameSize } from "./box.ts";
+import { type Box, intersection, isEmptyBox, isSameSize } from "./box.ts";
 import { CanvasError } from "./canvas-error.ts";
 import { composite } from "./composite.ts";
 import type { Body } from "./draw-copy.ts";
@@ -143,8 +143,8 @@ export function solidPicture(color: number): PlacedPicture {
 export function clearUnusedAlpha(dest: Pixmap, box: Box): void {
   if (dest.format !== "x8r8g8b8") return;
   const bounds = { left: 0, top: 0, right: dest.width, bottom: dest.height };
-  const visible = intersect(box, bounds);
-  if (isEmpty(visible)) return;
+  const visible = intersection(box, bounds);
+  if (isEmptyBox(visible)) return;
   const first = dest.pixels[visible.top * dest.width + visible.left]!;
   if (first >>> 24 === 0xff) fillRegion(dest, boxRegion(visible), 0xffffff, Rop.AND);
 }

@@ -1,7 +1,7 @@
 // DRAW_TEXT: glyphs of one colour or pattern, on a background that may be filled first.
 
 import { BrushType, RopDescriptor, StringFlag } from "@caraway/protocol";
-import { type Box, intersect, isEmpty } from "./box.ts";
+import { type Box, intersection, isEmptyBox } from "./box.ts";
 import { drawBrush, type WireBrush } from "./brush.ts";
 import { composite } from "./composite.ts";
 import { clearUnusedAlpha, solidPicture } from "./draw-composite.ts";
@@ -19,7 +19,7 @@ type Text = Body<"DRAW_TEXT">;
 type Glyph = NonNullable<Text["str"]["glyphsA8"]>[number];
 
 export function drawText(dest: Pixmap, region: Region, body: Text, images: ImageLookup): void {
-  if (!isEmpty(body.backArea)) {
+  if (!isEmptyBox(body.backArea)) {
     // With a background nothing but plain text makes sense, and the reference draws nothing else.
     if (body.foreMode !== RopDescriptor.OP_PUT) return;
     const back = intersectRegion(region, body.backArea);
@@ -33,7 +33,7 @@ export function drawText(dest: Pixmap, region: Region, body: Text, images: Image
   if (source === null || glyphs.length === 0) return;
   const isDrawable =
     bounds.right - bounds.left < maxPictureSide && bounds.bottom - bounds.top < maxPictureSide;
-  if (!isEmpty(extents) && isDrawable) {
+  if (!isEmptyBox(extents) && isDrawable) {
     const topDown = (body.str.flags & StringFlag.RASTER_TOP_DOWN) !== 0;
     const pixmap = rasterize(glyphs, bits, topDown, extents);
     const mask: PlacedPicture = {
@@ -129,7 +129,7 @@ function rasterize(
   const pixels = new Uint8Array(width * height);
   for (const glyph of glyphs) {
     const box = glyphBox(glyph);
-    const part = intersect(box, extents);
+    const part = intersection(box, extents);
     const stride = Math.ceil((glyph.width * bits) / 8);
     for (let y = part.top; y < part.bottom; y++) {
       const row = topDown ? y - box.top : box.bottom - 1 - y;

@@ -1,5 +1,14 @@
-export type { Box } from "./box.ts";
+export {
+  areaOf,
+  type Box,
+  boxAround,
+  contains,
+  intersection,
+  isEmptyBox,
+  overlap,
+} from "./box.ts";
 export { CanvasError, type CanvasFault } from "./canvas-error.ts";
+export { ChangedBoxes } from "./changed-boxes.ts";
 export {
   type DecodeJob,
   type DecodeOutcome,

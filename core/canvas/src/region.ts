@@ -2,7 +2,7 @@
 // that holds within them. Both come from the wire, so their cost is bounded by the surface.
 
 import { ClipType } from "@caraway/protocol";
-import { type Box, enclose, intersect, isEmpty } from "./box.ts";
+import { type Box, enclose, intersection, isEmptyBox } from "./box.ts";
 import { CanvasError } from "./canvas-error.ts";
 
 /** Most boxes that a clip may fall into. */
@@ -34,7 +34,7 @@ export type Clip =
 export const emptyRegion: Region = { boxes: [], mask: null };
 
 export function boxRegion(box: Box): Region {
-  return isEmpty(box) ? emptyRegion : { boxes: [box], mask: null };
+  return isEmptyBox(box) ? emptyRegion : { boxes: [box], mask: null };
 }
 
 /**
@@ -43,13 +43,13 @@ export function boxRegion(box: Box): Region {
  * @throws CanvasError when the clip falls into more boxes than `maxRegionBoxes`.
  */
 export function clipRegion(box: Box, bounds: Box, clip: Clip): Region {
-  const visible = intersect(box, bounds);
-  if (isEmpty(visible)) return emptyRegion;
+  const visible = intersection(box, bounds);
+  if (isEmptyBox(visible)) return emptyRegion;
   if (clip.type === ClipType.NONE) return boxRegion(visible);
   const parts: Box[] = [];
   for (const rect of clip.rects) {
-    const part = intersect(rect, visible);
-    if (!isEmpty(part)) parts.push(part);
+    const part = intersection(rect, visible);
+    if (!isEmptyBox(part)) parts.push(part);
   }
   if (parts.length < 2) return { boxes: parts, mask: null };
   return { boxes: uniteBoxes(parts), mask: null };
@@ -66,8 +66,8 @@ export function regionExtents(region: Region): Box {
 export function intersectRegion(region: Region, bounds: Box): Region {
   const boxes: Box[] = [];
   for (const box of region.boxes) {
-    const part = intersect(box, bounds);
-    if (!isEmpty(part)) boxes.push(part);
+    const part = intersection(box, bounds);
+    if (!isEmptyBox(part)) boxes.push(part);
   }
   return { boxes, mask: region.mask };
 }

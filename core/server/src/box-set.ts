@@ -1,7 +1,7 @@
 // An area as disjoint boxes: what a client's surface lacks, or has only with losses. It may grow
 // beyond what was added, to the box around all, when it would fall into too many parts.
 
-import type { Box } from "@caraway/canvas";
+import { areaOf, type Box, boxAround, contains, isEmptyBox, overlap } from "@caraway/canvas";
 
 /** Boxes of a set. */
 export const partsMax = 48;
@@ -53,45 +53,6 @@ export class BoxSet {
   take(): Box | null {
     return this.#parts.shift() ?? null;
   }
-}
-
-export function isEmptyBox(box: Box): boolean {
-  return box.left >= box.right || box.top >= box.bottom;
-}
-
-export function areaOf(box: Box): number {
-  return (box.right - box.left) * (box.bottom - box.top);
-}
-
-export function contains(outer: Box, inner: Box): boolean {
-  return (
-    outer.left <= inner.left &&
-    outer.top <= inner.top &&
-    outer.right >= inner.right &&
-    outer.bottom >= inner.bottom
-  );
-}
-
-export function overlap(a: Box, b: Box): boolean {
-  return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
-}
-
-export function boxAround(boxes: readonly Box[]): Box {
-  return {
-    left: Math.min(...boxes.map(({ left }) => left)),
-    top: Math.min(...boxes.map(({ top }) => top)),
-    right: Math.max(...boxes.map(({ right }) => right)),
-    bottom: Math.max(...boxes.map(({ bottom }) => bottom)),
-  };
-}
-
-export function intersection(a: Box, b: Box): Box {
-  return {
-    left: Math.max(a.left, b.left),
-    top: Math.max(a.top, b.top),
-    right: Math.min(a.right, b.right),
-    bottom: Math.min(a.bottom, b.bottom),
-  };
 }
 
 /** `box` without `hole`: at most four boxes. */

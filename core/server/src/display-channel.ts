@@ -1,6 +1,7 @@
 // A client's display channel: takes what waits for the client from its queue whenever the client
 // can take it, and encodes it then, by what the client has at that moment.
 
+import { boxAround, intersection, isEmptyBox } from "@caraway/canvas";
 import {
   type ClientMessage,
   type Display,
@@ -10,7 +11,6 @@ import {
   SurfaceFormat,
 } from "@caraway/protocol";
 import { isKnownState } from "./bad-state.ts";
-import { boxAround, intersection, isEmptyBox } from "./box-set.ts";
 import type { ChannelEnd, ChannelHandler } from "./channel-end.ts";
 import {
   cacheUsersMax,

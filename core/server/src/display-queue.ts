@@ -8,9 +8,9 @@
 //
 // INVARIANT: when nothing waits, the client's surfaces are the server's.
 
-import type { Box } from "@caraway/canvas";
+import { areaOf, type Box, boxAround, contains, overlap } from "@caraway/canvas";
 import { SurfaceFormat } from "@caraway/protocol";
-import { areaOf, BoxSet, boxAround, contains, overlap } from "./box-set.ts";
+import { BoxSet } from "./box-set.ts";
 import type { DisplayView, DoneDrawing } from "./display-view.ts";
 import { isPortable } from "./portable-drawing.ts";
 import type { ServedDisplay } from "./served-display.ts";

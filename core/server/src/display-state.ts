@@ -1,8 +1,7 @@
 // What a display channel is, for the server that goes on with it: to bytes of the peer link and
 // back, with every bound checked.
 
-import type { Box } from "@caraway/canvas";
-import { maxSurfaceSide } from "@caraway/canvas";
+import { type Box, isEmptyBox, maxSurfaceSide } from "@caraway/canvas";
 import {
   type ClientMessage,
   channelStateVersion,
@@ -13,7 +12,7 @@ import {
   streamsMax,
 } from "@caraway/protocol";
 import { expectState } from "./bad-state.ts";
-import { isEmptyBox, partsMax } from "./box-set.ts";
+import { partsMax } from "./box-set.ts";
 import type { CachesPart } from "./caches-departure.ts";
 import type { CachesAccount } from "./client-caches.ts";
 import type { ClientSurface } from "./display-queue.ts";

@@ -4,7 +4,7 @@
 //
 // INVARIANT: the client's area of a stream is held in the queue from STREAM_CREATE to STREAM_DESTROY.
 
-import type { Box } from "@caraway/canvas";
+import { type Box, overlap } from "@caraway/canvas";
 import type { Instant } from "@caraway/channel";
 import {
   type ClientMessage,
@@ -18,7 +18,6 @@ import {
   streamsMax,
   VideoCodecType,
 } from "@caraway/protocol";
-import { overlap } from "./box-set.ts";
 import type { ChannelEnd } from "./channel-end.ts";
 import type { DisplayQueue } from "./display-queue.ts";
 import type { DisplayClient } from "./display-sender.ts";

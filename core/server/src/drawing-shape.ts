@@ -1,8 +1,7 @@
 // What a drawing reads and covers, as far as it matters for the order and the dropping of drawings.
 
-import type { Box } from "@caraway/canvas";
+import { type Box, contains } from "@caraway/canvas";
 import { BrushType, ClipType, RopDescriptor } from "@caraway/protocol";
-import { contains } from "./box-set.ts";
 import type { Drawing, GuestImage, GuestPixels } from "./guest-drawing.ts";
 
 export interface DrawingShape {

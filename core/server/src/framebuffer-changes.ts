@@ -1,8 +1,7 @@
 // New pixels of a framebuffer as the least work that makes the picture: what is as it was is left
 // out, what has moved is copied, and the rest is painted.
 
-import type { Box } from "@caraway/canvas";
-import { areaOf, boxAround } from "./box-set.ts";
+import { areaOf, type Box, boxAround } from "@caraway/canvas";
 import { changedTiles, type PixelArea } from "./changed-tiles.ts";
 import type { SurfacePixels } from "./guest-drawing.ts";
 import { movedPixels, type PixelMove } from "./moved-pixels.ts";

@@ -2,6 +2,7 @@
 // something else where docs/canvas.md says so under "Where spice-gtk gives no answer"; there the
 // client gets the outcome as pixels.
 
+import { contains } from "@caraway/canvas";
 import {
   AlphaFlag,
   BrushType,
@@ -10,7 +11,6 @@ import {
   StringFlag,
   SurfaceFormat,
 } from "@caraway/protocol";
-import { contains } from "./box-set.ts";
 import type { DoneDrawing } from "./display-view.ts";
 import type { Drawing, DrawingBody, GuestImage } from "./guest-drawing.ts";
 import { bitsPerPixel, type ServedSurface } from "./served-surface.ts";

@@ -2,11 +2,18 @@
 // that watch. Whatever the guest draws is drawn here first; a client that is slow, new or unable
 // gets the outcome in place of the drawing.
 
-import { type Box, CanvasError, drawDirectly, maxSurfaceSide } from "@caraway/canvas";
+import {
+  type Box,
+  boxAround,
+  CanvasError,
+  contains,
+  drawDirectly,
+  isEmptyBox,
+  maxSurfaceSide,
+} from "@caraway/canvas";
 import type { Instant } from "@caraway/channel";
 import { ClipType, type Head, ImageType, SurfaceFormat } from "@caraway/protocol";
 import { CarawayError, type Infer } from "@caraway/wire";
-import { boxAround, contains, isEmptyBox } from "./box-set.ts";
 import { DisplayChanges } from "./display-changes.ts";
 import type { DisplayView, DoneDrawing } from "./display-view.ts";
 import { withImages } from "./drawing-images.ts";

@@ -3,9 +3,8 @@
 // at how, so that it sees video in a plain framebuffer too, and is not misled by a guest that paints
 // again what is there already.
 
-import type { Box } from "@caraway/canvas";
+import { areaOf, type Box, boxAround, contains, intersection, overlap } from "@caraway/canvas";
 import type { Instant } from "@caraway/channel";
-import { areaOf, boxAround, contains, intersection, overlap } from "./box-set.ts";
 import { isPhoto } from "./photo.ts";
 import type { ServedSurface } from "./served-surface.ts";
 

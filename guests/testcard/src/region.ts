@@ -1,6 +1,6 @@
 // Boxes and sets of pixels made of boxes that do not overlap.
 
-import type { Box } from "@caraway/canvas";
+import { type Box, boxAround } from "@caraway/canvas";
 
 export interface Point {
   readonly x: number;
@@ -81,15 +81,5 @@ export function subtractBox(region: Region, box: Box): Region {
 /** Both together; coarser when it would have too many boxes. */
 export function addBox(region: Region, box: Box): Region {
   const united = [...subtractBox(region, box), box];
-  return united.length <= regionBoxesMax ? united : [encloseRegion(united)];
-}
-
-/** The smallest box around a region that is not empty. */
-function encloseRegion(region: Region): Box {
-  return region.reduce((around, box) => ({
-    left: Math.min(around.left, box.left),
-    top: Math.min(around.top, box.top),
-    right: Math.max(around.right, box.right),
-    bottom: Math.max(around.bottom, box.bottom),
-  }));
+  return united.length <= regionBoxesMax ? united : [boxAround(united)];
 }

@@ -1,10 +1,9 @@
 // Paints one screen of a session onto one canvas: only what has changed, once for each frame that
 // the browser shows.
 
-import { type Box, readColors, type Surface } from "@caraway/canvas";
+import { type Box, ChangedBoxes, readColors, type Surface } from "@caraway/canvas";
 import type { PixelRows, ToCanvasPixels } from "@caraway/codecs";
 import type { Screen } from "@caraway/driver";
-import { DirtyRegion } from "./dirty-region.ts";
 
 type Canvas = HTMLCanvasElement | OffscreenCanvas;
 type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
@@ -13,7 +12,7 @@ export class ScreenPainter {
   readonly #toCanvas: ToCanvasPixels;
   #screen: Screen;
   #context: Context | null = null;
-  readonly #dirty = new DirtyRegion();
+  readonly #dirty = new ChangedBoxes();
 
   constructor(screen: Screen, toCanvas: ToCanvasPixels) {
     this.#screen = screen;
@@ -77,7 +76,7 @@ export class ScreenPainter {
     const { left, top } = this.#screen.box;
     this.#fit(context.canvas);
     let count = 0;
-    for (const wanted of this.#dirty.take()) {
+    for (const wanted of this.#dirty.takeAll()) {
       const box = {
         ...wanted,
         right: Math.min(wanted.right, surface.width),

@@ -2,9 +2,9 @@
 // for nobody, so what it shows is kept here, with the parts that changed, and handed out as outputs
 // of a guest when somebody asks: who is slow gets less, and the newest.
 
+import { ChangedBoxes } from "@caraway/canvas";
 import { CursorType, SurfaceFormat } from "@caraway/protocol";
 import type { GuestCursor, GuestOutput } from "@caraway/server";
-import { ChangedBoxes } from "./changed-boxes.ts";
 import type { DbusMessage } from "./dbus-message.ts";
 import type { DbusValue } from "./dbus-value.ts";
 
