@@ -1,7 +1,7 @@
 // A folder that the user opened to the page (File System Access), to be shared with a guest. The
 // browser lets a page go nowhere else.
 
-import type { FolderStore } from "@caraway/driver";
+import { answerOrFailure, FolderError, type FolderStore, OpenFiles } from "@caraway/driver";
 import type {
   FolderAnswer,
   FolderEntry,
@@ -45,25 +45,12 @@ type OpenedFile =
       readonly isNew: boolean;
     };
 
-class FolderError extends Error {
-  readonly reason: FolderFailure;
-
-  constructor(reason: FolderFailure) {
-    super(reason);
-    this.reason = reason;
-  }
-}
-
-/** Files that the guest may have open at once. */
-const filesMax = 256;
-
 export class HandleFolder implements FolderStore {
   readonly writable: boolean;
   readonly #root: FolderHandle;
-  readonly #files = new Map<number, OpenedFile>();
+  readonly #files = new OpenFiles<OpenedFile>();
   /** Browsers do not tell when a folder was changed. */
   readonly #openedMs = Date.now();
-  #nextHandle = 1;
 
   /** `writable`: the user has allowed that. */
   constructor(root: FolderHandle, writable: boolean) {
@@ -72,16 +59,11 @@ export class HandleFolder implements FolderStore {
   }
 
   async perform(work: FolderWork): Promise<FolderAnswer> {
-    try {
-      return await this.#perform(work);
-    } catch (error) {
-      const detail = error instanceof Error ? error.message : String(error);
-      return { kind: "failed", reason: reasonOf(error), detail };
-    }
+    return await answerOrFailure(this.#perform(work), reasonOf);
   }
 
   async close(): Promise<void> {
-    for (const handle of [...this.#files.keys()]) {
+    for (const handle of this.#files.handles) {
       await this.perform({ kind: "release", handle });
     }
   }
@@ -96,10 +78,11 @@ export class HandleFolder implements FolderStore {
         const found = await this.#find(work.path);
         if (found.kind !== "file") throw new FolderError("wrong-kind");
         const file = await found.getFile();
-        return this.#keepOpen({ kind: "read", file }, fileEntry(file));
+        const handle = this.#files.add({ kind: "read", file });
+        return { kind: "file", handle, entry: fileEntry(file) };
       }
       case "read": {
-        const { file } = this.#opened(work.handle, "read");
+        const { file } = this.#files.get(work.handle, "read");
         const piece = file.slice(work.offset, work.offset + work.length);
         return { kind: "bytes", bytes: new Uint8Array(await piece.arrayBuffer()) };
       }
@@ -107,13 +90,13 @@ export class HandleFolder implements FolderStore {
         return await this.#create(work.path);
       case "write":
         // What came with other bytes in one buffer is copied by the browser.
-        await this.#opened(work.handle, "write").writable.write(
-          work.bytes as Uint8Array<ArrayBuffer>,
-        );
+        await this.#files
+          .get(work.handle, "write")
+          .writable.write(work.bytes as Uint8Array<ArrayBuffer>);
         break;
       case "keep": {
-        const { writable } = this.#opened(work.handle, "write");
-        this.#files.delete(work.handle);
+        const { writable } = this.#files.get(work.handle, "write");
+        this.#files.take(work.handle);
         await writable.close();
         break;
       }
@@ -192,12 +175,12 @@ export class HandleFolder implements FolderStore {
     // The browser writes beside it, and puts it in its place at the end.
     const writable = await file.createWritable();
     const entry = { kind: "file", size: 0, modifiedMs: Date.now() } as const;
-    return this.#keepOpen({ kind: "write", writable, folder, name, isNew }, entry);
+    const handle = this.#files.add({ kind: "write", writable, folder, name, isNew });
+    return { kind: "file", handle, entry };
   }
 
   async #release(handle: number): Promise<void> {
-    const opened = this.#files.get(handle);
-    this.#files.delete(handle);
+    const opened = this.#files.take(handle);
     if (opened?.kind !== "write") return;
     await opened.writable.abort();
     if (opened.isNew) await opened.folder.removeEntry(opened.name);
@@ -219,22 +202,6 @@ export class HandleFolder implements FolderStore {
     for await (const child of found.values()) {
       await this.#copy([...from, child.name], [...to, child.name], true);
     }
-  }
-
-  #keepOpen(opened: OpenedFile, entry: FolderEntry): FolderAnswer {
-    if (this.#files.size >= filesMax) throw new FolderError("broken");
-    const handle = this.#nextHandle++;
-    this.#files.set(handle, opened);
-    return { kind: "file", handle, entry };
-  }
-
-  #opened<K extends OpenedFile["kind"]>(
-    handle: number,
-    kind: K,
-  ): Extract<OpenedFile, { readonly kind: K }> {
-    const opened = this.#files.get(handle);
-    if (opened?.kind !== kind) throw new FolderError("broken");
-    return opened as Extract<OpenedFile, { readonly kind: K }>;
   }
 }
 
@@ -259,7 +226,6 @@ async function kindOf(folder: FolderHandle, name: string): Promise<"file" | "dir
 }
 
 function reasonOf(error: unknown): FolderFailure {
-  if (error instanceof FolderError) return error.reason;
   switch (error instanceof Error ? error.name : "") {
     case "NotFoundError":
       return "not-found";

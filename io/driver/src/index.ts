@@ -16,6 +16,7 @@ export {
   type LinkedConnection,
   LinkTasks,
 } from "./link-tasks.ts";
+export { answerOrFailure, FolderError, OpenFiles } from "./open-files.ts";
 export type {
   LinkCrypto,
   Platform,

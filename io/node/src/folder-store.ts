@@ -16,7 +16,14 @@ import {
   utimes,
 } from "node:fs/promises";
 import { join } from "node:path";
-import { type FolderStore, SharedFolder, type SharedFolderEvent } from "@caraway/driver";
+import {
+  answerOrFailure,
+  FolderError,
+  type FolderStore,
+  OpenFiles,
+  SharedFolder,
+  type SharedFolderEvent,
+} from "@caraway/driver";
 import {
   type FolderAnswer,
   type FolderEntry,
@@ -27,8 +34,6 @@ import {
   type NamedEntry,
 } from "@caraway/webdav";
 
-/** Files that the guest may have open at once. */
-const filesMax = 256;
 /** Names that Windows takes for devices or for parts of files. */
 const isOddOnWindows = /[<>:"|?*]|[. ]$|^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
 
@@ -41,15 +46,6 @@ type OpenedFile =
       readonly place: string;
       readonly path: FolderPath;
     };
-
-class FolderError extends Error {
-  readonly reason: FolderFailure;
-
-  constructor(reason: FolderFailure, detail: string) {
-    super(detail);
-    this.reason = reason;
-  }
-}
 
 export interface ShareOptions {
   readonly folder: string;
@@ -75,8 +71,7 @@ export async function openSharedFolder(options: ShareOptions): Promise<SharedFol
 export class NodeFolder implements FolderStore {
   readonly writable: boolean;
   readonly #root: string;
-  readonly #files = new Map<number, OpenedFile>();
-  #nextHandle = 1;
+  readonly #files = new OpenFiles<OpenedFile>();
 
   private constructor(root: string, writable: boolean) {
     this.#root = root;
@@ -91,16 +86,11 @@ export class NodeFolder implements FolderStore {
   }
 
   async perform(work: FolderWork): Promise<FolderAnswer> {
-    try {
-      return await this.#perform(work);
-    } catch (error) {
-      const detail = error instanceof Error ? error.message : String(error);
-      return { kind: "failed", reason: reasonOf(error), detail };
-    }
+    return await answerOrFailure(this.#perform(work), reasonOf);
   }
 
   async close(): Promise<void> {
-    for (const handle of [...this.#files.keys()]) {
+    for (const handle of this.#files.handles) {
       await this.perform({ kind: "release", handle });
     }
   }
@@ -118,7 +108,7 @@ export class NodeFolder implements FolderStore {
       case "create":
         return await this.#create(work.path);
       case "write": {
-        const { file } = this.#opened(work.handle, "write");
+        const { file } = this.#files.get(work.handle, "write");
         await file.writeFile(work.bytes);
         break;
       }
@@ -206,7 +196,7 @@ export class NodeFolder implements FolderStore {
     const file = await open(place, flags);
     try {
       const entry = entryOf(await file.stat(), place);
-      return { kind: "file", handle: this.#keepOpen({ kind: "read", file }), entry };
+      return { kind: "file", handle: this.#files.add({ kind: "read", file }), entry };
     } catch (error) {
       await file.close();
       throw error;
@@ -214,7 +204,7 @@ export class NodeFolder implements FolderStore {
   }
 
   async #read(handle: number, offset: number, length: number): Promise<FolderAnswer> {
-    const { file } = this.#opened(handle, "read");
+    const { file } = this.#files.get(handle, "read");
     const bytes = new Uint8Array(length);
     const { bytesRead } = await file.read(bytes, 0, length, offset);
     return { kind: "bytes", bytes: bytes.subarray(0, bytesRead) };
@@ -229,7 +219,7 @@ export class NodeFolder implements FolderStore {
     const part = join(await this.#place([...path.slice(0, -1), hiddenPrefix + randomUUID()]));
     const file = await open(part, "wx", found === null ? 0o666 : found.mode & 0o777);
     try {
-      const handle = this.#keepOpen({ kind: "write", file, part, place, path });
+      const handle = this.#files.add({ kind: "write", file, part, place, path });
       return { kind: "file", handle, entry: entryOf(await file.stat(), part) };
     } catch (error) {
       await file.close();
@@ -239,8 +229,8 @@ export class NodeFolder implements FolderStore {
   }
 
   async #keep(handle: number): Promise<void> {
-    const { file, part, path } = this.#opened(handle, "write");
-    this.#files.delete(handle);
+    const { file, part, path } = this.#files.get(handle, "write");
+    this.#files.take(handle);
     await file.close();
     try {
       await rename(part, await this.#place(path));
@@ -251,8 +241,7 @@ export class NodeFolder implements FolderStore {
   }
 
   async #release(handle: number): Promise<void> {
-    const opened = this.#files.get(handle);
-    this.#files.delete(handle);
+    const opened = this.#files.take(handle);
     await opened?.file.close();
     if (opened?.kind === "write") await rm(opened.part, { force: true });
   }
@@ -271,22 +260,6 @@ export class NodeFolder implements FolderStore {
       await this.#copy([...from, name], [...to, name], true);
     }
   }
-
-  #keepOpen(opened: OpenedFile): number {
-    if (this.#files.size >= filesMax) throw new FolderError("broken", "too many files are open");
-    const handle = this.#nextHandle++;
-    this.#files.set(handle, opened);
-    return handle;
-  }
-
-  #opened<K extends OpenedFile["kind"]>(
-    handle: number,
-    kind: K,
-  ): Extract<OpenedFile, { readonly kind: K }> {
-    const opened = this.#files.get(handle);
-    if (opened?.kind !== kind) throw new FolderError("broken", "no such file is open");
-    return opened as Extract<OpenedFile, { readonly kind: K }>;
-  }
 }
 
 type Found = Awaited<ReturnType<typeof lstat>>;
@@ -300,7 +273,6 @@ function entryOf(found: Found, place: string): FolderEntry {
 }
 
 function reasonOf(error: unknown): FolderFailure {
-  if (error instanceof FolderError) return error.reason;
   switch ((error as NodeJS.ErrnoException).code) {
     case "ENOENT":
       return "not-found";
