@@ -5,6 +5,7 @@
 import type { GuestOutput, SoundFormat } from "@caraway/server";
 import type { DbusMessage } from "./dbus-message.ts";
 import type { DbusValue } from "./dbus-value.ts";
+import { voiceFormat } from "./voice-format.ts";
 
 type Say = (output: GuestOutput) => void;
 
@@ -43,7 +44,9 @@ export class AudioListener {
   #handle(member: string | null, id: bigint, body: readonly DbusValue[]): void {
     switch (member) {
       case "Init":
-        this.#init(id, body);
+        if (this.#voices.size < voicesMax) {
+          this.#voices.set(id, { format: voiceFormat(body), isEnabled: false });
+        }
         break;
       case "Fini":
         this.#enable(id, false);
@@ -71,16 +74,6 @@ export class AudioListener {
       default:
         break;
     }
-  }
-
-  #init(id: bigint, body: readonly DbusValue[]): void {
-    const [bits, isSigned, isFloat, frequency, channels, , , isBigEndian] = body;
-    const isKnown = bits === 16 && isSigned === true && isFloat === false && isBigEndian === false;
-    const format =
-      isKnown && typeof frequency === "number" && typeof channels === "number"
-        ? { channels, frequency }
-        : null;
-    if (this.#voices.size < voicesMax) this.#voices.set(id, { format, isEnabled: false });
   }
 
   #enable(id: bigint, isEnabled: boolean): void {

@@ -4,6 +4,7 @@
 import type { GuestOutput, SoundFormat } from "@caraway/server";
 import type { DbusMessage } from "./dbus-message.ts";
 import type { DbusValue } from "./dbus-value.ts";
+import { voiceFormat } from "./voice-format.ts";
 
 type Say = (output: GuestOutput) => void;
 
@@ -57,14 +58,9 @@ export class RecordListener {
 
   #handle(member: string | null, id: bigint, body: readonly DbusValue[]): void {
     switch (member) {
-      case "Init": {
-        const [bits, isSigned, isFloat, frequency, channels, , , isBigEndian] = body;
-        const isKnown = bits === 16 && isSigned === true && !isFloat && !isBigEndian;
-        const isComplete = typeof frequency === "number" && typeof channels === "number";
-        if (this.#voices.size >= voicesMax) break;
-        this.#voices.set(id, isKnown && isComplete ? { channels, frequency } : null);
+      case "Init":
+        if (this.#voices.size < voicesMax) this.#voices.set(id, voiceFormat(body));
         break;
-      }
       case "Fini":
         this.#enable(id, false);
         this.#voices.delete(id);
