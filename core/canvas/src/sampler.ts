@@ -1,5 +1,5 @@
-// Reading rows of a picture, as 8 bits a channel `0xAARRGGBB` with alpha multiplied in. Scaled
-// 32-bit pictures, the most frequent ones, have loops of their own.
+// Reading rows of a picture, as 8 bits a channel `0xAARRGGBB` with alpha multiplied in. Pictures that
+// are only scaled, the most frequent ones, have loops of their own.
 
 import { fetchPixel } from "./convert.ts";
 import { type Picture, repeated } from "./picture.ts";
@@ -28,9 +28,12 @@ export function sampleRow(
   let sx = mapCentreX(transform, x, y);
   let sy = mapCentreY(transform, x, y);
   const { xx, yx } = transform;
+  if (yx === 0 && filter === "nearest") {
+    nearestRow(picture, sx, sy, xx, count, out);
+    return;
+  }
   if (yx === 0 && (pixmap.format === "a8r8g8b8" || pixmap.format === "x8r8g8b8")) {
-    if (filter === "nearest") nearestRow(picture, pixmap, sx, sy, xx, count, out);
-    else bilinearRow(picture, pixmap, sx, sy, xx, count, out);
+    bilinearRow(picture, pixmap, sx, sy, xx, count, out);
     return;
   }
   for (let i = 0; i < count; i++) {
@@ -66,25 +69,47 @@ function copyRow(picture: Picture, x: number, y: number, count: number, out: Uin
   }
 }
 
+/**
+ * The row of the picture from which all of row `y` is read, in the space before the transform; null
+ * where several are.
+ */
+export function rowRead({ transform, filter }: Picture, y: number): number | null {
+  const { xy, yx } = transform;
+  if (filter !== "nearest" || xy !== 0 || yx !== 0) return null;
+  return rowOf(mapCentreY(transform, 0, y));
+}
+
+/** A point on an edge belongs to the pixel before it. */
+function rowOf(y: number): number {
+  return Math.floor((y - 1) / 0x10000);
+}
+
 function nearestRow(
-  { repeat }: Picture,
-  { format, width, height, pixels }: Pixmap32,
+  { pixmap, repeat }: Picture,
   x: number,
   y: number,
   step: number,
   count: number,
   out: Uint32Array,
 ): void {
-  const row = repeated(repeat, Math.floor((y - 1) / 0x10000), height);
+  const { format, width, height, pixels } = pixmap;
+  const row = repeated(repeat, rowOf(y), height);
   if (row < 0) {
     out.fill(0, 0, count);
     return;
   }
-  const opaque = format === "x8r8g8b8" ? 0xff000000 : 0;
   const start = row * width;
+  // What is stretched has the same pixel several times.
+  let last = Number.NaN;
+  let color = 0;
   for (let i = 0, at = x - 1; i < count; i++, at += step) {
-    const column = repeated(repeat, at >> 16, width);
-    out[i] = column < 0 ? 0 : pixels[start + column]! | opaque;
+    const column = at >> 16;
+    if (column !== last) {
+      const read = repeated(repeat, column, width);
+      color = read < 0 ? 0 : fetchPixel(format, pixels[start + read]!);
+      last = column;
+    }
+    out[i] = color;
   }
 }
 
@@ -124,7 +149,7 @@ function bilinearRow(
 
 /** The pixel in which the point lies; a point on an edge belongs to the pixel before it. */
 function nearest(picture: Picture, x: number, y: number): number {
-  return pixelAt(picture, Math.floor((x - 1) / 0x10000), Math.floor((y - 1) / 0x10000));
+  return pixelAt(picture, Math.floor((x - 1) / 0x10000), rowOf(y));
 }
 
 /** The mean of the four pixels around the point. */

@@ -7,7 +7,7 @@ import { type PixelFormat, type Pixmap, pixelMask } from "./pixmap.ts";
 import { type PlacedPicture, placedBox } from "./placed-picture.ts";
 import { eachBox, type Region, regionExtents } from "./region.ts";
 import { combinePixels, Rop } from "./rop.ts";
-import { sampleRow } from "./sampler.ts";
+import { rowRead, sampleRow } from "./sampler.ts";
 import { scaleTransform } from "./transform.ts";
 
 /** Raw pixels of a stretched picture: `count` from (x, y) of the destination on. */
@@ -66,9 +66,16 @@ export function stretchedRows(
   const picture = isUnused
     ? withUnusedByte(placed.picture, placedBox(placed, asked), false)
     : placed.picture;
+  const isStored = format === "a8r8g8b8" || format === "x8r8g8b8";
+  // What is stretched has the same row several times.
+  let last: number | null = null;
+  let [lastX, lastCount] = [0, 0];
   return (x, y, count) => {
+    const read = rowRead(picture, y + dy);
+    if (read !== null && read === last && x === lastX && count === lastCount) return row;
+    [last, lastX, lastCount] = [read, x, count];
     sampleRow(picture, x + dx, y + dy, count, row);
-    for (let i = 0; i < count; i++) row[i] = storePixel(format, row[i]!);
+    if (!isStored) for (let i = 0; i < count; i++) row[i] = storePixel(format, row[i]!);
     return row;
   };
 }
