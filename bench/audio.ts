@@ -25,6 +25,7 @@ interface Witness {
   readonly flashes: number[];
   readonly silences: { readonly from: number; readonly ms: number }[];
   readonly sinks: string[];
+  readonly faults: string[];
 }
 
 declare const witness: Witness;
@@ -52,7 +53,7 @@ export async function benchAudio(): Promise<BenchRow[]> {
     await page.addInitScript(bearWitness, flashAt);
     const url = encodeURIComponent(`ws://127.0.0.1:${moving.port}/`);
     await page.goto(`${pages.origin}/?url=${url}&autoconnect&resize=off`);
-    await page.waitForFunction(() => witness.clicks.length > 1, undefined, { timeout: 60_000 });
+    await heardAtAll(page);
     await delay(settleMs);
     const before = await watched(page, watchMs);
     const clock = new ClockWatch(moving);
@@ -86,6 +87,14 @@ export async function benchAudio(): Promise<BenchRow[]> {
   } finally {
     await browser.close();
   }
+}
+
+/** @throws Error with what the page has seen, when it hears nothing. */
+async function heardAtAll(page: Page): Promise<void> {
+  const isHeard = () => witness.clicks.length > 1;
+  await page.waitForFunction(isHeard, undefined, { timeout: 60_000 }).catch(async () => {
+    throw new Error(`no click is heard: ${JSON.stringify(await seen(page))}`);
+  });
 }
 
 /** A client without a screen, whose clock is read all the time. */
@@ -182,7 +191,7 @@ function sum(values: readonly number[]): number {
 
 /** Begins with the page: an ear at all that goes to the loudspeaker, and an eye on the screen. */
 function bearWitness({ x, y }: { readonly x: number; readonly y: number }): void {
-  const found: Witness = { clicks: [], flashes: [], silences: [], sinks: [] };
+  const found: Witness = { clicks: [], flashes: [], silences: [], sinks: [], faults: [] };
   Object.assign(globalThis, { witness: found });
   const ear = `
     registerProcessor("bench-ear", class extends AudioWorkletProcessor {
@@ -209,7 +218,12 @@ function bearWitness({ x, y }: { readonly x: number; readonly y: number }): void
     const gain = createGain.call(this);
     const script = URL.createObjectURL(new Blob([ear], { type: "text/javascript" }));
     void this.audioWorklet.addModule(script).then(() => {
-      const node = new AudioWorkletNode(this, "bench-ear", { channelCount: 2 });
+      // Always two channels, also before anything plays.
+      const node = new AudioWorkletNode(this, "bench-ear", {
+        channelCount: 2,
+        channelCountMode: "explicit",
+      });
+      node.onprocessorerror = () => found.faults.push("the ear has failed");
       gain.connect(node);
       node.connect(this.destination);
       node.port.onmessage = ({ data }) => {

@@ -44,5 +44,10 @@ export function addServerOptions(command: Command, listenDefault: string): Comma
         "never",
       ]),
     )
+    .option(
+      "--video-codecs <list>",
+      "of video, best first, or off: h264, vp9, vp8 and h265 where ffmpeg is installed, mjpeg " +
+        "always (default: h264,vp9,vp8,mjpeg)",
+    )
     .option("--no-mini-header", "use the long message headers with every client");
 }

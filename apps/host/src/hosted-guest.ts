@@ -1,7 +1,7 @@
 // One guest of a host with its server: made here, or on its way from another host.
 
 import type { ConnectionKey } from "@caraway/channel";
-import { GuestServer, type ListenAddress } from "@caraway/node";
+import { findVideoEncoders, GuestServer, type ListenAddress } from "@caraway/node";
 import type { Guest, SavableGuest, ServerCommand, ServerEvent, Ticket } from "@caraway/server";
 import type { ApiGuestState, ApiSession } from "./api-types.ts";
 import type { GuestKind } from "./guest-flags.ts";
@@ -69,6 +69,7 @@ export class HostedGuest {
       ...(settings.tls !== null && { tls: settings.tls }),
       origins: settings.origins,
       server: { ...settings.server, tickets: options.tickets },
+      videoEncoders: await findVideoEncoders(),
       ...(settings.saslPasswords !== null && { saslPasswords: settings.saslPasswords }),
       onEvent: (event) => hosted.#note(event),
       onPeer: (bytes) => hosted.onPeer(bytes),

@@ -1,6 +1,6 @@
 // One guest and its server as a process, until a signal ends it.
 
-import { GuestServer } from "@caraway/node";
+import { findVideoEncoders, GuestServer } from "@caraway/node";
 import { QemuGuest } from "@caraway/qemu";
 import type { Guest, ServerEvent } from "@caraway/server";
 import { CarawayError } from "@caraway/wire";
@@ -45,6 +45,7 @@ export async function runServe(flags: ServeFlags, told: ServeTold): Promise<void
       listen,
       origins,
       server,
+      videoEncoders: await findVideoEncoders(),
       ...(tls !== null && { tls }),
       ...(saslPasswords !== null && { saslPasswords }),
       onEvent: (event) => {

@@ -2,7 +2,14 @@
 
 import { readFileSync } from "node:fs";
 import type { ListenAddress, ListenTls, OriginRule, SaslPasswords } from "@caraway/node";
-import type { CompressionName, ServerOptions, Sharing, Ticket } from "@caraway/server";
+import {
+  type CompressionName,
+  type ServerOptions,
+  type Sharing,
+  type Ticket,
+  type VideoCodecName,
+  videoCodecNumbers,
+} from "@caraway/server";
 import { parseListenAddress } from "./listen-address.ts";
 import { HostUsageError } from "./usage-error.ts";
 
@@ -23,6 +30,8 @@ export interface ServerFlags {
   readonly sharing?: Sharing;
   readonly maxClients?: number;
   readonly jpeg?: ServerOptions["jpeg"];
+  /** Best first, with commas between. */
+  readonly videoCodecs?: string;
   readonly miniHeader?: boolean;
   readonly copyPaste?: boolean;
   readonly fileTransfer?: boolean;
@@ -63,6 +72,7 @@ export function serverSettings(
   const passwords = flags.sasl === undefined ? null : readUsers(flags.sasl);
   const tickets = ticketsOf(flags, now);
   const { compression, sharing, maxClients, jpeg, miniHeader, copyPaste, fileTransfer } = flags;
+  const { videoCodecs } = flags;
   return {
     listen,
     tls,
@@ -75,12 +85,25 @@ export function serverSettings(
       ...(sharing !== undefined && { sharing }),
       ...(maxClients !== undefined && { clientsMax: maxClients }),
       ...(jpeg !== undefined && { jpeg }),
+      ...(videoCodecs !== undefined && videoSettings(videoCodecs)),
       ...(miniHeader !== undefined && { miniHeader }),
       ...(copyPaste !== undefined && { copyPaste }),
       ...(fileTransfer !== undefined && { fileTransfer }),
     },
     saslPasswords: passwords === null ? null : (user) => passwords.get(user) ?? null,
   };
+}
+
+/** @throws HostUsageError */
+function videoSettings(text: string): Pick<ServerOptions, "streaming" | "videoCodecs"> {
+  if (text === "off") return { streaming: "off", videoCodecs: [] };
+  const known = Object.keys(videoCodecNumbers) as VideoCodecName[];
+  const videoCodecs = text.split(",").map((name) => {
+    const codec = known.find((one) => one === name.trim());
+    if (codec !== undefined) return codec;
+    throw new HostUsageError(`no video codec ${name}: there are ${known.join(", ")}, and off`);
+  });
+  return { streaming: "filter", videoCodecs };
 }
 
 /** Whether somebody who reaches a port from elsewhere comes in without saying who they are. */

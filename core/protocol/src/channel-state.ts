@@ -22,7 +22,7 @@ import { Head } from "./display.ts";
 import { Point16, Rect } from "./graphics.ts";
 
 /** Version of every state below. Another one is refused, and the target begins with nothing. */
-export const channelStateVersion = 2;
+export const channelStateVersion = 3;
 
 /** What is known of an image in a client's cache. */
 export const CachedImageFlag = {
@@ -120,6 +120,8 @@ export const VideoStreamState = struct("VideoStreamState", {
   streamId: u32,
   surfaceId: u32,
   box: Rect,
+  /** A `VideoCodecType`. */
+  codec: u8,
   /** The `uniqueId` of STREAM_ACTIVATE_REPORT; 0: the client does not report. */
   reportId: u32,
   /** How well and how often frames are sent, from the best, 0. */
@@ -163,6 +165,9 @@ export const DisplayState = struct("DisplayState", {
   heads: list(Head, { count: "headCount" }),
   streamCount: count(u8, "streams"),
   streams: list(VideoStreamState, { count: "streamCount" }),
+  /** Each a `VideoCodecType`: what the client would rather have of video, best first. */
+  preferredVideoCodecCount: count(u8, "preferredVideoCodecs"),
+  preferredVideoCodecs: list(u8, { count: "preferredVideoCodecCount" }),
 });
 
 export const CursorStateFlag = {

@@ -112,6 +112,7 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
   }
 
   closed(): void {
+    this.#videos.closed();
     this.#display.removeView(this);
   }
 
@@ -175,6 +176,10 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
         }
         break;
       }
+      case "PREFERRED_VIDEO_CODEC_TYPE":
+        this.#videos.prefer(message.body.codecs);
+        this.#pump();
+        break;
       case "STREAM_REPORT":
         this.#videos.report(message.body);
         this.#pump();
@@ -216,7 +221,8 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
     if (this.#state.kind !== "running") return;
     const unsent = this.#sender.takeUnsent();
     if (unsent !== null) this.#queue.miss(unsent.surface, unsent.region);
-    if (!hasPeer) this.#videos.endAll();
+    if (hasPeer) this.#videos.unclip();
+    else this.#videos.endAll();
     // Without a peer the other server is told of no more than surfaces: the client has to have all.
     for (let item = hasPeer ? null : this.#queue.next(); item !== null; item = this.#queue.next()) {
       this.#sender.sendNow(item);
@@ -247,6 +253,7 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
       surfaces: surfaces.map((surface) => ({ ...surface, lossy: sender.lossy.of(surface.shape) })),
       monitors: sender.monitors,
       videos,
+      preferredVideoCodecs: this.#videos.preferred,
     });
   }
 
@@ -318,8 +325,9 @@ export class DisplayChannel implements ChannelHandler, DisplayView {
     this.#pump();
   }
 
-  #keep({ compression, palettes, monitors }: MovedDisplay): void {
+  #keep({ compression, palettes, monitors, preferredVideoCodecs }: MovedDisplay): void {
     this.#sender.compression = compression;
+    this.#videos.prefer(preferredVideoCodecs);
     this.#sender.palettes.restore(palettes);
     this.#sender.told(monitors);
   }

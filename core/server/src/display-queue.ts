@@ -194,18 +194,18 @@ export class DisplayQueue implements DisplayView {
   }
 
   /** From now on somebody else shows what is there. */
-  hold(surface: ServedSurface, box: Box): void {
+  hold(surface: ServedSurface, boxes: readonly Box[]): void {
     this.#collapse();
-    this.#held.set(surface, [...(this.#held.get(surface) ?? []), box]);
+    this.#held.set(surface, [...(this.#held.get(surface) ?? []), ...boxes]);
     this.miss(surface, []);
   }
 
-  /** Nobody does any more: the client needs all of it. */
-  release(surface: ServedSurface, box: Box): void {
-    const left = (this.#held.get(surface) ?? []).filter((one) => one !== box);
+  /** Who held these very boxes does so no more: the client needs what nobody else holds of them. */
+  release(surface: ServedSurface, boxes: readonly Box[]): void {
+    const left = (this.#held.get(surface) ?? []).filter((one) => !boxes.includes(one));
     if (left.length === 0) this.#held.delete(surface);
     else this.#held.set(surface, left);
-    this.miss(surface, [box]);
+    this.miss(surface, boxes);
   }
 
   /** Another server goes on with what is held. */

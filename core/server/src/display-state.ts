@@ -49,6 +49,8 @@ export interface MovedDisplay {
   /** What the client was told; null for nothing. */
   readonly monitors: DisplayMonitors | null;
   readonly videos: readonly MovedVideo[];
+  /** What the client would rather have of video, best first. */
+  readonly preferredVideoCodecs: readonly number[];
 }
 
 /** Moves that are counted. */
@@ -73,6 +75,7 @@ export function encodeDisplayState(moved: MovedDisplay): Uint8Array {
     }),
     monitorsMaxAllowed: moved.monitors?.maxAllowed ?? 0,
     heads: moved.monitors?.heads ?? [],
+    preferredVideoCodecs: moved.preferredVideoCodecs.slice(),
     streams: moved.videos.map(({ id: streamId, surface: surfaceId, ...rest }) => {
       return { streamId, surfaceId, ...rest };
     }),
@@ -101,6 +104,7 @@ export function decodeDisplayState(bytes: Uint8Array): MovedDisplay {
     surfaces: state.surfaces.map((surface) => movedSurface(surface)),
     monitors: heads.length === 0 ? null : { maxAllowed, heads },
     videos: movedVideos(state.streams),
+    preferredVideoCodecs: state.preferredVideoCodecs,
   };
 }
 
@@ -127,9 +131,10 @@ type VideoStreamState = ReturnType<typeof displayStateCodec.decode>["streams"][n
 function movedVideos(streams: readonly VideoStreamState[]): MovedVideo[] {
   const areDistinct = new Set(streams.map(({ streamId }) => streamId)).size === streams.length;
   expectState(areDistinct && streams.every(({ streamId }) => streamId < streamsMax), "streams");
-  return streams.map(({ streamId: id, surfaceId: surface, box, reportId, rateStep }) => {
+  return streams.map(({ streamId: id, surfaceId: surface, ...rest }) => {
+    const { box } = rest;
     expectState(box.left >= 0 && box.top >= 0 && !isEmptyBox(box), `area of stream ${id}`);
-    return { id, surface, box, reportId, rateStep };
+    return { id, surface, ...rest };
   });
 }
 

@@ -1,10 +1,12 @@
-// The video streams of a client's display channel: each shows a video of the display as JPEG frames
-// of what is there when a frame is due. While a stream goes on, nothing else is sent of its area;
-// when the video rests or is gone, the area is sent once more without losses.
+// The video streams of a client's display channel: each shows a video of the display as frames of
+// what is there when a frame is due. While a stream goes on, nothing else is sent of its area, but
+// for what lies over the video and is clipped out; when the video rests or is gone, the area is sent
+// once more without losses.
 //
-// INVARIANT: the client's area of a stream is held in the queue from STREAM_CREATE to STREAM_DESTROY.
+// INVARIANT: what a stream shows, its box within its clip, is held in the queue from STREAM_CREATE to
+// STREAM_DESTROY.
 
-import { type Box, overlap } from "@caraway/canvas";
+import { type Box, contains, intersection, isEmptyBox, overlap } from "@caraway/canvas";
 import type { Instant } from "@caraway/channel";
 import {
   type ClientMessage,
@@ -21,14 +23,15 @@ import {
 import type { ChannelEnd } from "./channel-end.ts";
 import type { DisplayQueue } from "./display-queue.ts";
 import type { DisplayClient } from "./display-sender.ts";
+import { FrameEncoder } from "./frame-encoder.ts";
 import type { MediaTime } from "./media-time.ts";
 import type { ServerOptions } from "./options.ts";
 import type { ServedDisplay } from "./served-display.ts";
 import type { ServedSurface } from "./served-surface.ts";
-import type { ServerTaskResult } from "./server-border.ts";
+import { chooseVideoCodec, videoCodecNumbers } from "./video-codecs.ts";
 import type { Video } from "./video-detector.ts";
 import { firstRateStep, slowRateStep, VideoRate } from "./video-rate.ts";
-import type { TaskOwner, Wiring } from "./wiring.ts";
+import type { Wiring } from "./wiring.ts";
 
 type StreamReport = Extract<
   ClientMessage<typeof Display>,
@@ -40,6 +43,7 @@ export interface MovedVideo {
   readonly id: number;
   readonly surface: number;
   readonly box: Box;
+  readonly codec: number;
   /** Of STREAM_ACTIVATE_REPORT; 0: the client was not asked to report. */
   readonly reportId: number;
   readonly rateStep: number;
@@ -48,6 +52,11 @@ export interface MovedVideo {
 interface Stream {
   readonly id: number;
   readonly video: Video;
+  /** That of the video, or what of it the codec can show. */
+  readonly box: Box;
+  /** What of the box is shown; the box alone where nothing lies over it. */
+  shown: readonly Box[];
+  readonly encoder: FrameEncoder;
   readonly rate: VideoRate;
   readonly reportId: number;
   /** Since when its area is not what was sent last; null: it is. */
@@ -55,8 +64,8 @@ interface Stream {
   nextAt: Instant;
   /** When a frame was last left out. */
   missedAt: Instant;
-  /** A frame of this moment is being compressed. */
-  encoding: Instant | null;
+  /** A frame is being compressed. */
+  isEncoding: boolean;
   readonly figures: { frames: number; bytes: number; skipped: number; drops: number };
 }
 
@@ -81,8 +90,12 @@ export class DisplayVideos {
   readonly #time: MediaTime;
   readonly #streams = new Map<Video, Stream>();
   #nextReport = 1;
-  /** The client cannot show what we have. */
-  #isRefused = false;
+  #encoderCount = 0;
+  #preferred: readonly number[] = [];
+  /** Codecs that the client cannot show after all, or that we have no encoder for. */
+  readonly #failed = new Set<number>();
+  /** What the server encodes, best first. */
+  readonly #ours: readonly VideoCodecType[];
 
   constructor(
     end: ChannelEnd,
@@ -100,6 +113,26 @@ export class DisplayVideos {
     this.#client = client;
     this.#options = options;
     this.#time = time;
+    const { encoders, videoCodecs } = options;
+    this.#ours = videoCodecs
+      .map((name) => videoCodecNumbers[name])
+      .filter((codec) => {
+        return codec === VideoCodecType.MJPEG ? encoders.jpeg : encoders.video.includes(codec);
+      });
+  }
+
+  /** What the client said of the codecs that it prefers, best first. */
+  get preferred(): readonly number[] {
+    return this.#preferred;
+  }
+
+  /** Streams of another codec than the best one begin anew. */
+  prefer(codecs: readonly number[]): void {
+    this.#preferred = codecs;
+    const best = this.#codec;
+    for (const stream of [...this.#streams.values()]) {
+      if (stream.encoder.codec !== best) this.#finish(stream);
+    }
   }
 
   /** Messages of the ack window that drawings leave for frames, which cannot wait. */
@@ -120,9 +153,10 @@ export class DisplayVideos {
   /** Something was painted. */
   painted(surface: ServedSurface, boxes: readonly Box[]): void {
     for (const stream of this.#streams.values()) {
-      const { video } = stream;
+      const { video, shown } = stream;
       if (stream.changedAt !== null || video.surface !== surface) continue;
-      if (boxes.some((box) => overlap(box, video.box))) stream.changedAt = this.#wiring.now;
+      const isShown = boxes.some((box) => shown.some((part) => overlap(box, part)));
+      if (isShown) stream.changedAt = this.#wiring.now;
     }
   }
 
@@ -149,8 +183,7 @@ export class DisplayVideos {
     for (const stream of [...this.#streams.values()]) {
       if (stream.id !== report.streamId || stream.reportId !== report.uniqueId) continue;
       if (report.numFrames === 0 && report.numDrops === cannotDecode) {
-        this.#isRefused = true;
-        this.endAll();
+        this.#giveUp(stream.encoder.codec);
         return;
       }
       const { numFrames: frames, numDrops: drops, lastFrameDelay: marginMs, audioDelay } = report;
@@ -172,37 +205,57 @@ export class DisplayVideos {
     }
   }
 
+  /** The channel is gone. */
+  closed(): void {
+    for (const { encoder } of this.#streams.values()) encoder.end();
+    this.#streams.clear();
+  }
+
+  /** Before `leave`: streams show all of their boxes, as the other server knows of no clips. */
+  unclip(): void {
+    for (const stream of this.#streams.values()) this.#clip(stream, [stream.box]);
+  }
+
   /** What goes on at another server: nothing is sent any more. */
   leave(): MovedVideo[] {
-    const moved = [...this.#streams.values()].map(({ id, video, reportId, rate }) => {
-      return { id, surface: video.surface.id, box: video.box, reportId, rateStep: rate.step };
+    const moved = [...this.#streams.values()].map(({ id, video, box, encoder, reportId, rate }) => {
+      const { codec } = encoder;
+      return { id, surface: video.surface.id, box, codec, reportId, rateStep: rate.step };
     });
     for (const { video } of this.#streams.values()) this.#queue.forgetHeld(video.surface);
-    this.#streams.clear();
+    this.closed();
     return moved;
   }
 
   /** Goes on with what another server began, or ends it; surfaces are there. */
   resume(moved: readonly MovedVideo[]): void {
     const { now } = this.#wiring;
-    for (const { id, surface: surfaceId, box, reportId, rateStep } of moved) {
+    for (const { id, surface: surfaceId, box, codec: known, reportId, rateStep } of moved) {
       const surface = this.#display.surface(surfaceId);
       const isThere = surface !== null && this.#queue.has(surface);
-      const video = isThere && this.#isPossible ? this.#display.adoptVideo(surface, box) : null;
-      if (video === null || this.#streams.has(video)) {
+      // A stream keeps its codec, whose frames go on with a key frame.
+      const codec = this.#codec;
+      const isOurs = codec !== null && codec === known;
+      const video = isThere && isOurs ? this.#display.adoptVideo(surface, box) : null;
+      if (!isOurs || video === null || this.#streams.has(video)) {
         this.#send({ name: "STREAM_DESTROY", body: { id } });
         if (isThere) this.#queue.miss(surface, [box]);
         continue;
       }
-      this.#queue.hold(video.surface, video.box);
       this.#nextReport = Math.max(this.#nextReport, reportId + 1);
-      this.#streams.set(video, newStream(id, video, new VideoRate(rateStep, now), reportId, now));
+      const encoder = this.#encoderFor(codec);
+      const rate = new VideoRate(rateStep, now);
+      const stream = newStream({ id, video, box, encoder, rate, reportId }, now);
+      this.#queue.hold(video.surface, stream.shown);
+      this.#streams.set(video, stream);
     }
   }
 
   snapshot(): unknown {
-    return [...this.#streams.values()].map(({ id, video, rate, encoding, figures }) => {
-      return { id, box: video.box, rateStep: rate.step, isEncoding: encoding !== null, figures };
+    return [...this.#streams.values()].map((stream) => {
+      const { id, box, shown, encoder, rate, isEncoding, figures } = stream;
+      const { codec } = encoder;
+      return { id, codec, box, shown: [...shown], rateStep: rate.step, isEncoding, figures };
     });
   }
 
@@ -212,20 +265,39 @@ export class DisplayVideos {
     for (const stream of [...this.#streams.values()]) {
       if (!videos.includes(stream.video)) this.#finish(stream);
     }
-    for (const video of videos) if (!this.#streams.has(video)) this.#begin(video);
+    for (const video of videos) {
+      const stream = this.#streams.get(video);
+      if (stream === undefined) this.#begin(video);
+      else this.#clip(stream, shownOf(video, stream.box));
+    }
   }
 
-  get #isPossible(): boolean {
-    const { streaming, encoders } = this.#options;
-    if (streaming === "off" || !encoders.jpeg || this.#isRefused) return false;
-    const has = (bit: number) => hasCapability(this.#end.capabilities, bit);
-    const { SPICE_DISPLAY_CAP_MULTI_CODEC, SPICE_DISPLAY_CAP_CODEC_MJPEG } = DisplayCapability;
-    return !has(SPICE_DISPLAY_CAP_MULTI_CODEC) || has(SPICE_DISPLAY_CAP_CODEC_MJPEG);
+  /** Of streams that begin now; null when there can be none. */
+  get #codec(): VideoCodecType | null {
+    if (this.#options.streaming === "off") return null;
+    const { capabilities } = this.#end;
+    const [preferred, failed] = [this.#preferred, this.#failed];
+    return chooseVideoCodec({ ours: this.#ours, capabilities, preferred, failed });
+  }
+
+  #encoderFor(codec: VideoCodecType): FrameEncoder {
+    const name = `${this.#client.key} ${this.#end.label} ${this.#encoderCount++}`;
+    return new FrameEncoder(this.#wiring, this.#end.connection, codec, name);
+  }
+
+  /** Streams of the codec begin anew with the next best one. */
+  #giveUp(codec: VideoCodecType): void {
+    this.#failed.add(codec);
+    for (const stream of [...this.#streams.values()]) {
+      if (stream.encoder.codec === codec) this.#finish(stream);
+    }
   }
 
   #begin(video: Video): void {
-    const { surface, box } = video;
-    if (!this.#isPossible || !this.#queue.isSeen(surface)) return;
+    const { surface } = video;
+    const codec = this.#codec;
+    if (codec === null || !this.#queue.isSeen(surface)) return;
+    const box = codec === VideoCodecType.MJPEG ? video.box : evenBox(video.box);
     const used = new Set([...this.#streams.values()].map(({ id }) => id));
     let id = 0;
     while (used.has(id)) id += 1;
@@ -234,8 +306,10 @@ export class DisplayVideos {
     const reports = DisplayCapability.SPICE_DISPLAY_CAP_STREAM_REPORT;
     const reportId = hasCapability(this.#end.capabilities, reports) ? this.#nextReport++ : 0;
     const rate = new VideoRate(this.#client.isSlow ? slowRateStep : firstRateStep, now);
-    this.#streams.set(video, newStream(id, video, rate, reportId, now));
-    this.#queue.hold(surface, box);
+    const encoder = this.#encoderFor(codec);
+    const stream = newStream({ id, video, box, encoder, rate, reportId }, now);
+    this.#streams.set(video, stream);
+    this.#queue.hold(surface, stream.shown);
     const width = box.right - box.left;
     const height = box.bottom - box.top;
     this.#send({
@@ -244,7 +318,7 @@ export class DisplayVideos {
         surfaceId: surface.id,
         id,
         flags: StreamFlag.TOP_DOWN,
-        codecType: VideoCodecType.MJPEG,
+        codecType: codec,
         stamp: 0n,
         streamWidth: width,
         streamHeight: height,
@@ -254,43 +328,54 @@ export class DisplayVideos {
         clip: { type: ClipType.NONE },
       },
     });
+    this.#clip(stream, shownOf(video, box));
     if (reportId === 0) return;
     const asked = { uniqueId: reportId, maxWindowSize: reportFrames, timeoutMs: reportTimeoutMs };
     this.#send({ name: "STREAM_ACTIVATE_REPORT", body: { streamId: id, ...asked } });
   }
 
-  #finish({ id, video, figures }: Stream): void {
+  /** What is not shown any more is sent as it is, from now on. */
+  #clip(stream: Stream, shown: readonly Box[]): void {
+    if (isSameList(stream.shown, shown)) return;
+    const { surface } = stream.video;
+    const before = stream.shown;
+    stream.shown = shown;
+    const isWhole = isSameList(shown, [stream.box]);
+    const clip = isWhole
+      ? ({ type: ClipType.NONE } as const)
+      : ({ type: ClipType.RECTS, rects: [...shown] } as const);
+    this.#send({ name: "STREAM_CLIP", body: { id: stream.id, clip } });
+    this.#queue.hold(surface, shown);
+    this.#queue.release(surface, before);
+  }
+
+  #finish({ id, video, shown, encoder, figures }: Stream): void {
     this.#streams.delete(video);
+    encoder.end();
     this.#send({ name: "STREAM_DESTROY", body: { id } });
-    this.#queue.release(video.surface, video.box);
-    const where = { client: this.#client.key, channel: this.#end.label, stream: id };
+    this.#queue.release(video.surface, shown);
+    const { codec } = encoder;
+    const where = { client: this.#client.key, channel: this.#end.label, stream: id, codec };
     this.#wiring.event({ name: "video-ended", ...where, ...figures });
   }
 
   #encode(stream: Stream): void {
     const { now } = this.#wiring;
-    const { video, rate } = stream;
+    const { video, box, rate, encoder, figures } = stream;
     const madeAt = stream.changedAt ?? now;
-    const { width, height, data } = video.surface.read(video.box);
-    const pixels = new Uint32Array(data.buffer, data.byteOffset, width * height);
-    const owner: TaskOwner = {
-      done: (result: ServerTaskResult) => {
-        if (stream.encoding === null || this.#streams.get(video) !== stream) return;
-        rate.encoded(this.#wiring.now - stream.encoding);
-        stream.encoding = null;
-        if (result.kind === "jpeg") this.#sendFrame(stream, madeAt, result.data);
-        else {
-          this.#isRefused = true;
-          this.endAll();
-        }
-      },
-    };
-    stream.encoding = now;
+    stream.isEncoding = true;
     stream.changedAt = null;
     stream.nextAt = Math.max(stream.nextAt + rate.intervalMs, now + rate.intervalMs / 2);
-    const image = { format: "xrgb", width, height, pixels } as const;
-    const work = { kind: "jpeg", image, quality: rate.quality } as const;
-    this.#wiring.task(owner, this.#end.connection, work);
+    encoder.encode(video.surface, box, rate, (data) => {
+      stream.isEncoding = false;
+      if (data === null) {
+        this.#giveUp(encoder.codec);
+        return;
+      }
+      // The first one says how long an encoder takes to begin.
+      if (figures.frames > 0) rate.encoded(this.#wiring.now - now);
+      this.#sendFrame(stream, madeAt, data);
+    });
   }
 
   #sendFrame(stream: Stream, madeAt: Instant, data: Uint8Array): void {
@@ -307,19 +392,36 @@ export class DisplayVideos {
   }
 }
 
-function newStream(
-  id: number,
-  video: Video,
-  rate: VideoRate,
-  reportId: number,
-  now: Instant,
-): Stream {
+type NewStream = Pick<Stream, "id" | "video" | "box" | "encoder" | "rate" | "reportId">;
+
+function newStream(given: NewStream, now: Instant): Stream {
   const figures = { frames: 0, bytes: 0, skipped: 0, drops: 0 };
-  const times = { changedAt: now, nextAt: now, missedAt: now, encoding: null };
-  return { id, video, rate, reportId, ...times, figures };
+  const times = { changedAt: now, nextAt: now, missedAt: now };
+  return { ...given, ...times, shown: [given.box], isEncoding: false, figures };
 }
 
-function dueAt({ encoding, changedAt, nextAt }: Stream): Instant | null {
-  if (encoding !== null || changedAt === null) return null;
+function dueAt({ isEncoding, changedAt, nextAt }: Stream): Instant | null {
+  if (isEncoding || changedAt === null) return null;
   return Math.max(nextAt, changedAt + paintingMs);
+}
+
+/** Colours of these codecs belong to two by two pixels; a last odd row or column is sent as it is. */
+function evenBox({ left, top, right, bottom }: Box): Box {
+  return {
+    left,
+    top,
+    right: right - ((right - left) & 1),
+    bottom: bottom - ((bottom - top) & 1),
+  };
+}
+
+/** What of a stream's box nothing lies over. */
+function shownOf(video: Video, box: Box): readonly Box[] {
+  if (video.shown === null) return [box];
+  return video.shown.map((part) => intersection(part, box)).filter((part) => !isEmptyBox(part));
+}
+
+function isSameList(one: readonly Box[], other: readonly Box[]): boolean {
+  if (one.length !== other.length) return false;
+  return one.every((box, at) => contains(box, other[at]!) && contains(other[at]!, box));
 }

@@ -11,6 +11,7 @@ import {
   type PixelImage,
   type QuicColorType,
 } from "@caraway/codecs";
+import type { VideoCodecType } from "@caraway/protocol";
 
 export interface Encoders {
   readonly quic: (image: ColorImage, type: QuicColorType) => Uint8Array;
@@ -20,6 +21,8 @@ export interface Encoders {
   readonly deflate: ((bytes: Uint8Array) => Uint8Array) | null;
   /** Whether the driver does `jpeg` tasks. */
   readonly jpeg: boolean;
+  /** Codecs of which the driver does `video-encode` tasks. */
+  readonly video: readonly VideoCodecType[];
   /** Whether the driver does `opus-encode` and `opus-decode` tasks. */
   readonly opus: boolean;
 }
@@ -31,5 +34,6 @@ export const plainEncoders: Encoders = {
   lz4: encodeLz4Image,
   deflate: null,
   jpeg: false,
+  video: [],
   opus: false,
 };

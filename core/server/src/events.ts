@@ -61,6 +61,8 @@ export type ServerEvent =
       /** `display 0`. */
       readonly channel: string;
       readonly stream: number;
+      /** A `VideoCodecType`. */
+      readonly codec: number;
       readonly frames: number;
       readonly bytes: number;
       /** Frames that were due while the client had not taken earlier ones. */

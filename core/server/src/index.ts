@@ -39,3 +39,5 @@ export type {
   Ticket,
 } from "./server-border.ts";
 export type { SoundTask, SoundTaskResult } from "./sound-task.ts";
+export { type VideoCodecName, videoCodecNumbers } from "./video-codecs.ts";
+export type { VideoBudget, VideoTask, VideoTaskResult } from "./video-task.ts";

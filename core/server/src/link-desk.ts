@@ -306,6 +306,7 @@ function capabilitiesOf(name: ChannelTypeName, opus: boolean): number[] {
         DisplayCapability.SPICE_DISPLAY_CAP_MONITORS_CONFIG,
         DisplayCapability.SPICE_DISPLAY_CAP_STREAM_REPORT,
         DisplayCapability.SPICE_DISPLAY_CAP_PREF_COMPRESSION,
+        DisplayCapability.SPICE_DISPLAY_CAP_PREF_VIDEO_CODEC_TYPE,
       ]);
     case "inputs":
       return capabilityWords([InputsCapability.SPICE_INPUTS_CAP_KEY_SCANCODE]);

@@ -3,6 +3,7 @@
 import { type ImageCompression, MouseMode } from "@caraway/protocol";
 import { type Encoders, plainEncoders } from "./encoders.ts";
 import type { Ticket } from "./server-border.ts";
+import type { VideoCodecName } from "./video-codecs.ts";
 
 /** What happens when a client comes and another is there. */
 export type Sharing =
@@ -60,8 +61,10 @@ export interface ServerOptions {
   readonly jpeg: WanChoice;
   /** 1 to 100. */
   readonly jpegQuality: number;
-  /** Send what behaves like video as a stream of JPEG frames. */
+  /** Send what behaves like video as a stream of frames. */
   readonly streaming: "off" | "filter";
+  /** Codecs of such streams, best first; those that `encoders` do not have are passed over. */
+  readonly videoCodecs: readonly VideoCodecName[];
   /** zlib around GLZ images. */
   readonly zlibGlz: WanChoice;
   /** Let the guest's agent move the pointer, where there is one and no tablet. */
@@ -87,6 +90,7 @@ export const defaultServerOptions: ServerOptions = {
   jpeg: "auto",
   jpegQuality: 85,
   streaming: "filter",
+  videoCodecs: ["h264", "vp9", "vp8", "mjpeg"],
   zlibGlz: "auto",
   agentMouse: true,
   copyPaste: true,

@@ -13,6 +13,7 @@ import type { GuestInput, GuestOutput } from "./guest.ts";
 import type { JpegTask, JpegTaskResult } from "./jpeg-task.ts";
 import type { SourceMove, TargetMove } from "./moves.ts";
 import type { SoundTask, SoundTaskResult } from "./sound-task.ts";
+import type { VideoTask, VideoTaskResult } from "./video-task.ts";
 
 /** How a client reached the server. */
 export interface Arrival {
@@ -51,8 +52,12 @@ export type ServerOutput =
   | { readonly type: "peer"; readonly bytes: Uint8Array }
   | { readonly type: "event"; readonly event: ServerEvent };
 
-export type ServerTask = LinkServerTask | JpegTask | SoundTask;
-export type ServerTaskResult = LinkServerTaskResult | JpegTaskResult | SoundTaskResult;
+export type ServerTask = LinkServerTask | JpegTask | SoundTask | VideoTask;
+export type ServerTaskResult =
+  | LinkServerTaskResult
+  | JpegTaskResult
+  | SoundTaskResult
+  | VideoTaskResult;
 
 export type ServerCommand =
   /** Replaces all tickets; those who are in stay. */

@@ -1,10 +1,12 @@
 // Finds the parts of a surface that behave like video: tiles whose pixels change many times a second
 // for a while, side by side, with a content like that of a photo. It looks at what was painted, not
 // at how, so that it sees video in a plain framebuffer too, and is not misled by a guest that paints
-// again what is there already.
+// again what is there already. What lies still over a video and is no photo, such as a menu, is told
+// apart from it.
 
 import { areaOf, type Box, boxAround, contains, intersection, overlap } from "@caraway/canvas";
 import type { Instant } from "@caraway/channel";
+import { BoxSet } from "./box-set.ts";
 import { isPhoto } from "./photo.ts";
 import type { ServedSurface } from "./served-surface.ts";
 
@@ -12,9 +14,12 @@ import type { ServedSurface } from "./served-surface.ts";
 export interface Video {
   readonly surface: ServedSurface;
   readonly box: Box;
+  /** Parts of the box; the rest is covered by what does not play, such as a menu. Null: all of it. */
+  readonly shown: readonly Box[] | null;
 }
 
 interface Watched extends Video {
+  shown: readonly Box[] | null;
   /** When nothing has changed there for long enough. */
   restsAt: Instant;
   /** When to see whether all of it still plays. */
@@ -45,6 +50,8 @@ const searchEachMs = 250;
 const areaMin = 96 * 96;
 const videosMax = 8;
 const tileSide = 16;
+/** Tiles of something that lies over a video: less is not worth a clip. */
+const coverTilesMin = 12;
 /** Tiles that are so far apart belong together. */
 const reach = 2;
 const boxesMax = 64;
@@ -115,7 +122,7 @@ export class VideoDetector {
     if (this.#videos.length >= videosMax || !contains(this.#surface.box, box)) return null;
     if (this.#videos.some((video) => overlap(video.box, box))) return null;
     const restsAt = now + standstillMs;
-    const video = { surface: this.#surface, box, restsAt, reviewAt: restsAt };
+    const video = { surface: this.#surface, box, shown: null, restsAt, reviewAt: restsAt };
     this.#videos.push(video);
     return video;
   }
@@ -141,7 +148,7 @@ export class VideoDetector {
   }
 
   snapshot(): unknown {
-    return this.#videos.map(({ box }) => box);
+    return this.#videos.map(({ box, shown }) => ({ box, shown }));
   }
 
   /** A frame is complete. */
@@ -179,14 +186,38 @@ export class VideoDetector {
       video.reviewAt = now + reviewMs;
       const { left, top, right, bottom } = tilesOf(video.box);
       const live: Box[] = [];
+      const still = new Set<number>();
       for (let row = top; row < bottom; row++) {
         for (let column = left; column < right; column++) {
-          const changedAt = this.#changedAt[row * this.#columns + column]!;
-          if (now - changedAt <= reviewMs) live.push(tileBox(column, row));
+          const tile = row * this.#columns + column;
+          if (now - this.#changedAt[tile]! <= reviewMs) live.push(tileBox(column, row));
+          else still.add(tile);
         }
       }
-      return live.length > 0 && areaOf(boxAround(live)) * 2 >= areaOf(video.box);
+      if (live.length === 0 || areaOf(boxAround(live)) * 2 < areaOf(video.box)) return false;
+      this.#uncover(video, still);
+      return true;
     });
+  }
+
+  /** Finds out what lies over a video: tiles side by side that are still and no photo. */
+  #uncover(video: Watched, still: ReadonlySet<number>): void {
+    const shown = new BoxSet();
+    shown.add(video.box);
+    const seen = new Set<number>();
+    for (const tile of still) {
+      if (seen.has(tile)) continue;
+      const tiles = this.#together(tile, (other) => still.has(other), seen, 1);
+      const cover = intersection(boxAround(tiles), video.box);
+      const isFilled = tiles.length * tileSide * tileSide * 4 >= areaOf(boxAround(tiles)) * 3;
+      if (tiles.length < coverTilesMin || !isFilled || this.#isPhoto(cover)) continue;
+      shown.subtract(cover);
+    }
+    const isWhole = shown.pixelCount === areaOf(video.box);
+    const boxes = isWhole ? null : shown.boxes.slice();
+    if (isSameList(video.shown, boxes)) return;
+    video.shown = boxes;
+    this.#changed();
   }
 
   #keep(isKept: (video: Watched) => boolean): void {
@@ -208,7 +239,12 @@ export class VideoDetector {
   }
 
   /** All that belongs together with a tile. */
-  #together(first: number, isHot: (tile: number) => boolean, seen: Set<number>): Box[] {
+  #together(
+    first: number,
+    isOne: (tile: number) => boolean,
+    seen: Set<number>,
+    within = reach,
+  ): Box[] {
     const found: Box[] = [];
     const waiting = [first];
     seen.add(first);
@@ -216,12 +252,12 @@ export class VideoDetector {
       const row = Math.floor(tile / this.#columns);
       const column = tile % this.#columns;
       found.push(tileBox(column, row));
-      const [rowMin, rowMax] = [Math.max(0, row - reach), Math.min(this.#rows - 1, row + reach)];
-      const columnMax = Math.min(this.#columns - 1, column + reach);
+      const [rowMin, rowMax] = [Math.max(0, row - within), Math.min(this.#rows - 1, row + within)];
+      const columnMax = Math.min(this.#columns - 1, column + within);
       for (let y = rowMin; y <= rowMax; y++) {
-        for (let x = Math.max(0, column - reach); x <= columnMax; x++) {
+        for (let x = Math.max(0, column - within); x <= columnMax; x++) {
           const other = y * this.#columns + x;
-          if (seen.has(other) || !isHot(other)) continue;
+          if (seen.has(other) || !isOne(other)) continue;
           seen.add(other);
           waiting.push(other);
         }
@@ -239,7 +275,8 @@ export class VideoDetector {
     if (this.#videos.length - touched.length >= videosMax || !this.#isPhoto(box)) return;
     this.#videos = this.#videos.filter((video) => !touched.includes(video));
     const restsAt = now + restMs;
-    this.#videos.push({ surface: this.#surface, box, restsAt, reviewAt: now + reviewMs });
+    const times = { restsAt, reviewAt: now + reviewMs };
+    this.#videos.push({ surface: this.#surface, box, shown: null, ...times });
     this.#changed();
   }
 
@@ -293,6 +330,11 @@ function tileBox(column: number, row: number): Box {
   const left = column * tileSide;
   const top = row * tileSide;
   return { left, top, right: left + tileSide, bottom: top + tileSide };
+}
+
+function isSameList(one: readonly Box[] | null, other: readonly Box[] | null): boolean {
+  if (one === null || other === null) return one === other;
+  return one.length === other.length && one.every((box, at) => isSame(box, other[at]!));
 }
 
 function isSame(one: Box, other: Box): boolean {

@@ -2,24 +2,27 @@
 // the way to it cannot follow, a step up when it could for a while.
 
 import type { Instant } from "@caraway/channel";
+import type { VideoBudget } from "./video-task.ts";
 
 interface RateStep {
-  /** Of the JPEG files, 1 to 100. */
+  /** Of JPEG files, 1 to 100. */
   readonly quality: number;
+  /** Of codecs that send what has changed. */
+  readonly bitsPerPixel: number;
   readonly framesPerSecond: number;
 }
 
 /** From the best to the last resort. */
 const steps: readonly RateStep[] = [
-  { quality: 90, framesPerSecond: 30 },
-  { quality: 80, framesPerSecond: 30 },
-  { quality: 70, framesPerSecond: 30 },
-  { quality: 60, framesPerSecond: 25 },
-  { quality: 50, framesPerSecond: 20 },
-  { quality: 40, framesPerSecond: 15 },
-  { quality: 30, framesPerSecond: 10 },
-  { quality: 25, framesPerSecond: 5 },
-  { quality: 20, framesPerSecond: 2 },
+  { quality: 90, bitsPerPixel: 0.3, framesPerSecond: 30 },
+  { quality: 80, bitsPerPixel: 0.2, framesPerSecond: 30 },
+  { quality: 70, bitsPerPixel: 0.15, framesPerSecond: 30 },
+  { quality: 60, bitsPerPixel: 0.12, framesPerSecond: 25 },
+  { quality: 50, bitsPerPixel: 0.1, framesPerSecond: 20 },
+  { quality: 40, bitsPerPixel: 0.08, framesPerSecond: 15 },
+  { quality: 30, bitsPerPixel: 0.07, framesPerSecond: 10 },
+  { quality: 25, bitsPerPixel: 0.07, framesPerSecond: 5 },
+  { quality: 20, bitsPerPixel: 0.07, framesPerSecond: 2 },
 ];
 
 export const rateStepMax = steps.length - 1;
@@ -33,6 +36,8 @@ const patienceMs = 3000;
 const patienceMaxMs = 60_000;
 /** A frame that comes so long behind its time shows that more is sent than the way takes. */
 const lateMs = 100;
+/** Less than that shows nothing, however small the picture. */
+const bitsPerSecondMin = 64_000;
 /** Encoding takes no more than that share of the time. */
 const encodingShare = 0.6;
 
@@ -62,6 +67,13 @@ export class VideoRate {
 
   get quality(): number {
     return steps[this.#step]!.quality;
+  }
+
+  /** For frames of so many pixels. */
+  budget(pixels: number): VideoBudget {
+    const { bitsPerPixel, framesPerSecond } = steps[this.#step]!;
+    const bitsPerSecond = Math.round(pixels * bitsPerPixel * framesPerSecond);
+    return { bitsPerSecond: Math.max(bitsPerSecond, bitsPerSecondMin), framesPerSecond };
   }
 
   /** From one frame to the next. */

@@ -44,7 +44,8 @@ const display: MovedDisplay = {
     { shape: { ...shape, id: 9, format: 96 as const }, missing: [], lossy: [] },
   ],
   monitors: { maxAllowed: 4, heads: [head] },
-  videos: [{ id: 3, surface: 0, box: box(1, 2, 30, 40), reportId: 7, rateStep: 2 }],
+  videos: [{ id: 3, surface: 0, box: box(1, 2, 30, 40), codec: 4, reportId: 7, rateStep: 2 }],
+  preferredVideoCodecs: [4, 2],
 };
 
 const cursor: MovedCursor = {
@@ -100,7 +101,9 @@ describe("the state of a display channel", () => {
       );
     }
     const bytes = encodeDisplayState(display);
-    expect(() => decodeDisplayState(bytes.subarray(0, bytes.length - 1))).toThrow(/streams/);
+    expect(() => decodeDisplayState(bytes.subarray(0, bytes.length - 1))).toThrow(
+      /preferredVideoCodecs/,
+    );
   });
 });
 

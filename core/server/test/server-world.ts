@@ -10,6 +10,7 @@ import {
   type ServerOutput,
   type ServerTaskResult,
   SpiceServer,
+  type VideoTask,
 } from "../src/index.ts";
 import { fakeJpeg } from "./raw-client.ts";
 
@@ -32,6 +33,10 @@ export class ServerWorld {
   now = 1000;
   /** JPEG tasks wait for `finishTasks`. */
   defersJpeg = false;
+  /** What was asked of encoders of video. */
+  readonly videoTasks: VideoTask[] = [];
+  /** They fail. */
+  hasNoEncoder = false;
   /** Bytes from the server to each connection. */
   readonly sentBytes = new Map<number, number>();
   readonly #connections = new Map<number, Connection>();
@@ -222,7 +227,10 @@ export class ServerWorld {
         break;
       }
       case "task":
+        if (output.work.kind.startsWith("video-")) this.videoTasks.push(output.work as VideoTask);
         if (output.work.kind === "jpeg" && this.defersJpeg) this.tasks.push(output);
+        else if (output.work.kind === "video-encode" && this.hasNoEncoder)
+          this.#refuse(output.task);
         else this.#actions.push(() => this.#finish(output.task, output.work));
         break;
       case "guest":
@@ -243,6 +251,11 @@ export class ServerWorld {
     }
   }
 
+  #refuse(task: number): void {
+    const result = { kind: "failed", detail: "there is no encoder" } as const;
+    this.#actions.push(() => this.#feed({ type: "done", task, result }));
+  }
+
   #finish(task: number, work: Extract<ServerOutput, { type: "task" }>["work"]): void {
     this.#feed({ type: "done", task, result: resultOf(work) });
   }
@@ -256,6 +269,11 @@ function resultOf(work: Extract<ServerOutput, { type: "task" }>["work"]): Server
       return { kind: "decrypt", plain: work.ticket };
     case "jpeg":
       return { kind: "jpeg", data: fakeJpeg(work.image) };
+    // Stands for a codec: which one, and how much it may send.
+    case "video-encode":
+      return { kind: "video-frame", data: Uint8Array.of(work.codec, work.image.width & 255) };
+    case "video-end":
+      return { kind: "video-ended" };
     // Stands for Opus: the first bytes of the samples, and the other way round.
     case "opus-encode":
       return { kind: "opus-encode", packet: work.samples.slice(0, 4) };

@@ -42,6 +42,7 @@ export * from "./connection-options.ts";
 export * from "./drive.ts";
 export { type FileCardKey, type FileCardOptions, openFileCard } from "./file-card.ts";
 export { type FileDriveOptions, openFileDrive } from "./file-drive.ts";
+export { findVideoEncoders, type VideoEncoders } from "./ffmpeg.ts";
 export { openFile } from "./file-source.ts";
 export { NodeFolder, openSharedFolder, type ShareOptions } from "./folder-store.ts";
 export { inflate } from "./inflate.ts";

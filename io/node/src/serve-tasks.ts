@@ -1,13 +1,15 @@
-// Answers the tasks of a server: keys, tickets, SASL, JPEG and Opus. Passwords of SASL users never leave
+// Answers the tasks of a server: keys, tickets, SASL, JPEG, video and Opus. Passwords of SASL users never leave
 // this tier.
 
 import type { ConnectionKey } from "@caraway/channel";
 import type { Arrival, ServerTask, ServerTaskResult } from "@caraway/server";
+import type { VideoEncoders } from "./ffmpeg.ts";
 import { encodeJpeg } from "./jpeg-encode.ts";
 import { decryptTicket, type LinkKey, LinkKeys } from "./serve-keys.ts";
 import { SaslServer } from "./serve-sasl.ts";
 import type { SaslPasswords } from "./serve-scram.ts";
 import { SoundTasks } from "./serve-sound.ts";
+import { VideoTasks } from "./serve-video.ts";
 
 export class ServerTasks {
   readonly #passwords: SaslPasswords;
@@ -15,14 +17,17 @@ export class ServerTasks {
   readonly #keys = new Map<ConnectionKey, LinkKey>();
   readonly #exchanges = new Map<ConnectionKey, SaslServer>();
   readonly #sound = new SoundTasks();
+  readonly #video: VideoTasks;
 
-  constructor(passwords: SaslPasswords) {
+  constructor(passwords: SaslPasswords, videoEncoders: VideoEncoders | null) {
     this.#passwords = passwords;
+    this.#video = new VideoTasks(videoEncoders);
   }
 
   /** Nothing is asked for any more. */
   close(): void {
     this.#sound.close();
+    this.#video.close();
   }
 
   /** Never rejects: what goes wrong is an answer, too. */
@@ -66,6 +71,11 @@ export class ServerTasks {
         return await this.#exchange(task.connection).step(task.data);
       case "jpeg":
         return { kind: "jpeg", data: await encodeJpeg(task.image, task.quality) };
+      case "video-encode":
+        return { kind: "video-frame", data: await this.#video.encode(task) };
+      case "video-end":
+        this.#video.end(task.encoder);
+        return { kind: "video-ended" };
       case "opus-encode":
         return { kind: "opus-encode", packet: await this.#sound.encode(task) };
       case "opus-decode":

@@ -18,6 +18,7 @@ import {
   SpiceServer,
 } from "@caraway/server";
 import type { ByteStream } from "./byte-stream.ts";
+import type { VideoEncoders } from "./ffmpeg.ts";
 import { encoderKernels } from "./kernels.ts";
 import { type ListenAddress, Listener, type ListenTls } from "./listen.ts";
 import type { OriginRule } from "./listen-websocket.ts";
@@ -35,6 +36,8 @@ export interface ServeOptions {
   /** Which pages may connect by WebSocket; those of the same host when absent. */
   readonly origins?: OriginRule;
   readonly server?: Partial<ServerOptions>;
+  /** What `findVideoEncoders` has found; without it, video goes out as JPEG frames. */
+  readonly videoEncoders?: VideoEncoders | null;
   /** Passwords for SASL, which `server.sasl` turns on. */
   readonly saslPasswords?: SaslPasswords;
   readonly onEvent?: (event: ServerEvent) => void;
@@ -78,10 +81,14 @@ export class GuestServer {
       lz4: (bitmap: Bitmap) => encoderKernels().lz4.encode(bitmap),
       deflate: (bytes: Uint8Array) => new Uint8Array(deflateSync(bytes, { level: 3 })),
       jpeg: true,
+      video: options.videoEncoders?.codecs ?? [],
       opus: true,
     };
     this.#server = new SpiceServer({ encoders, ...options.server });
-    this.#tasks = new ServerTasks(options.saslPasswords ?? (() => null));
+    this.#tasks = new ServerTasks(
+      options.saslPasswords ?? (() => null),
+      options.videoEncoders ?? null,
+    );
     this.#turns = new Turns({
       clock: nodeClock,
       deadline: () => this.#deadline(),
@@ -206,6 +213,7 @@ export class GuestServer {
     this.#isClosed = true;
     for (const { stream } of this.#connections.values()) stream.destroy();
     this.#connections.clear();
+    this.#tasks.close();
     void this.#listener?.close();
     if (this.#options.onFault === undefined) throw error;
     this.#options.onFault(error);

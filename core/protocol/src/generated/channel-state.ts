@@ -233,10 +233,17 @@ export function readDisplayState(r: Reader): DisplayState {
   }
   const o5 = r.take(1);
   const streamCount = r.bytes[o5]!;
-  let at3 = r.take(streamCount * 29);
+  let at3 = r.take(streamCount * 30);
   const streams: VideoStreamState[] = [];
-  for (const end3 = r.at; at3 < end3; at3 += 29) {
+  for (const end3 = r.at; at3 < end3; at3 += 30) {
     streams.push(readVideoStreamState(r, at3));
+  }
+  const o6 = r.take(1);
+  const preferredVideoCodecCount = r.bytes[o6]!;
+  let at4 = r.take(preferredVideoCodecCount);
+  const preferredVideoCodecs: number[] = [];
+  for (const end4 = r.at; at4 < end4; at4 += 1) {
+    preferredVideoCodecs.push(r.bytes[at4]!);
   }
   return {
     version,
@@ -254,11 +261,12 @@ export function readDisplayState(r: Reader): DisplayState {
     monitorsMaxAllowed,
     heads,
     streams,
+    preferredVideoCodecs,
   };
 }
 
 export function sizeDisplayState(value: DisplayState): number {
-  return 30 + sumOfSizes(value.parts, sizeDisplayCachesPart) + value.palettes.length * 8 + sumOfSizes(value.surfaces, sizeSurfaceState) + value.heads.length * 28 + value.streams.length * 29;
+  return 31 + sumOfSizes(value.parts, sizeDisplayCachesPart) + value.palettes.length * 8 + sumOfSizes(value.surfaces, sizeSurfaceState) + value.heads.length * 28 + value.streams.length * 30 + value.preferredVideoCodecs.length;
 }
 
 export function writeDisplayState(w: Writer, value: DisplayState): void {
@@ -298,10 +306,17 @@ export function writeDisplayState(w: Writer, value: DisplayState): void {
   }
   const o5 = w.take(1);
   w.u8(o5, value.streams.length);
-  let at3 = w.take(value.streams.length * 29);
+  let at3 = w.take(value.streams.length * 30);
   for (const item of value.streams) {
     writeVideoStreamState(w, at3, item);
-    at3 += 29;
+    at3 += 30;
+  }
+  const o6 = w.take(1);
+  w.u8(o6, value.preferredVideoCodecs.length);
+  let at4 = w.take(value.preferredVideoCodecs.length);
+  for (const item of value.preferredVideoCodecs) {
+    w.u8(at4, item);
+    at4 += 1;
   }
 }
 
@@ -536,8 +551,9 @@ export function readVideoStreamState(r: Reader, o: number): VideoStreamState {
     streamId: r.view.getUint32(o, true),
     surfaceId: r.view.getUint32(o + 4, true),
     box: readRect(r, o + 8),
-    reportId: r.view.getUint32(o + 24, true),
-    rateStep: r.bytes[o + 28]!,
+    codec: r.bytes[o + 24]!,
+    reportId: r.view.getUint32(o + 25, true),
+    rateStep: r.bytes[o + 29]!,
   };
 }
 
@@ -545,6 +561,7 @@ export function writeVideoStreamState(w: Writer, o: number, value: VideoStreamSt
   w.u32(o, value.streamId);
   w.u32(o + 4, value.surfaceId);
   writeRect(w, o + 8, value.box);
-  w.u32(o + 24, value.reportId);
-  w.u8(o + 28, value.rateStep);
+  w.u8(o + 24, value.codec);
+  w.u32(o + 25, value.reportId);
+  w.u8(o + 29, value.rateStep);
 }
