@@ -13,7 +13,7 @@ import {
   type SpiceAddress,
   startGtkClient,
 } from "@caraway/interop";
-import { openFileDrive, UsbDrives } from "@caraway/node";
+import { openFileDrive, UsbDevices } from "@caraway/node";
 import { makeOwnedDirectory, removeOwnedDirectory } from "../testing/interop/src/ownership.ts";
 import type { BenchRow } from "./row.ts";
 
@@ -71,7 +71,7 @@ async function withOurs(
   address: SpiceAddress,
   work: () => Promise<number>,
 ): Promise<number> {
-  const drives = new UsbDrives([await openFileDrive({ kind: "cd", file: disc, readOnly: true })]);
+  const drives = new UsbDevices([await openFileDrive({ kind: "cd", file: disc, readOnly: true })]);
   await using client = new CarawayClient(endpointOf(address), {
     session: { channels: ["main", "usbredir"] },
     onStream: (stream) => drives.offer(stream),

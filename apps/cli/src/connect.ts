@@ -23,8 +23,8 @@ import {
   SmartcardReader,
   SmartcardReaders,
   type SpiceClient,
-  type UsbDriveEvent,
-  UsbDrives,
+  type UsbDeviceEvent,
+  UsbDevices,
   WavWriter,
   wavSource,
 } from "@caraway/node";
@@ -123,7 +123,7 @@ async function connect(target: string, flags: ConnectFlags): Promise<void> {
       migration: flags.migration,
       channels: [
         ...channels,
-        ...(drives.drives.length > 0 ? (["usbredir"] as const) : []),
+        ...(drives.devices.length > 0 ? (["usbredir"] as const) : []),
         ...(readers.readers.length > 0 ? (["smartcard"] as const) : []),
         ...(folder !== null ? (["webdav"] as const) : []),
       ],
@@ -166,11 +166,11 @@ async function connect(target: string, flags: ConnectFlags): Promise<void> {
 async function plugDrives(
   wanted: readonly FileDriveOptions[],
   tell: (data: object | null, text: string | null) => void,
-): Promise<UsbDrives> {
+): Promise<UsbDevices> {
   const drives = wanted.map((options) => {
     return openFileDrive(options, (event) => tell(driveData(options, event), null));
   });
-  return new UsbDrives(await Promise.all(drives));
+  return new UsbDevices(await Promise.all(drives));
 }
 
 async function shareFolder(
@@ -198,7 +198,7 @@ function cardData(event: SmartcardEvent): object {
 }
 
 /** For `--json`; a person sees the guest's own. */
-function driveData({ file }: FileDriveOptions, event: UsbDriveEvent): object {
+function driveData({ file }: FileDriveOptions, event: UsbDeviceEvent): object {
   if (!("error" in event)) return { event: "usb", file, ...event };
   const { message } = event.error as Error;
   return { event: "usb", file, type: event.type, message };

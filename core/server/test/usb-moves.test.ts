@@ -2,7 +2,13 @@
 // what is read and written is right, wherever requests and answers are when the guest stops.
 
 import { defaultSessionOptions } from "@caraway/client";
-import { bulkLengthFields, type Packet, PacketStream, StorageHost } from "@caraway/usbredir";
+import {
+  bulkLengthFields,
+  type Packet,
+  PacketStream,
+  StorageDevice,
+  UsbHost,
+} from "@caraway/usbredir";
 import { Random, usbredirCapabilities } from "@caraway/vectors";
 import fc from "fast-check";
 import { expect, it } from "vitest";
@@ -14,14 +20,14 @@ const blockSize = 512;
 const blocks = 128;
 const none = new Uint8Array(0);
 
-type Work = Extract<ReturnType<StorageHost["poll"]>, { type: "work" }>;
+type Work = Extract<ReturnType<UsbHost["poll"]>, { type: "work" }>;
 
 /** The guest's controller, which moves with it, and the stick at the client. */
 class StickWorld {
   readonly world = new MoveWorld();
   readonly client: MovingClient;
   readonly disk = new Uint8Array(blocks * blockSize);
-  readonly #host: StorageHost;
+  readonly #host: UsbHost;
   readonly #works: Work[] = [];
   readonly #guest = new PacketStream({
     role: "guest",
@@ -40,7 +46,7 @@ class StickWorld {
     this.#attach(this.world.source);
     const channels = [...defaultSessionOptions.channels, "usbredir"] as const;
     const medium = { size: this.disk.length, writable: true };
-    this.#host = new StorageHost({ kind: "stick", medium });
+    this.#host = new UsbHost(new StorageDevice({ kind: "stick", medium }));
     this.client = this.world.join({ channels });
     this.turn();
   }

@@ -10,7 +10,9 @@ export type UsbredirFault =
   /** A packet that may not be sent: the fault is our own. */
   | "BAD_SEND"
   /** Rules that do not parse. */
-  | "BAD_FILTER";
+  | "BAD_FILTER"
+  /** What a real device says of itself makes no sense. */
+  | "BAD_DESCRIPTOR";
 
 export class UsbredirError extends CarawayError {
   readonly code: `USBREDIR_${UsbredirFault}`;

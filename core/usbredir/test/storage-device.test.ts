@@ -1,5 +1,5 @@
-import { type PacketOf, PacketStream, StorageHost } from "@caraway/usbredir";
-import { Random, randomPacket, usbredirCapabilities } from "@caraway/vectors";
+import type { PacketOf } from "@caraway/usbredir";
+import { Random } from "@caraway/vectors";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { StorageGuest, transfer } from "./storage-guest.ts";
@@ -150,7 +150,7 @@ describe("a storage device", () => {
     expect(ready()).toBe(0);
     expect(guest.read([0x43, 0, 0, 0, 0, 0, 0, 0, 20, 0], 20).data).toHaveLength(20);
     guest.read([0x1e, 0, 0, 0, 1, 0], 0);
-    expect(guest.host.isLocked).toBe(true);
+    expect(guest.device.isLocked).toBe(true);
     expect(guest.read([0x1b, 0, 0, 0, 2, 0], 0).status).toBe(1);
     guest.read([0x1e, 0, 0, 0, 0, 0], 0);
     expect(guest.read([0x1b, 0, 0, 0, 2, 0], 0).status).toBe(0);
@@ -204,41 +204,5 @@ describe("a storage device", () => {
     filter("0x08,-1,-1,-1,0");
     expect(guest.events.at(-1)).toEqual({ type: "disconnected", reason: "filtered" });
     expect(guest.packets.at(-1)!.name).toBe("DEVICE_DISCONNECT");
-  });
-});
-
-describe("a hostile guest", () => {
-  it("gets nothing but packets, and holds no memory, whatever it asks", () => {
-    for (let round = 0; round < 40; round++) {
-      const random = new Random(round);
-      const host = new StorageHost({ kind: "stick", medium: { size: 1 << 20, writable: true } });
-      const capabilities = usbredirCapabilities;
-      const guest = new PacketStream({ role: "guest", version: "", capabilities });
-      const tasks: number[] = [];
-      const feed = (input: Parameters<StorageHost["handle"]>[0]) => {
-        host.handle(input);
-        for (let output = host.poll(); output !== null; output = host.poll()) {
-          if (output.type === "transmit") guest.push(output.bytes);
-          else if (output.type === "work") tasks.push(output.task);
-        }
-        while (guest.next() !== null);
-      };
-      feed({ type: "received", bytes: guest.hello() });
-      const both = new Set(capabilities.filter((bit) => guest.both(bit)));
-      for (let count = 0; count < 300; count++) {
-        if (tasks.length > 0 && random.once(3)) {
-          const data = random.once(3) ? null : new Uint8Array(random.below(2000));
-          feed({ type: "done", task: tasks.shift()!, data });
-          continue;
-        }
-        const bytes = guest.write(randomPacket("guest", both, random)).slice();
-        if (random.once(4)) bytes[random.below(bytes.length)] = random.u32();
-        if (new DataView(bytes.buffer).getUint32(4, true) === bytes.length - 16) {
-          feed({ type: "received", bytes });
-        }
-      }
-      const { bulk } = host.snapshot() as { bulk: { requests: number } | null };
-      expect(bulk?.requests ?? 0).toBeLessThanOrEqual(256);
-    }
   });
 });

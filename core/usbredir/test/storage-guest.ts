@@ -7,9 +7,10 @@ import {
   type Packet,
   type PacketOf,
   PacketStream,
-  StorageHost,
-  type StorageInput,
-  type StorageOutput,
+  StorageDevice,
+  UsbHost,
+  type UsbHostInput,
+  type UsbHostOutput,
   type UsbredirCapability,
 } from "@caraway/usbredir";
 import { usbredirCapabilities } from "@caraway/vectors";
@@ -23,12 +24,13 @@ export interface CommandResult {
 }
 
 export class StorageGuest {
-  readonly host: StorageHost;
+  readonly host: UsbHost;
+  readonly device: StorageDevice;
   readonly stream: PacketStream;
   /** What the host said and nobody has looked at. */
   readonly packets: Packet[] = [];
-  readonly events: StorageOutput[] = [];
-  readonly waiting: Extract<StorageOutput, { type: "work" }>[] = [];
+  readonly events: UsbHostOutput[] = [];
+  readonly waiting: Extract<UsbHostOutput, { type: "work" }>[] = [];
   readonly disk: Uint8Array;
   /** Which work is done next; the oldest when absent. Null: none now. */
   choose: (count: number) => number | null = () => 0;
@@ -43,12 +45,13 @@ export class StorageGuest {
     capabilities: readonly UsbredirCapability[] = usbredirCapabilities,
   ) {
     this.disk = Uint8Array.from({ length: size }, (_, at) => Math.imul(at, 167) >>> 5);
-    this.host = new StorageHost({ kind, medium: size === 0 ? null : { size, writable } });
+    this.device = new StorageDevice({ kind, medium: size === 0 ? null : { size, writable } });
+    this.host = new UsbHost(this.device);
     this.stream = new PacketStream({ role: "guest", version: "test", capabilities });
     this.feed({ type: "received", bytes: this.stream.hello() });
   }
 
-  feed(input: StorageInput): void {
+  feed(input: UsbHostInput): void {
     this.host.handle(input);
     for (let output = this.host.poll(); output !== null; output = this.host.poll()) {
       if (output.type === "transmit") this.stream.push(output.bytes);
@@ -74,8 +77,9 @@ export class StorageGuest {
     }
   }
 
-  #do(work: Extract<StorageOutput, { type: "work" }>["work"]): Uint8Array | null {
+  #do(work: Extract<UsbHostOutput, { type: "work" }>["work"]): Uint8Array | null {
     if (work.kind === "flush") return none;
+    if (work.kind !== "read" && work.kind !== "write") throw new Error(`${work.kind} of a disk`);
     if (work.offset >= this.failsFrom) return null;
     if (work.kind === "read") return this.disk.slice(work.offset, work.offset + work.length);
     this.disk.set(work.data, work.offset);

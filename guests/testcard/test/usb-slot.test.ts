@@ -1,5 +1,5 @@
 import { firstUsbSlot, loadSlots, saveSlots, UsbSlot, usbWindow } from "@caraway/testcard";
-import { PacketStream, StorageHost, UsbredirCapability } from "@caraway/usbredir";
+import { PacketStream, StorageDevice, UsbHost, UsbredirCapability } from "@caraway/usbredir";
 import { Random, randomPacket } from "@caraway/vectors";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -10,10 +10,10 @@ const grant = 9000;
 class Bench {
   slot = new UsbSlot(firstUsbSlot(0));
   readonly disk: Uint8Array;
-  readonly host: StorageHost;
+  readonly host: UsbHost;
   readonly toHost: Uint8Array[] = [];
   readonly toSlot: Uint8Array[] = [];
-  readonly works: Extract<ReturnType<StorageHost["poll"]>, { type: "work" }>[] = [];
+  readonly works: Extract<ReturnType<UsbHost["poll"]>, { type: "work" }>[] = [];
   now = 0;
   #granted = 0;
 
@@ -23,7 +23,7 @@ class Bench {
       (_, at) => at >> 3,
     );
     const medium = { size: this.disk.length, writable: kind === "stick" };
-    this.host = new StorageHost({ kind, medium });
+    this.host = new UsbHost(new StorageDevice({ kind, medium }));
     this.#attach();
     this.slot.hear({ type: "stream-open", stream: this.slot.stream, open: true }, 0);
   }

@@ -8,8 +8,8 @@ export {
   type SharedFolderEvent,
   type StreamUser,
   UsbDrive,
-  type UsbDriveEvent,
-  UsbDrives,
+  type UsbDeviceEvent,
+  UsbDevices,
 } from "@caraway/driver";
 export { blobStore } from "./blob-store.ts";
 export {

@@ -17,6 +17,14 @@ export {
   LinkTasks,
 } from "./link-tasks.ts";
 export { answerOrFailure, FolderError, OpenFiles } from "./open-files.ts";
+export {
+  filteredUsb,
+  PassedUsb,
+  UsbWithheldError,
+  usbName,
+  type WebUsbConfiguration,
+  type WebUsbDevice,
+} from "./passed-usb.ts";
 export type {
   LinkCrypto,
   Platform,
@@ -43,4 +51,7 @@ export {
 } from "./smartcard.ts";
 export { type Clock, Turns, type TurnsOptions } from "./turns.ts";
 export { type KeyStroke, leftShift, strokeOf, typing } from "./us-keyboard.ts";
-export { type BlockStore, UsbDrive, type UsbDriveEvent, UsbDrives } from "./usb-drive.ts";
+export { type BlockStore, UsbDrive } from "./usb-drive.ts";
+export { UsbHid } from "./usb-hid.ts";
+export { type SerialLine, UsbSerial } from "./usb-serial.ts";
+export { AttachedUsb, type UsbDeviceEvent, UsbDevices } from "./usb-slots.ts";

@@ -1,7 +1,7 @@
 // Sticks and CD drives that stand on files.
 
 import { open } from "node:fs/promises";
-import { type BlockStore, UsbDrive, type UsbDriveEvent } from "@caraway/driver";
+import { type BlockStore, UsbDrive, type UsbDeviceEvent } from "@caraway/driver";
 import type { DriveKind } from "@caraway/usbredir";
 
 export interface FileDriveOptions {
@@ -14,7 +14,7 @@ export interface FileDriveOptions {
 /** Opens the file, and makes a drive of it that is plugged in nowhere. Throws Node's own errors. */
 export async function openFileDrive(
   { kind, file, readOnly }: FileDriveOptions,
-  onEvent?: (event: UsbDriveEvent) => void,
+  onEvent?: (event: UsbDeviceEvent) => void,
 ): Promise<UsbDrive> {
   return new UsbDrive(kind, await openFileStore(file, readOnly || kind === "cd"), onEvent);
 }

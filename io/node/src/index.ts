@@ -24,8 +24,8 @@ export {
   type Transport,
   type TransportListener,
   UsbDrive,
-  type UsbDriveEvent,
-  UsbDrives,
+  type UsbDeviceEvent,
+  UsbDevices,
 } from "@caraway/driver";
 export { acceptWebSocket, type WebSocketStream, webSocketFault } from "./accept-websocket.ts";
 export type { BulkReads } from "./bulk-reads.ts";

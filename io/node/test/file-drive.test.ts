@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { ClientStreams } from "@caraway/driver";
 import { bulkLengthFields, type Packet, PacketStream } from "@caraway/usbredir";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { openFileDrive, type UsbDriveEvent, UsbDrives } from "../src/index.ts";
+import { openFileDrive, type UsbDeviceEvent, UsbDevices } from "../src/index.ts";
 
 let directory: string;
 beforeEach(() => {
@@ -23,7 +23,7 @@ class Slot {
   readonly names: string[] = [];
   #nextId = 1n;
 
-  constructor(drives: UsbDrives, key = 1) {
+  constructor(drives: UsbDevices, key = 1) {
     this.#key = key;
     this.streams = new ClientStreams(
       (command) => {
@@ -103,7 +103,7 @@ describe("a drive that stands on a file", () => {
     const file = image(65_536);
     const before = readFileSync(file);
     const drive = await openFileDrive({ kind: "stick", file, readOnly: false });
-    const slot = new Slot(new UsbDrives([drive]));
+    const slot = new Slot(new UsbDevices([drive]));
     const read = await slot.transfer(0x28, 3, new Uint8Array(4096));
     expect(read.status).toBe(0);
     expect(Buffer.compare(read.data, before.subarray(1536, 5632))).toBe(0);
@@ -119,7 +119,7 @@ describe("a drive that stands on a file", () => {
     const file = image(8192);
     const before = readFileSync(file);
     const drive = await openFileDrive({ kind: "stick", file, readOnly: true });
-    const slot = new Slot(new UsbDrives([drive]));
+    const slot = new Slot(new UsbDevices([drive]));
     expect((await slot.transfer(0x2a, 0, new Uint8Array(512))).status).toBe(1);
     await drive.close();
     expect(Buffer.compare(readFileSync(file), before)).toBe(0);
@@ -127,11 +127,11 @@ describe("a drive that stands on a file", () => {
 
   it("tells when the file breaks, and the guest hears of it", async () => {
     const file = image(8192);
-    const events: UsbDriveEvent[] = [];
+    const events: UsbDeviceEvent[] = [];
     const drive = await openFileDrive({ kind: "stick", file, readOnly: true }, (event) => {
       events.push(event);
     });
-    const slot = new Slot(new UsbDrives([drive]));
+    const slot = new Slot(new UsbDevices([drive]));
     writeFileSync(file, "short");
     expect((await slot.transfer(0x28, 0, new Uint8Array(512))).status).toBe(1);
     expect(events.map(({ type }) => type)).toEqual(["connected", "io-error"]);
@@ -140,7 +140,7 @@ describe("a drive that stands on a file", () => {
 
   it("takes the next slot when its own is gone", async () => {
     const drive = await openFileDrive({ kind: "cd", file: image(8192), readOnly: true });
-    const drives = new UsbDrives([drive]);
+    const drives = new UsbDevices([drive]);
     const first = new Slot(drives);
     const beside = new Slot(drives);
     expect(beside.names).toEqual(["HELLO"]);
@@ -162,7 +162,7 @@ it("a slot takes another drive when the first is pulled out, on the same connect
     return openFileDrive({ kind: "stick", file: join(directory, name), readOnly: false });
   };
   const [first, second] = [await file("a"), await file("b")];
-  const drives = new UsbDrives([first]);
+  const drives = new UsbDevices([first]);
   const slot = new Slot(drives);
   expect((await slot.transfer(0x28, 0, new Uint8Array(512))).data[0]).toBe(0x61);
   drives.add(second);

@@ -18,7 +18,7 @@ import {
   openFileDrive,
   SmartcardReader,
   SmartcardReaders,
-  UsbDrives,
+  UsbDevices,
 } from "@caraway/node";
 import { makeOwnedDirectory, removeOwnedDirectory, runProgram } from "../src/ownership.ts";
 import { connectGtkTo, demand, demandKept, HostSetting } from "./host-setting.ts";
@@ -87,7 +87,7 @@ async function ourSticks(): Promise<CellResult> {
     sourceFlags: ["--usb", "2"],
   });
   try {
-    const drives = new UsbDrives(
+    const drives = new UsbDevices(
       await Promise.all(
         [0, 1].map((number) => {
           const file = join(directory, `${number}.img`);

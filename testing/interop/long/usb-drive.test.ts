@@ -4,7 +4,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { openFileDrive, type UsbDrive, type UsbDriveEvent, UsbDrives } from "@caraway/node";
+import { openFileDrive, type UsbDrive, type UsbDeviceEvent, UsbDevices } from "@caraway/node";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { connectCaraway, startMigrationTarget, startSavedVm, type Vm } from "../src/index.ts";
 import { makeOwnedDirectory, removeOwnedDirectory } from "../src/ownership.ts";
@@ -29,11 +29,11 @@ afterAll(async () => {
 /** Runs `use` with a client that plugs one drive in. */
 async function withDrive(
   options: Parameters<typeof openFileDrive>[0],
-  use: (drive: UsbDrive, events: UsbDriveEvent[]) => Promise<void>,
+  use: (drive: UsbDrive, events: UsbDeviceEvent[]) => Promise<void>,
 ): Promise<void> {
-  const events: UsbDriveEvent[] = [];
+  const events: UsbDeviceEvent[] = [];
   const drive = await openFileDrive(options, (event) => events.push(event));
-  const drives = new UsbDrives([drive]);
+  const drives = new UsbDevices([drive]);
   await using client = connectCaraway(vm, {
     session: { channels: ["main", "usbredir"] },
     onStream: (stream) => drives.offer(stream),

@@ -21,7 +21,7 @@ import {
   type SessionOutput,
 } from "@caraway/client";
 import { CodecError } from "@caraway/codecs";
-import { StorageHost } from "@caraway/usbredir";
+import { StorageDevice, UsbHost } from "@caraway/usbredir";
 import { eventText } from "./event-text.ts";
 import { hashNumbers } from "./fingerprint.ts";
 import { type Line, type Lines, lineName } from "./network.ts";
@@ -55,7 +55,7 @@ export class ClientProcess
   readonly stream: ClientStream = { key: null, lives: 0, heard: [], sent: 0 };
   /** What stands on its stick. */
   readonly disk: Uint8Array;
-  #stick: StorageHost | null = null;
+  #stick: UsbHost | null = null;
   /** Labels of the channels that it has, and of those that it had. */
   readonly #has = new Set<string>();
   readonly #lost = new Set<string>();
@@ -290,7 +290,7 @@ export class ClientProcess
 
   #plugStick(stream: number): void {
     const medium = { size: this.disk.length, writable: true };
-    this.#stick = new StorageHost({ kind: "stick", medium });
+    this.#stick = new UsbHost(new StorageDevice({ kind: "stick", medium }));
     this.do(() => this.#drainStick(stream));
   }
 

@@ -5,9 +5,9 @@ import {
   blobStore,
   type ClientStream,
   OverlayStore,
+  type UsbDeviceEvent,
+  UsbDevices,
   UsbDrive,
-  type UsbDriveEvent,
-  UsbDrives,
 } from "@caraway/browser";
 
 /** `stick`: written to as well; `cd`: an ISO. */
@@ -34,7 +34,7 @@ interface Disk {
 
 export class DiskImages {
   readonly #changed: () => void;
-  readonly #drives = new UsbDrives([]);
+  readonly #drives = new UsbDevices([]);
   #disks: Disk[] = [];
   #nextId = 1;
 
@@ -77,7 +77,7 @@ export class DiskImages {
     return this.#disks.find(({ state }) => state.id === id)?.store?.image() ?? null;
   }
 
-  #hear(id: number, event: UsbDriveEvent): void {
+  #hear(id: number, event: UsbDeviceEvent): void {
     const disk = this.#disks.find(({ state }) => state.id === id);
     if (disk === undefined) return;
     if (event.type === "connected") disk.state = { ...disk.state, state: "connected" };
