@@ -10,12 +10,12 @@ import {
   hasCapability,
   MonitorsConfigFlag,
 } from "@caraway/protocol";
-import { CarawayError, WireError } from "@caraway/wire";
+import { faultOfBytes } from "./agent-fault.ts";
 import { AgentOutbox, fillerPieces } from "./agent-outbox.ts";
 import {
   type AgentContext,
   type AgentMessage,
-  AgentProtocolError,
+  type AgentProtocolError,
   AgentReader,
   agentBytes,
 } from "./agent-stream.ts";
@@ -258,7 +258,7 @@ export class AgentClient {
         else this.#handle(message);
       }
     } catch (error) {
-      this.#fail(error);
+      this.#reset(faultOfBytes(error));
     }
   }
 
@@ -426,13 +426,6 @@ export class AgentClient {
 
   #tell(event: AgentEvent): void {
     this.#outputs.push({ type: "event", event });
-  }
-
-  #fail(error: unknown): void {
-    if (!(error instanceof CarawayError)) throw error;
-    const isOurs = error instanceof AgentProtocolError;
-    if (!isOurs && !(error instanceof WireError)) throw error;
-    this.#reset(isOurs ? error : new AgentProtocolError(error.message, { cause: error }));
   }
 
   #reset(error: AgentProtocolError | null): void {

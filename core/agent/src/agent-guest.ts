@@ -3,13 +3,13 @@
 // desktop. All of its state is plain data, so that a guest that holds one can move.
 
 import { DisplayConfigFlag, MonitorsConfigFlag, VdiPort } from "@caraway/protocol";
-import { CarawayError, WireError } from "@caraway/wire";
 import { ChunkReader, type ChunkState, chunksOf } from "./agent-chunks.ts";
 import type { AudioVolume, DisplayConfig, Monitor } from "./agent-client.ts";
+import { faultOfBytes } from "./agent-fault.ts";
 import {
   type AgentContext,
   type AgentMessage,
-  AgentProtocolError,
+  type AgentProtocolError,
   AgentReader,
   agentBytes,
 } from "./agent-stream.ts";
@@ -140,7 +140,9 @@ export class AgentGuest {
         this.#read(port === VdiPort.CLIENT ? this.#fromClient : this.#fromServer, part);
       }
     } catch (error) {
-      this.#fail(error);
+      const fault = faultOfBytes(error);
+      this.reset();
+      this.#tell({ name: "protocol-error", error: fault });
     }
   }
 
@@ -266,15 +268,6 @@ export class AgentGuest {
 
   #tell(event: AgentGuestEvent): void {
     this.#outputs.push({ type: "event", event });
-  }
-
-  #fail(error: unknown): void {
-    if (!(error instanceof CarawayError)) throw error;
-    const isOurs = error instanceof AgentProtocolError;
-    if (!isOurs && !(error instanceof WireError)) throw error;
-    this.reset();
-    const told = isOurs ? error : new AgentProtocolError(error.message, { cause: error });
-    this.#tell({ name: "protocol-error", error: told });
   }
 
   #newReader(): AgentReader {

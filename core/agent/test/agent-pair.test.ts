@@ -283,7 +283,7 @@ describe("a guest that is about to move in a mode that loses what is on its way"
     pair.run();
     const sent = () => pair.toldOf("file").at(-1)!.sentBytes;
     const held = sent();
-    expect(held).toBe(65_536);
+    expect(held).toBe(65_504);
     pair.client.command({ name: "clipboard-offer", ...text, formats: ["UTF8_TEXT"] });
     pair.run();
     expect(pair.heardOf("clipboard-offer")).toHaveLength(1);
