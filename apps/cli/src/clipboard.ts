@@ -1,17 +1,14 @@
 // `caraway clipboard`: what was copied in the guest goes to standard output, or what this machine
-// has is offered to the guest.
+// has is offered to the guest. Files are offered as a list, and read through a shared folder.
 
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  type ClipboardFormat,
-  type ClipboardSelectionName,
-  clipboardFormats,
-} from "@caraway/agent";
+import { type ClipboardFormat, type ClipboardSelectionName, decodeFileList } from "@caraway/agent";
 import type { SessionEvent } from "@caraway/client";
-import type { SpiceClient } from "@caraway/node";
+import type { ClientStream, SpiceClient } from "@caraway/node";
 import { type Command, Option } from "commander";
 import { parseCount } from "./argument-values.ts";
+import { ClipboardFolder, listOf, offerFiles } from "./clipboard-files.ts";
 import {
   addConnectionOptions,
   type ConnectionFlags,
@@ -22,6 +19,8 @@ import { UsageError } from "./usage-error.ts";
 
 interface ClipboardFlags extends ConnectionFlags {
   readonly copy?: string;
+  readonly copyFiles?: readonly string[];
+  readonly share?: string;
   readonly format: string;
   readonly primary: boolean;
   readonly timeout: number;
@@ -34,6 +33,7 @@ const formats: Readonly<Record<string, ClipboardFormat>> = {
   bmp: "IMAGE_BMP",
   tiff: "IMAGE_TIFF",
   jpg: "IMAGE_JPG",
+  files: "FILE_LIST",
 };
 
 /** Between asking a guest that has nothing yet. */
@@ -54,6 +54,11 @@ export function addClipboardCommand(program: Command): void {
       "--copy <file>",
       "offer this file's content (-: standard input), until it is pasted once",
     )
+    .option(
+      "--copy-files <paths...>",
+      "offer files and folders, which the guest's spice-webdavd reads, until it asks for no more",
+    )
+    .option("--share <folder>", "with --format files: what the guest may copy files from")
     .addOption(
       new Option("--format <name>", "what the content is")
         .choices(Object.keys(formats))
@@ -65,24 +70,39 @@ export function addClipboardCommand(program: Command): void {
 }
 
 async function clipboard(target: string, flags: ClipboardFlags): Promise<void> {
-  const format = formats[flags.format];
-  if (format === undefined) throw new UsageError(`--format: ${clipboardFormats.join(", ")}`);
   const selection: ClipboardSelectionName = flags.primary ? "PRIMARY" : "CLIPBOARD";
+  const format = flags.copyFiles !== undefined ? "FILE_LIST" : formats[flags.format]!;
+  if (format === "FILE_LIST" && flags.copy !== undefined) {
+    throw new UsageError("--copy offers a file's content; files are offered by --copy-files");
+  }
   const content = flags.copy === undefined ? null : await readContent(flags.copy);
   const connection = await readConnection(target, flags);
+  const folder = format === "FILE_LIST" ? await ClipboardFolder.open(flags.share ?? null) : null;
   const events: SessionEvent[] = [];
   const watcher = {
-    session: { channels: ["main"] },
+    session: { channels: folder === null ? (["main"] as const) : (["main", "webdav"] as const) },
+    onStream: (stream: ClientStream) => folder?.offer(stream),
     onEvent: (event: SessionEvent) => events.push(event),
-  } as const;
+  };
   const wanted = { selection, format };
-  const data = await runSession(connection, watcher, async (client, interrupted) => {
-    const wait = new EventWait(events, flags.timeout, interrupted);
-    if (content === null) return await fetchContent(client, wait, wanted);
-    await offerContent(client, wait, wanted, content);
-    return null;
-  });
-  if (data !== null) process.stdout.write(data);
+  try {
+    const data = await runSession(connection, watcher, async (client, interrupted) => {
+      const wait = new EventWait(events, flags.timeout, interrupted);
+      if (folder !== null && flags.copyFiles !== undefined) {
+        const list = await folder.copy(flags.copyFiles);
+        await offerFiles(client, folder, list, { events, selection, interrupted, ...flags });
+        return null;
+      }
+      if (content === null) return await fetchContent(client, wait, wanted);
+      await offerContent(client, wait, wanted, content);
+      return null;
+    });
+    if (data === null) return;
+    const files = format === "FILE_LIST" ? decodeFileList(data) : null;
+    process.stdout.write(files === null ? data : listOf(files, flags.share ?? null));
+  } finally {
+    await folder?.close();
+  }
 }
 
 interface Wanted {

@@ -16,6 +16,7 @@ import { adoptStyle } from "./ui/style.ts";
 export interface SharingListener {
   command(command: SessionCommand): void;
   copied(content: ClipboardContent): void;
+  filesCopied(paths: readonly string[]): void;
   filesChanged(transfers: readonly FileTransfer[]): void;
   /** A switch is another. */
   changed(): void;

@@ -1,23 +1,19 @@
 // `<spice-viewer>`: a desktop over SPICE as a custom element. Properties, methods and events in the
 // manner of noVNC's RFB; attributes for what is simple.
 
-import type {
-  Capture,
-  ClientEvent,
-  Connector,
-  ScreenInfo,
-  SoundState,
-  Statistics,
-} from "@caraway/browser";
+import type { ClientEvent, Connector, ScreenInfo, SoundState, Statistics } from "@caraway/browser";
 import type { MigrationMode, MouseModeName } from "@caraway/client";
 import type { Credentials } from "@caraway/driver";
 import type { ClipboardSync } from "./clipboard/clipboard-sync.ts";
 import { GuestDevices } from "./devices/guest-devices.ts";
 import type { FileTransfer } from "./files/file-sending.ts";
+import { GuestWishes } from "./guest-wishes.ts";
+import { lockKeyboard } from "./input/keyboard-lock.ts";
 import { ViewerInput } from "./input/viewer-input.ts";
 import { english, type Words } from "./locales/english.ts";
 import { wordsFor } from "./locales/words.ts";
 import { compressionForQuality } from "./quality-level.ts";
+import { imageOf, pictureFile } from "./screen/picture-file.ts";
 import { GatewayAccess } from "./session/gateway-access.ts";
 import type { MigrationRecord } from "./session/timeline.ts";
 import { type SessionListener, ViewerSession } from "./session/viewer-session.ts";
@@ -65,6 +61,8 @@ export class SpiceViewer extends ViewerAttributes {
   /** What the guest may hear of the user. */
   readonly microphone = new ViewerMicrophone(() => this.#controls?.update());
   readonly #devices: GuestDevices;
+  /** What the guest's desktop leaves out, and whether its volume follows the viewer's. */
+  readonly wishes: GuestWishes;
   #controls: Controls | null = null;
   #words: Words = english;
   #credentials: Credentials | null = null;
@@ -107,6 +105,7 @@ export class SpiceViewer extends ViewerAttributes {
       copied: ({ text }) => {
         if (text !== null) this.#tell("clipboard", { text });
       },
+      filesCopied: (paths) => this.#tell("clipboardfiles", { paths }),
       filesChanged: (transfers) => this.#tell("filetransfer", { transfers }),
       changed: () => this.#controls?.update(),
     });
@@ -114,6 +113,7 @@ export class SpiceViewer extends ViewerAttributes {
       this.#controls?.update();
       this.#tell("soundchange", { state: this.#sound.state });
     });
+    this.wishes = new GuestWishes((command) => this.#session.command(command), this.#sound);
     this.#devices = new GuestDevices(root, () => this.#controls?.update());
     const { main } = this.#screens;
     const keys = this.#input.add(main, english.keyboardLabel);
@@ -161,6 +161,7 @@ export class SpiceViewer extends ViewerAttributes {
         break;
       case "muted":
         this.#sound.muted = this.muted;
+        this.wishes.volumeIs(this.volume, this.muted);
         break;
       default:
         this.#input.viewOnly = this.viewOnly;
@@ -179,6 +180,7 @@ export class SpiceViewer extends ViewerAttributes {
 
   set volume(volume: number) {
     this.#sound.volume = volume;
+    this.wishes.volumeIs(this.volume, this.muted);
     this.#controls?.update();
   }
 
@@ -342,6 +344,14 @@ export class SpiceViewer extends ViewerAttributes {
     this.#sharing.clipboard.give(text);
   }
 
+  /**
+   * Lets the guest paste these files, which its spice-webdavd reads. False: it cannot, or may not.
+   */
+  async copyFiles(files: Iterable<File>): Promise<boolean> {
+    const list = this.viewOnly ? null : await this.#devices.copyFiles(files);
+    return list !== null && this.#sharing.clipboard.giveFiles(list);
+  }
+
   /** Which ways the clipboards follow each other; both at first. */
   get clipboard(): Pick<ClipboardSync, "toGuest" | "fromGuest"> {
     return this.#sharing.clipboard;
@@ -396,20 +406,14 @@ export class SpiceViewer extends ViewerAttributes {
 
   /** What a screen shows now, by default the first one; null when there is none. */
   async getImageData(screen = this.screens[0]): Promise<ImageData | null> {
-    const capture: Capture | null =
-      screen === undefined ? null : ((await this.#session.client?.capture(screen.key)) ?? null);
-    return capture === null ? null : new ImageData(capture.rgba, capture.width, capture.height);
+    const capture = screen && (await this.#session.client?.capture(screen.key));
+    return capture ? imageOf(capture) : null;
   }
 
   /** The same as a picture file. */
   async toBlob(type = "image/png", screen = this.screens[0]): Promise<Blob | null> {
     const image = await this.getImageData(screen);
-    if (image === null) return null;
-    const canvas = document.createElement("canvas");
-    canvas.width = image.width;
-    canvas.height = image.height;
-    canvas.getContext("2d")?.putImageData(image, 0, 0);
-    return await new Promise((resolve) => canvas.toBlob(resolve, type));
+    return image === null ? null : await pictureFile(image, type);
   }
 
   // What the session tells.
@@ -420,12 +424,11 @@ export class SpiceViewer extends ViewerAttributes {
       this.#hasPainted = false;
       this.#screens.begin(client);
       this.#sharing.begin(client);
-      for (const part of [this.#sound, this.microphone]) part.begin(client);
-      this.#devices.begin();
+      for (const part of [this.#sound, this.microphone, this.#devices]) part.begin(client);
     },
     streamOpened: (stream) => this.#devices.opened(stream),
     event: (event) => {
-      this.#sharing.event(event);
+      for (const part of [this.#sharing, this.wishes]) part.event(event);
       this.#event(event);
     },
     soundIs: (state) => this.#sound.stateIs(state),
@@ -577,12 +580,9 @@ export class SpiceViewer extends ViewerAttributes {
   }
 
   readonly #fullscreenChanged = (): void => {
-    const keyboard = (navigator as { keyboard?: { lock?(): Promise<void>; unlock?(): void } })
-      .keyboard;
-    if (document.fullscreenElement === this) {
-      void keyboard?.lock?.().catch(() => {});
-      this.focus();
-    } else keyboard?.unlock?.();
+    const isFull = document.fullscreenElement === this;
+    lockKeyboard(isFull);
+    if (isFull) this.focus();
     this.#controls?.update();
   };
 

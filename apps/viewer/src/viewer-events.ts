@@ -22,6 +22,8 @@ export interface SpiceViewerEvents {
   capabilities: { readonly agent: boolean };
   /** Text was copied in the guest. */
   clipboard: { readonly text: string };
+  /** Files were copied in the guest, within the folder that it shares with the user. */
+  clipboardfiles: { readonly paths: readonly string[] };
   /** Anything about the files on their way to the guest is new. */
   filetransfer: { readonly transfers: readonly FileTransfer[] };
   /** `blocked`: the guest plays, and the browser waits until the user touches the page. */

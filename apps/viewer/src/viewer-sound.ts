@@ -14,6 +14,7 @@ export class ViewerSound {
   #state: SoundState = "silent";
   #volume = 1;
   #muted = false;
+  #isGuestAsLoud = false;
 
   /** Any touch of `element` counts. */
   constructor(element: HTMLElement, changed: () => void) {
@@ -46,6 +47,16 @@ export class ViewerSound {
     this.#apply();
   }
 
+  get isGuestAsLoud(): boolean {
+    return this.#isGuestAsLoud;
+  }
+
+  /** Whether the guest plays as loud as the user wants it, so that nothing is left to do here. */
+  set isGuestAsLoud(isSo: boolean) {
+    this.#isGuestAsLoud = isSo;
+    this.#apply();
+  }
+
   begin(client: BrowserClient): void {
     this.#client = client;
     this.stateIs(client.sound?.state ?? "silent");
@@ -59,7 +70,7 @@ export class ViewerSound {
   }
 
   #apply(): void {
-    this.#client?.sound?.setVolume(this.#volume, this.#muted);
+    this.#client?.sound?.setVolume(this.#isGuestAsLoud ? 1 : this.#volume, this.#muted);
   }
 }
 

@@ -14,6 +14,7 @@ class Subject {
   mayWrite = true;
   readonly commands: SessionCommand[] = [];
   readonly copied: ClipboardContent[] = [];
+  readonly files: (readonly string[])[] = [];
   readonly sync = new ClipboardSync(
     {
       read: async () => (this.mayRead ? this.content : null),
@@ -25,6 +26,7 @@ class Subject {
     {
       command: (command) => this.commands.push(command),
       copied: (content) => this.copied.push(content),
+      filesCopied: (paths) => this.files.push(paths),
       changed: () => {},
     },
   );
@@ -133,6 +135,33 @@ describe("the user's clipboard and the guest's", () => {
     await subject.userIsHere();
     subject.sync.give("by hand");
     expect(subject.offers).toEqual([]);
+  });
+
+  it("can be files in the shared folder, as long as that direction is on", () => {
+    const subject = Subject.attached();
+    const list = bytes("copy\0/.spice-clipboard/1/a.txt\0");
+    expect(subject.sync.giveFiles(list)).toBe(true);
+    expect(subject.offers).toEqual(["FILE_LIST"]);
+    const event = { selection: "CLIPBOARD", format: "FILE_LIST" } as const;
+    subject.sync.event({ name: "clipboard-request", ...event });
+    expect(subject.commands.at(-1)).toEqual({ name: "clipboard-data", ...event, data: list });
+    subject.sync.toGuest = false;
+    expect(subject.sync.giveFiles(list)).toBe(false);
+  });
+
+  it("tells which files were copied in the guest, beside their names as text", async () => {
+    const subject = Subject.attached();
+    const formats = ["UTF8_TEXT", "FILE_LIST"] as const;
+    subject.sync.event({ name: "clipboard-offer", selection: "CLIPBOARD", formats });
+    expect(subject.commands.map((command) => "format" in command && command.format)).toEqual(
+      formats,
+    );
+    const about = { selection: "CLIPBOARD", format: "FILE_LIST", failure: null } as const;
+    const data = bytes("copy\0/one.txt\0/two/three.txt\0");
+    subject.sync.event({ name: "clipboard-data", ...about, data });
+    await settled();
+    expect(subject.files).toEqual([["/one.txt", "/two/three.txt"]]);
+    expect(subject.content).toBeNull();
   });
 
   it("is offered again in another session", async () => {

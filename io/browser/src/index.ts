@@ -4,6 +4,8 @@ export {
   type BlockStore,
   ClientStream,
   type FolderStore,
+  OfferedFiles,
+  OfferingFolder,
   SharedFolder,
   type SharedFolderEvent,
   type StreamUser,

@@ -16,6 +16,7 @@ export {
   type LinkedConnection,
   LinkTasks,
 } from "./link-tasks.ts";
+export { type OfferedFile, OfferedFiles, OfferingFolder } from "./offered-files.ts";
 export { answerOrFailure, FolderError, OpenFiles } from "./open-files.ts";
 export {
   filteredUsb,

@@ -20,6 +20,8 @@ import {
   answerOrFailure,
   FolderError,
   type FolderStore,
+  OfferedFiles,
+  OfferingFolder,
   OpenFiles,
   SharedFolder,
   type SharedFolderEvent,
@@ -48,8 +50,11 @@ type OpenedFile =
     };
 
 export interface ShareOptions {
-  readonly folder: string;
+  /** Null: there is nothing but what is offered. */
+  readonly folder: string | null;
   readonly readOnly: boolean;
+  /** Copied files that the guest finds there, too; they stay with the caller. */
+  readonly offered?: OfferedFiles;
   /** Bytes of the largest file that the guest may write. */
   readonly fileBytesMax?: number;
   readonly onEvent?: (event: SharedFolderEvent) => void;
@@ -57,11 +62,11 @@ export interface ShareOptions {
 
 /** Makes a folder of this machine one to be shared. Rejects when it is none. */
 export async function openSharedFolder(options: ShareOptions): Promise<SharedFolder> {
-  const { folder, readOnly, ...rest } = options;
-  const store = await NodeFolder.open(folder, !readOnly);
+  const { folder, readOnly, offered = new OfferedFiles(), ...rest } = options;
+  const base = folder === null ? null : await NodeFolder.open(folder, !readOnly);
   return new SharedFolder({
     ...rest,
-    store,
+    store: new OfferingFolder(base, offered),
     readOnly,
     seed: randomUUID(),
     now: () => performance.now(),

@@ -10,6 +10,8 @@ export {
   type DriverInput,
   type DriverOutput,
   type FileSource,
+  type OfferedFile,
+  OfferedFiles,
   type Picture,
   type PictureEvent,
   type Screen,
@@ -51,6 +53,7 @@ export { encodeJpeg } from "./jpeg-encode.ts";
 export { type Kernels, loadKernels } from "./kernels.ts";
 export { type ListenAddress, Listener, type ListenOptions, type ListenTls } from "./listen.ts";
 export type { OriginRule } from "./listen-websocket.ts";
+export { offeredPath } from "./offered-path.ts";
 export {
   openOpusDecoder,
   openOpusEncoder,

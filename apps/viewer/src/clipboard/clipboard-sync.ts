@@ -2,7 +2,7 @@
 // the browser allows it. What the browser does not allow at the moment is tried again when the
 // user is at the viewer, and is to be had by hand at any time.
 
-import type { ClipboardFormat } from "@caraway/agent";
+import { type ClipboardFormat, decodeFileList } from "@caraway/agent";
 import type { ClientEvent } from "@caraway/browser";
 import type { SessionCommand } from "@caraway/client";
 import type { ClipboardAccess, ClipboardContent } from "./browser-clipboard.ts";
@@ -11,6 +11,8 @@ export interface ClipboardListener {
   command(command: SessionCommand): void;
   /** Something was copied in the guest. */
   copied(content: ClipboardContent): void;
+  /** Files were, in the folder that it shares with the user: their paths there. */
+  filesCopied(paths: readonly string[]): void;
   /** A switch or the guest's text is another. */
   changed(): void;
 }
@@ -18,6 +20,11 @@ export interface ClipboardListener {
 const selection = "CLIPBOARD";
 /** What is asked of the guest, best first. */
 const wanted: readonly ClipboardFormat[] = ["UTF8_TEXT", "IMAGE_PNG"];
+
+/** Beside what browsers have in their clipboards, a list of files in the shared folder. */
+interface Offered extends ClipboardContent {
+  readonly fileList: Uint8Array | null;
+}
 
 export class ClipboardSync {
   readonly #access: ClipboardAccess;
@@ -27,7 +34,7 @@ export class ClipboardSync {
   #fromGuest = true;
   #viewOnly = false;
   /** What the guest was offered last. */
-  #offered: ClipboardContent | null = null;
+  #offered: Offered | null = null;
   /** What was copied in the guest last. */
   #fromThere: ClipboardContent | null = null;
   /** It could not be written into the user's clipboard yet. */
@@ -130,7 +137,14 @@ export class ClipboardSync {
 
   /** Lets the guest paste this text, whatever the browser allows. */
   give(text: string): void {
-    if (!this.#viewOnly) this.#offer({ text, png: null });
+    if (!this.#viewOnly) this.#offer({ text, png: null, fileList: null });
+  }
+
+  /** Lets the guest paste files that stand in the shared folder. False: it may not. */
+  giveFiles(fileList: Uint8Array): boolean {
+    if (!this.#mayGive) return false;
+    this.#offer({ text: null, png: null, fileList });
+    return true;
   }
 
   /** Puts what was copied in the guest into the user's clipboard, in answer to a gesture. */
@@ -146,14 +160,20 @@ export class ClipboardSync {
   #ask(formats: readonly ClipboardFormat[]): void {
     this.#offered = null;
     if (!this.#fromGuest) return;
-    const format = wanted.find((one) => formats.includes(one));
-    if (format !== undefined) {
+    const best = wanted.find((format) => formats.includes(format));
+    const asked = formats.filter((format) => format === best || format === "FILE_LIST");
+    for (const format of asked) {
       this.#listener.command({ name: "clipboard-request", selection, format });
     }
   }
 
   async #take(format: ClipboardFormat, data: Uint8Array): Promise<void> {
     if (!this.#fromGuest) return;
+    if (format === "FILE_LIST") {
+      const { paths = [] } = decodeFileList(data) ?? {};
+      if (paths.length > 0) this.#listener.filesCopied(paths);
+      return;
+    }
     const isText = format === "UTF8_TEXT";
     const content = {
       text: isText ? new TextDecoder().decode(data) : null,
@@ -181,14 +201,15 @@ export class ClipboardSync {
     const mark = markOf(content);
     if (mark === this.#known) return;
     this.#known = mark;
-    this.#offer(content);
+    this.#offer({ ...content, fileList: null });
   }
 
-  #offer(content: ClipboardContent): void {
+  #offer(content: Offered): void {
     this.#offered = content;
     const formats: ClipboardFormat[] = [];
     if (content.text !== null) formats.push("UTF8_TEXT");
     if (content.png !== null) formats.push("IMAGE_PNG");
+    if (content.fileList !== null) formats.push("FILE_LIST");
     this.#listener.command({ name: "clipboard-offer", selection, formats });
   }
 
@@ -205,6 +226,7 @@ export class ClipboardSync {
     if (format === "UTF8_TEXT" && typeof offered?.text === "string") {
       data = new TextEncoder().encode(offered.text);
     } else if (format === "IMAGE_PNG") data = offered?.png ?? null;
+    else if (format === "FILE_LIST") data = offered?.fileList ?? null;
     this.#listener.command({ name: "clipboard-data", selection: asked, format, data });
   }
 }

@@ -1,11 +1,16 @@
 // The user's folder as the guest has it: shared until the user ends that, in every session of the
-// viewer, and what programs in the guest were refused.
+// viewer, and what programs in the guest were refused. Files that the user copied for the guest stand
+// there as well, or alone.
 
+import { encodeFileList } from "@caraway/agent";
 import {
   type ClientStream,
+  FilesFolder,
   type FolderHandle,
   folderOfFiles,
   HandleFolder,
+  OfferedFiles,
+  OfferingFolder,
   type PickedFolder,
   pickFolder,
   type SharedFolder,
@@ -28,33 +33,45 @@ export interface FolderState {
 export class FolderSharing {
   readonly #changed: () => void;
   readonly #folder: SharedFolder;
+  readonly #offered: OfferedFiles;
   #state: FolderState;
+  /** Whether there is nothing but what was copied. */
+  readonly isForCopies: boolean;
 
-  constructor({ name, store }: PickedFolder, readOnly: boolean, changed: () => void) {
+  /** `before`: whose copied files go on to be there. */
+  constructor(
+    picked: PickedFolder | null,
+    readOnly: boolean,
+    before: FolderSharing | null,
+    changed: () => void,
+  ) {
     this.#changed = changed;
+    this.#offered = before === null ? new OfferedFiles() : before.#offered;
+    this.isForCopies = picked === null;
+    const store = new OfferingFolder(picked?.store ?? null, this.#offered);
     const isReadOnly = readOnly || !store.writable;
+    const name = picked?.name ?? "";
     this.#state = { name, readOnly: isReadOnly, connected: false, requests: 0, refused: null };
     this.#folder = sharedFolder(store, readOnly, (event) => this.#hear(event));
   }
 
-  /** Asks the user; null: the user chose none. */
-  static async pick(readOnly: boolean, changed: () => void): Promise<FolderSharing | null> {
-    const picked = await pickFolder(!readOnly);
-    return picked === null ? null : new FolderSharing(picked, readOnly, changed);
+  /** What the embedder has: a folder that was opened already, or files, which can be read only. */
+  static folderOf(what: FolderHandle | Iterable<File>, readOnly: boolean): PickedFolder | null {
+    if (Symbol.iterator in what) return folderOfFiles(what);
+    return { name: what.name, store: new HandleFolder(what, !readOnly) };
   }
 
-  /** What the embedder has: a folder that was opened already, or files, which can be read only. */
-  static of(
-    what: FolderHandle | Iterable<File>,
-    readOnly: boolean,
-    changed: () => void,
-  ): FolderSharing | null {
-    if (Symbol.iterator in what) {
-      const picked = folderOfFiles(what);
-      return picked === null ? null : new FolderSharing(picked, true, changed);
-    }
-    const store = new HandleFolder(what, !readOnly);
-    return new FolderSharing({ name: what.name, store }, readOnly, changed);
+  /** Asks the user; null: the user chose none. */
+  static async pick(readOnly: boolean): Promise<PickedFolder | null> {
+    return await pickFolder(!readOnly);
+  }
+
+  /** Copies files for the guest to read; what the clipboard then holds. */
+  copy(files: Iterable<File>): Uint8Array {
+    const offered = [...files].map((file) => {
+      return { store: new FilesFolder([file]), path: [file.name] };
+    });
+    return encodeFileList({ action: "copy", paths: this.#offered.offer(offered) });
   }
 
   get state(): FolderState {
@@ -65,6 +82,7 @@ export class FolderSharing {
     this.#folder.offer(stream);
   }
 
+  /** Ends the sharing; copied files stay for the sharing that follows upon it. */
   async close(): Promise<void> {
     await this.#folder.close();
   }

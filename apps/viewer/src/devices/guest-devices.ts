@@ -69,7 +69,7 @@ export class GuestDevices {
 
   /** What is shared with the guest's spice-webdavd; null: nothing. */
   get folder(): FolderState | null {
-    return this.#sharing?.state ?? null;
+    return this.#sharing === null || this.#sharing.isForCopies ? null : this.#sharing.state;
   }
 
   /**
@@ -81,17 +81,35 @@ export class GuestDevices {
     { readOnly = false }: { readonly readOnly?: boolean } = {},
   ): Promise<boolean> {
     const { FolderSharing: Sharing } = await import("./folder-sharing.ts");
-    const changed = () => this.#changed();
-    const sharing =
-      what === null ? await Sharing.pick(readOnly, changed) : Sharing.of(what, readOnly, changed);
-    if (sharing === null) return false;
+    const picked = await (what === null
+      ? Sharing.pick(readOnly)
+      : Sharing.folderOf(what, readOnly));
+    if (picked === null) return false;
+    await this.#share(new Sharing(picked, readOnly, this.#sharing, () => this.#changed()));
+    return true;
+  }
+
+  /**
+   * Puts files where the guest finds them, in the shared folder or without one, and gives what its
+   * clipboard is to hold. Null: it has no way to them.
+   */
+  async copyFiles(files: Iterable<File>): Promise<Uint8Array | null> {
+    if (this.#folderStream === null) return null;
+    const { FolderSharing: Sharing } = await import("./folder-sharing.ts");
+    if (this.#sharing === null) {
+      await this.#share(new Sharing(null, true, null, () => this.#changed()));
+    }
+    return this.#sharing?.copy(files) ?? null;
+  }
+
+  async #share(sharing: FolderSharing): Promise<void> {
     await this.stopSharing();
     this.#sharing = sharing;
     if (this.#folderStream !== null) sharing.offer(this.#folderStream);
     this.#changed();
-    return true;
   }
 
+  /** Ends it, for copied files as well. */
   async stopSharing(): Promise<void> {
     const sharing = this.#sharing;
     this.#sharing = null;

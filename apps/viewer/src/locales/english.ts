@@ -89,6 +89,7 @@ const english = {
     copy: "Copy",
     files: "Files",
     sendFiles: "Send files to the desktop…",
+    copyFiles: "Copy files, to be pasted in the desktop…",
     noAgent: "The desktop does not run the SPICE agent, which shares clipboards and files.",
   },
   folder: {

@@ -90,6 +90,7 @@ export const german: Words = {
     copy: "Kopieren",
     files: "Dateien",
     sendFiles: "Dateien an den Desktop senden…",
+    copyFiles: "Dateien kopieren, um sie im Desktop einzufügen…",
     noAgent:
       "Im Desktop läuft kein SPICE-Agent, der Zwischenablage und Dateien mit ihm teilen könnte.",
   },

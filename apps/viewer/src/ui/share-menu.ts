@@ -16,6 +16,7 @@ export class ShareMenu {
   readonly #text: HTMLTextAreaElement;
   readonly #copy: HTMLButtonElement;
   readonly #shared: HTMLElement;
+  readonly #copyFiles: HTMLElement;
   readonly #absent: HTMLElement;
   readonly #devices: DeviceItems;
   /** The guest's text that the field shows. */
@@ -35,6 +36,15 @@ export class ShareMenu {
       if (event.key !== "Escape") event.stopPropagation();
     });
     this.#copy = button(share.copy, () => void this.#copyText());
+    const item = (text: string, chosen: (files: FileList) => void) => {
+      return make("button", {
+        className: "item",
+        text,
+        attributes: { type: "button", role: "menuitem" },
+        onClick: () => this.#choose(chosen),
+      });
+    };
+    this.#copyFiles = item(share.copyFiles, (files) => void viewer.copyFiles(files));
     this.#shared = make("div", {}, [
       this.#switch(share.toGuest, "toGuest"),
       this.#switch(share.fromGuest, "fromGuest"),
@@ -42,12 +52,8 @@ export class ShareMenu {
       this.#text,
       make("div", { className: "row" }, [button(share.give, () => this.#give()), this.#copy]),
       make("h3", { text: share.files }),
-      make("button", {
-        className: "item",
-        text: share.sendFiles,
-        attributes: { type: "button", role: "menuitem" },
-        onClick: () => this.#choose(),
-      }),
+      item(share.sendFiles, (files) => viewer.sendFiles(files)),
+      this.#copyFiles,
     ]);
     this.#absent = make("p", { className: "muted", text: share.noAgent });
     menu.element.append(this.#absent, this.#shared);
@@ -59,6 +65,7 @@ export class ShareMenu {
     const { agent } = this.#viewer.capabilities;
     this.#shared.hidden = !agent;
     this.#absent.hidden = agent;
+    this.#copyFiles.hidden = !this.#viewer.devices.takesFolder;
     this.#devices.update();
     for (const [item, isOn] of this.#switches) item.setAttribute("aria-checked", String(isOn()));
     const { guestText } = this.#clipboard;
@@ -96,10 +103,12 @@ export class ShareMenu {
     owner.execCommand("copy");
   }
 
-  #choose(): void {
+  #choose(chosen: (files: FileList) => void): void {
     this.#menu.close();
     const input = make("input", { attributes: { type: "file", multiple: "" } });
-    input.addEventListener("change", () => this.#viewer.sendFiles(input.files ?? []));
+    input.addEventListener("change", () => {
+      if (input.files !== null) chosen(input.files);
+    });
     input.click();
   }
 }
