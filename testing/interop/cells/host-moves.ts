@@ -25,7 +25,6 @@ import {
   displayBytes,
   freshPicture,
   HostSetting,
-  isEnded,
 } from "./host-setting.ts";
 
 type Mode = "seamless" | "semi-seamless" | "switch-host";
@@ -53,7 +52,7 @@ async function oneMove(mode: Mode, kind: "caraway" | "spice-gtk"): Promise<CellR
   demand((await a.guests()).length === 0, "the source still has a guest");
   await delay(Math.max(0, busyMs + 2500 - (Date.now() - began)));
   await demandExact(b, [client]);
-  if (client instanceof CarawayClient) demand(!isEnded(client), "the session has ended");
+  if (client instanceof CarawayClient) demand(client.isAlive, "the session has ended");
   const held = moved.outcome?.holdMs ?? 0;
   return {
     outcome: "passed",
@@ -77,7 +76,7 @@ async function tenMoves(): Promise<CellResult> {
   }
   await delay(Math.max(0, 22_500 - (Date.now() - began)));
   await demandExact(a, [ours, gtk]);
-  demand(!isEnded(ours) && gtk.isAlive, "a session has ended");
+  demand(ours.isAlive && gtk.isAlive, "a session has ended");
   return { outcome: "passed", detail: "ten seamless moves of two clients, back to back; exact" };
 }
 
@@ -169,7 +168,7 @@ async function echoOfOurs(host: HostProcess): Promise<Echo> {
   while (bytes === 0) await delay(20);
   return {
     bytes: () => bytes,
-    isOpen: () => port?.isGuestOpen === true && !isEnded(client),
+    isOpen: () => port?.isGuestOpen === true && client.isAlive,
     [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
   };
 }

@@ -5,7 +5,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { SessionEvent } from "@caraway/client";
 import {
   CarawayClient,
-  compareImages,
   endpointOf,
   type GtkClient,
   HostProcess,
@@ -92,10 +91,6 @@ export async function connectGtkTo(host: HostProcess): Promise<GtkClient> {
   return await gtkAt(await host.addressOf("desk"));
 }
 
-export function isEnded(client: CarawayClient): boolean {
-  return client.events.some(({ name }) => name === "ended");
-}
-
 /**
  * What a client that comes anew sees of the desktop, which must stand still: it owes nothing to
  * what others were sent.
@@ -113,11 +108,7 @@ export async function demandExact(
 ): Promise<void> {
   const wanted = await freshPicture(host);
   for (const client of clients) {
-    const picture =
-      client instanceof CarawayClient
-        ? await client.pictureWhenEqual(wanted)
-        : await client.dumpWhenEqual(wanted);
-    const { pixels } = compareImages(picture, wanted);
+    const pixels = await client.difference(wanted);
     const who = client instanceof CarawayClient ? "our client" : "spice-gtk";
     demand(pixels === 0, `${who} shows ${pixels} other pixels`);
   }

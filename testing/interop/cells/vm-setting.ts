@@ -1,11 +1,10 @@
-// A real Debian guest on a QEMU without SPICE, on one of our hosts with another one beside it, and
-// what clients see of it.
+// A VM on a QEMU without SPICE, on one of our hosts with another one beside it, and what clients see
+// of it.
 
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import {
   CarawayClient,
-  compareImages,
+  type CarawayClientOptions,
   endpointOf,
   type GtkClient,
   HostProcess,
@@ -13,8 +12,9 @@ import {
   keptVmDescription,
   type Qmp,
   type RgbImage,
-  readPpm,
   type SerialShell,
+  type SpiceAddress,
+  stoppedPicture,
 } from "@caraway/interop";
 import type { ApiMigration, ApiNewMigration } from "caraway-host";
 import type { VmDescription } from "caraway-keeper";
@@ -25,13 +25,28 @@ export interface VmSide {
   readonly folder: KeeperFolder;
 }
 
+export interface VmSettingOptions {
+  readonly vm?: VmDescription;
+  /** Further arguments of both hosts. */
+  readonly flags?: readonly string[];
+}
+
+/** Somebody who looks on: how much of what they see differs from a dump, and whether they still do. */
+export interface Onlooker {
+  readonly isAlive: boolean | Promise<boolean>;
+  difference(wanted: RgbImage): Promise<number>;
+}
+
+export async function debianVm(): Promise<VmDescription> {
+  return await keptVmDescription({ display: "virtio-vga" });
+}
+
 export class VmSetting implements AsyncDisposable {
   readonly a: VmSide;
   readonly b: VmSide;
   #here: VmSide;
   #shell: SerialShell | null = null;
   #control: Qmp | null = null;
-  #dumps = 0;
 
   private constructor(a: VmSide, b: VmSide) {
     this.a = a;
@@ -39,17 +54,14 @@ export class VmSetting implements AsyncDisposable {
     this.#here = a;
   }
 
-  /** The VM runs on host a. */
-  static async start(
-    change: (vm: VmDescription) => VmDescription = (vm) => vm,
-  ): Promise<VmSetting> {
-    const vm = change(await keptVmDescription({ display: "virtio-vga" }));
+  /** The VM, a Debian on its desktop when none is given, runs on host a. */
+  static async start({ vm, flags = [] }: VmSettingOptions = {}): Promise<VmSetting> {
     const folders = [new KeeperFolder(), new KeeperFolder()] as const;
-    const flags = (folder: KeeperFolder) => ["--state-dir", folder.path];
-    const b = await HostProcess.start("b", { flags: flags(folders[1]) });
-    const file = folders[0].describe(vm);
+    const hostFlags = (folder: KeeperFolder) => ["--state-dir", folder.path, ...flags];
+    const b = await HostProcess.start("b", { flags: hostFlags(folders[1]) });
+    const file = folders[0].describe(vm ?? (await debianVm()));
     const a = await HostProcess.start("a", {
-      flags: [...flags(folders[0]), "--vm", `desk=${file}`],
+      flags: [...hostFlags(folders[0]), "--vm", `desk=${file}`],
     });
     return new VmSetting({ host: a, folder: folders[0] }, { host: b, folder: folders[1] });
   }
@@ -93,32 +105,31 @@ export class VmSetting implements AsyncDisposable {
     return await this.#here.host.addressOf("desk");
   }
 
-  async connect(): Promise<CarawayClient> {
-    const client = new CarawayClient(endpointOf(await this.address()), {});
-    while (!client.client.screens.isShown(0)) await delay(10);
-    return client;
+  async connect(options: CarawayClientOptions = {}): Promise<CarawayClient> {
+    return await shownClient(await this.address(), options);
   }
 
-  /** Every client shows exactly what QEMU dumps, of a guest that is stopped in the middle of its work. */
-  async demandExact(clients: readonly (CarawayClient | GtkClient)[]): Promise<void> {
+  /** Everybody shows exactly what QEMU dumps, of a Debian that is stopped in the middle of its work. */
+  async demandExact(onlookers: Readonly<Record<string, Onlooker>>): Promise<void> {
     const shell = await this.shell();
-    const control = await this.control();
     await shell.run("kill -STOP $(pidof Xorg)");
     await delay(1000);
-    await control.execute("stop");
+    await this.demandSame(onlookers);
+    await shell.run("kill -CONT $(pidof Xorg)");
+  }
+
+  /** The same of any VM that stands still by itself, whatever it runs. */
+  async demandSame(onlookers: Readonly<Record<string, Onlooker>>): Promise<void> {
+    const control = await this.control();
     try {
-      const wanted = await this.#dump(control);
-      for (const client of clients) {
-        const isOurs = client instanceof CarawayClient;
-        const picture = isOurs
-          ? await client.pictureWhenEqual(wanted)
-          : await client.dumpWhenEqual(wanted);
-        const { pixels } = compareImages(picture, wanted);
-        demand(pixels === 0, `${isOurs ? "our client" : "spice-gtk"} shows ${pixels} other pixels`);
+      const wanted = await stoppedPicture(control, this.#here.folder.path);
+      for (const [name, onlooker] of Object.entries(onlookers)) {
+        const pixels = await onlooker.difference(wanted);
+        demand(pixels === 0, `${name} shows ${pixels} other pixels`);
+        demand(await onlooker.isAlive, `the session of ${name} has ended`);
       }
     } finally {
       await control.execute("cont");
-      await shell.run("kill -CONT $(pidof Xorg)");
     }
   }
 
@@ -136,12 +147,16 @@ export class VmSetting implements AsyncDisposable {
     this.#shell = null;
     this.#control = null;
   }
+}
 
-  async #dump(control: Qmp): Promise<RgbImage> {
-    const filename = join(this.#here.folder.path, `dump-${this.#dumps++}.ppm`);
-    await control.execute("screendump", { filename });
-    return readPpm(filename);
-  }
+/** Our client, which shows something. */
+export async function shownClient(
+  address: SpiceAddress,
+  options: CarawayClientOptions = {},
+): Promise<CarawayClient> {
+  const client = new CarawayClient(endpointOf(address), options);
+  while (!client.client.screens.isShown(0)) await delay(10);
+  return client;
 }
 
 /** When something new was shown, and the longest time in which nothing was. */

@@ -24,7 +24,7 @@ PACKAGES=(
   xserver-xorg-core xserver-xorg-video-qxl xserver-xorg-input-libinput xinit x11-xserver-utils
   x11-utils x11-apps xterm evilwm xfonts-base xclip xdotool
   spice-vdagent spice-webdavd alsa-utils curl cadaver davfs2
-  pcscd libccid opensc
+  pcscd libccid opensc tcc
 )
 # What no test needs is not even unpacked. The Mesa drivers and LLVM are half of the whole: X renders in software here.
 EXCLUDES=(

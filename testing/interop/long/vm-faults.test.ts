@@ -1,129 +1,78 @@
 // Moves of a VM that fail, or are called off, while its memory goes over: it runs on, and so does
 // the session. And a host that dies: the VM does not.
 
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import { shownClient, VmSetting } from "../cells/vm-setting.ts";
 import {
-  CarawayClient,
-  compareImages,
-  endpointOf,
+  type CarawayClient,
   ensurePackages,
+  firmwareVm,
   HostProcess,
   KeeperFolder,
-  readPpm,
 } from "../src/index.ts";
 
-const firmware = {
-  arguments: [
-    ...["-machine", "pc,accel=tcg", "-m", "64", "-vga", "std", "-nic", "none"],
-    ...["-qmp", "unix:{directory}/control,server=on,wait=off"],
-  ],
-};
 /** So slow that its memory is under way for a while. */
 const bandwidth = 64 << 10;
 
-class Pair implements AsyncDisposable {
-  readonly here: HostProcess;
-  readonly there: HostProcess;
-  readonly ours: KeeperFolder;
-  readonly theirs: KeeperFolder;
-
-  private constructor(
-    hosts: readonly [HostProcess, HostProcess],
-    folders: readonly [KeeperFolder, KeeperFolder],
-  ) {
-    [this.here, this.there] = hosts;
-    [this.ours, this.theirs] = folders;
-  }
-
-  static async start(vm: object = firmware): Promise<Pair> {
-    await ensurePackages(["qemu-system-x86"]);
-    const folders = [new KeeperFolder(), new KeeperFolder()] as const;
-    const [ours, theirs] = folders;
-    const there = await HostProcess.start("there", { flags: ["--state-dir", theirs.path] });
-    const file = ours.describe(vm as typeof firmware);
-    const flags = ["--state-dir", ours.path, "--vm", `desk=${file}`];
-    return new Pair([await HostProcess.start("here", { flags }), there], folders);
-  }
-
-  async connect(host = this.here): Promise<CarawayClient> {
-    const client = new CarawayClient(endpointOf(await host.addressOf("desk")), {});
-    while (!client.client.screens.isShown(0)) await delay(10);
-    return client;
-  }
-
-  /** The VM runs, and the client shows what it shows. */
-  async demandAlive(client: CarawayClient): Promise<void> {
-    const control = await this.ours.control();
-    try {
-      expect(await control.execute("query-status")).toMatchObject({ running: true });
-      await control.execute("stop");
-      await delay(300);
-      const filename = join(this.ours.path, "dump.ppm");
-      await control.execute("screendump", { filename });
-      const wanted = readPpm(filename);
-      expect(compareImages(await client.pictureWhenEqual(wanted), wanted).pixels).toBe(0);
-      await control.execute("cont");
-    } finally {
-      control.close();
-    }
-    expect(client.events.some(({ name }) => name === "ended")).toBe(false);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const one of [this.here, this.there, this.ours, this.theirs]) {
-      await one[Symbol.asyncDispose]();
-    }
-  }
+async function start(vm = firmwareVm): Promise<VmSetting> {
+  await ensurePackages(["qemu-system-x86"]);
+  return await VmSetting.start({ vm });
 }
 
-type Strike = (pair: Pair, id: string) => Promise<unknown>;
+/** The VM runs where it was, and the client shows what it shows. */
+async function demandAlive(vms: VmSetting, client: CarawayClient): Promise<void> {
+  const control = await vms.control();
+  expect(await control.execute("query-status")).toMatchObject({ running: true });
+  await vms.demandSame({ client });
+}
+
+type Strike = (vms: VmSetting, id: string) => Promise<unknown>;
 
 const strikes: readonly (readonly [what: string, error: RegExp, strike: Strike])[] = [
-  ["somebody calls it off", /called it off/, ({ here }, id) => here.cancel(id)],
+  ["somebody calls it off", /called it off/, ({ here }, id) => here.host.cancel(id)],
   [
     "the target calls it off",
     /called it off/,
-    async ({ there }) => {
-      const { migrations } = await there.request<{ migrations: { id: string }[] }>(
+    async ({ there: { host } }) => {
+      const { migrations } = await host.request<{ migrations: { id: string }[] }>(
         ...(["GET", "/v1/migrations"] as const),
       );
-      await there.cancel(migrations[0]!.id);
+      await host.cancel(migrations[0]!.id);
     },
   ],
   [
     "the target's QEMU ends",
     /./,
-    async ({ theirs }) => {
-      const control = await theirs.control();
+    async ({ there }) => {
+      const control = await there.folder.control();
       await control.execute("quit").catch(() => {});
       control.close();
     },
   ],
-  ["the target's host dies", /./, ({ there }) => there.kill()],
+  ["the target's host dies", /./, ({ there }) => there.host.kill()],
 ];
 
 describe("while the VM's memory goes over", () => {
   it.each(strikes)(
     "%s: it runs on where it was",
     async (_what, error, strike) => {
-      await using pair = await Pair.start();
-      await using client = await pair.connect();
-      const { id } = await pair.here.migrate("desk", { to: pair.there.peers, bandwidth });
-      await pair.here.phase(id, "moving");
+      await using vms = await start();
+      await using client = await vms.connect();
+      const [here, there] = [vms.here.host, vms.there.host];
+      const { id } = await here.migrate("desk", { to: there.peers, bandwidth });
+      await here.phase(id, "moving");
       await delay(1000);
-      await strike(pair, id);
-      const moved = await pair.here.endOf(id);
+      await strike(vms, id);
+      const moved = await here.endOf(id);
       expect(moved.owner).toBe("source");
       expect(moved.error?.message).toMatch(error);
-      await pair.here.guestIn("desk", "running");
-      await pair.demandAlive(client);
-      if (pair.there.isAlive) expect(await pair.there.guests()).toEqual([]);
+      await here.guestIn("desk", "running");
+      await demandAlive(vms, client);
+      if (!there.isAlive) return;
+      expect(await there.guests()).toEqual([]);
       // It can move as if nothing had been.
-      if (!pair.there.isAlive) return;
-      const again = await pair.here.migrate("desk", { to: pair.there.peers });
-      expect((await pair.here.endOf(again.id)).owner).toBe("target");
+      expect((await vms.move()).owner).toBe("target");
     },
     180_000,
   );
@@ -132,13 +81,11 @@ describe("while the VM's memory goes over", () => {
 it("does not go to a QEMU that cannot load it", async () => {
   // The device is in the VM's state, and not in the machine that is to load it.
   const startArguments = ["-device", "virtio-rng-pci"];
-  await using pair = await Pair.start({ ...firmware, startArguments });
-  await using client = await pair.connect();
-  const { id } = await pair.here.migrate("desk", { to: pair.there.peers });
-  const moved = await pair.here.endOf(id);
-  expect(moved.owner).toBe("source");
-  await pair.here.guestIn("desk", "running");
-  await pair.demandAlive(client);
+  await using vms = await start({ ...firmwareVm, startArguments });
+  await using client = await vms.connect();
+  expect((await vms.move()).owner).toBe("source");
+  await vms.here.host.guestIn("desk", "running");
+  await demandAlive(vms, client);
 }, 180_000);
 
 it("is told why a QEMU does not start", async () => {
@@ -151,13 +98,13 @@ it("is told why a QEMU does not start", async () => {
 }, 60_000);
 
 it("outlives its host, and is found again", async () => {
-  await using pair = await Pair.start();
-  await pair.here.kill();
-  const flags = ["--state-dir", pair.ours.path];
-  await using next = await HostProcess.start("next", { flags });
+  await using vms = await start();
+  const { host, folder } = vms.here;
+  await host.kill();
+  await using next = await HostProcess.start("next", { flags: ["--state-dir", folder.path] });
   await next.guestIn("desk", "running");
-  await using client = await pair.connect(next);
-  await pair.demandAlive(client);
+  await using client = await shownClient(await next.addressOf("desk"));
+  await demandAlive(vms, client);
   await next.request("DELETE", "/v1/guests/desk");
-  while (pair.ours.keepers.length > 0) await delay(50);
+  while (folder.keepers.length > 0) await delay(50);
 }, 120_000);

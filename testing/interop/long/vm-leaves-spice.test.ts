@@ -6,20 +6,21 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ApiGuest } from "caraway-host";
 import { expect, it } from "vitest";
+import { shownClient } from "../cells/vm-setting.ts";
 import {
-  CarawayClient,
-  compareImages,
-  endpointOf,
+  type CarawayClient,
+  ensureNewerQemu,
   ensurePackages,
   findFreePort,
+  firmwareMachine,
+  firmwareVm,
   type GtkClient,
   HostProcess,
   KeeperFolder,
   Qmp,
-  type RgbImage,
-  readPpm,
   type SpiceAddress,
   startGtkClient,
+  stoppedPicture,
 } from "../src/index.ts";
 import {
   endProcess,
@@ -27,9 +28,6 @@ import {
   removeOwnedDirectory,
   spawnOwned,
 } from "../src/ownership.ts";
-
-const machine = ["-machine", "pc,accel=tcg", "-m", "64", "-vga", "std", "-nic", "none"];
-const ours = { arguments: [...machine, "-qmp", "unix:{directory}/control,server=on,wait=off"] };
 
 type Client = CarawayClient | GtkClient;
 
@@ -54,7 +52,7 @@ class BuiltIn implements AsyncDisposable {
     const spice = `port=${port},addr=127.0.0.1,disable-ticketing=on,seamless-migration=on`;
     const control = join(directory, "qmp");
     const qemu = spawnOwned("qemu-system-x86_64", [
-      ...[...machine, "-display", "none", "-spice", spice, ...more],
+      ...[...firmwareMachine, "-display", "none", "-spice", spice, ...more],
       ...["-qmp", `unix:${control},server=on,wait=off`],
     ]);
     while (!existsSync(control)) await delay(20);
@@ -74,44 +72,40 @@ class BuiltIn implements AsyncDisposable {
   }
 }
 
-async function dumpOf(qmp: Qmp, directory: string): Promise<RgbImage> {
-  await qmp.execute("stop");
-  await delay(300);
-  const filename = join(directory, "dump.ppm");
-  await qmp.execute("screendump", { filename });
-  return readPpm(filename);
-}
-
-async function differs(client: Client, wanted: RgbImage): Promise<number> {
-  const picture =
-    client instanceof CarawayClient
-      ? await client.pictureWhenEqual(wanted)
-      : await client.dumpWhenEqual(wanted);
-  return compareImages(picture, wanted).pixels;
-}
-
 async function connect(kind: "ours" | "spice-gtk", address: SpiceAddress): Promise<Client> {
   if (kind === "spice-gtk") {
     const gtk = await startGtkClient(address);
     await gtk.waitFor("mark");
     return gtk;
   }
-  const client = new CarawayClient(endpointOf(address), {});
-  while (!client.client.screens.isShown(0)) await delay(10);
+  const client = await shownClient(address);
   await client.settle(300).catch(() => {});
   return client;
 }
 
-it.each(["ours", "spice-gtk"] as const)(
-  "comes seamlessly, with %s",
-  async (kind) => {
+const ways = [
+  ["ours", "7.2"],
+  ["spice-gtk", "7.2"],
+  ["ours", "10"],
+  ["spice-gtk", "10"],
+] as const;
+
+/** The machine of our host's, on the system's QEMU or on a newer one that has no SPICE. */
+async function vmOn(version: "7.2" | "10"): Promise<typeof firmwareVm> {
+  return version === "10" ? { ...firmwareVm, program: await ensureNewerQemu() } : firmwareVm;
+}
+
+it.each(ways)(
+  "comes seamlessly, with %s, to QEMU %s",
+  async (kind, version) => {
+    const vm = await vmOn(version);
     await using source = await BuiltIn.start();
     await using folder = new KeeperFolder();
     await using host = await HostProcess.start("host", { flags: ["--state-dir", folder.path] });
     await using client = await connect(kind, source.address);
     const uri = `unix:${join(source.directory, "way")}`;
     await host.request<ApiGuest>("POST", "/v1/guests", {
-      ...{ name: "desk", kind: "qemu", vm: ours, expect: { incoming: uri } },
+      ...{ name: "desk", kind: "qemu", vm, expect: { incoming: uri } },
     });
     const { port } = await host.addressOf("desk");
     const target = { protocol: "spice", hostname: "127.0.0.1", port, "tls-port": 0 } as const;
@@ -129,20 +123,21 @@ it.each(["ours", "spice-gtk"] as const)(
       "main 0 kept",
     ]);
     const control = await folder.control();
-    expect(await differs(client, await dumpOf(control, folder.path))).toBe(0);
+    expect(await client.difference(await stoppedPicture(control, folder.path))).toBe(0);
     control.close();
   },
   120_000,
 );
 
-it.each(["ours", "spice-gtk"] as const)(
-  "goes back seamlessly, with %s",
-  async (kind) => {
+it.each(ways)(
+  "goes back seamlessly, with %s, from QEMU %s",
+  async (kind, version) => {
+    const vm = await vmOn(version);
     const directory = makeOwnedDirectory("back");
     const uri = `unix:${join(directory, "way")}`;
     await using folder = new KeeperFolder();
     await using host = await HostProcess.start("host", {
-      flags: ["--state-dir", folder.path, "--vm", `desk=${folder.describe(ours)}`],
+      flags: ["--state-dir", folder.path, "--vm", `desk=${folder.describe(vm)}`],
     });
     await using target = await BuiltIn.start(["-incoming", uri]);
     await using client = await connect(kind, await host.addressOf("desk"));
@@ -153,7 +148,7 @@ it.each(["ours", "spice-gtk"] as const)(
     );
     expect(left.clients).toMatchObject([{ mode: "seamless" }]);
     expect(await host.guests()).toEqual([]);
-    expect(await differs(client, await dumpOf(target.qmp, directory))).toBe(0);
+    expect(await client.difference(await stoppedPicture(target.qmp, directory))).toBe(0);
     removeOwnedDirectory(directory);
   },
   120_000,

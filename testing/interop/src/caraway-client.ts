@@ -103,6 +103,16 @@ export class CarawayClient implements AsyncDisposable {
     }
   }
 
+  /** Pixels of what it shows that differ from the expected picture, at best within 10 s. */
+  async difference(expected: RgbImage): Promise<number> {
+    return compareImages(await this.pictureWhenEqual(expected), expected).pixels;
+  }
+
+  /** Whether its session goes on. */
+  get isAlive(): boolean {
+    return !this.events.some(({ name }) => name === "ended");
+  }
+
   close(): void {
     this.client.close();
   }

@@ -68,6 +68,11 @@ export class GtkClient extends JsonProgram {
     }
   }
 
+  /** Pixels of what it shows that differ from the expected picture, at best within 10 s. */
+  async difference(expected: RgbImage): Promise<number> {
+    return compareImages(await this.dumpWhenEqual(expected), expected).pixels;
+  }
+
   /** Presses and releases a key: PC scan code, 0x100 added for those with prefix E0. */
   tapKey(scancode: number): void {
     this.send(`key down ${scancode}`);

@@ -35,7 +35,13 @@ export { ensureGuest, type Guest } from "./guest.ts";
 export { againIfGuestDied, demandAlive, GuestDied } from "./guest-death.ts";
 export { HostProcess, type HostProcessOptions } from "./host-process.ts";
 export { JsonProgram, type ProgramEvent } from "./json-program.ts";
-export { KeeperFolder, keptVmDescription } from "./kept-vm.ts";
+export {
+  firmwareMachine,
+  firmwareVm,
+  KeeperFolder,
+  keptVmDescription,
+  stoppedPicture,
+} from "./kept-vm.ts";
 export {
   announceTarget,
   beginMigration,
@@ -46,6 +52,7 @@ export {
   waitForMigration,
 } from "./migration.ts";
 export { type MoveReport, MovingTestcard, type MovingTestcardOptions } from "./moving-testcard.ts";
+export { ensureNewerQemu } from "./newer-qemu.ts";
 export { ensurePackages } from "./packages.ts";
 export type {
   DisplayDevice,

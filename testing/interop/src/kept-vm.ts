@@ -1,6 +1,7 @@
 // The tests' VM as our own hosts start it: without SPICE, its devices on sockets of its keeper.
 
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { VmDescription } from "caraway-keeper";
@@ -8,9 +9,32 @@ import { ensureGuest } from "./guest.ts";
 import { makeOwnedDirectory, removeOwnedDirectory } from "./ownership.ts";
 import { deviceArguments, type VmDevices } from "./qemu-arguments.ts";
 import { Qmp } from "./qmp.ts";
+import { type RgbImage, readPpm } from "./rgb-image.ts";
 import { ensureSavedVm } from "./saved-vm.ts";
 import { SerialLines, SerialShell } from "./serial.ts";
 import { connectUnix } from "./unix-socket.ts";
+
+/** A machine that shows its firmware's text and no more, and is there at once. */
+export const firmwareMachine: readonly string[] = [
+  ...["-machine", "pc-i440fx-7.2,accel=tcg", "-m", "64", "-vga", "std", "-nic", "none"],
+];
+
+/** The same for one of our hosts. */
+export const firmwareVm: VmDescription = {
+  arguments: [...firmwareMachine, "-qmp", "unix:{directory}/control,server=on,wait=off"],
+};
+
+/** What a VM shows, which is stopped and stays so. */
+export async function stoppedPicture(control: Qmp, directory: string): Promise<RgbImage> {
+  await control.execute("stop");
+  // What it has drawn last is on its way.
+  await delay(300);
+  const filename = join(directory, `dump-${randomUUID()}.ppm`);
+  await control.execute("screendump", { filename });
+  const picture = readPpm(filename);
+  rmSync(filename);
+  return picture;
+}
 
 /** A VM on its desktop after a few seconds. */
 export async function keptVmDescription(devices: VmDevices): Promise<VmDescription> {

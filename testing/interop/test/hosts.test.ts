@@ -5,13 +5,7 @@ import { type ExecFileException, execFile } from "node:child_process";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import {
-  connectCarawayTo,
-  connectGtkTo,
-  demandExact,
-  HostSetting,
-  isEnded,
-} from "../cells/host-setting.ts";
+import { connectCarawayTo, connectGtkTo, demandExact, HostSetting } from "../cells/host-setting.ts";
 import { type HostProcess, SlowNetwork } from "../src/index.ts";
 
 const program = fileURLToPath(new URL("../../../apps/cli/bin/caraway.js", import.meta.url));
@@ -66,7 +60,7 @@ describe("a guest that is moved between two host processes (smoke)", () => {
     expect(stdout).toMatch(/^guest desk is at .*, stopped for \d+ ms, held for \d+ ms/m);
     await delay(4500);
     await demandExact(b, [ours, gtk]);
-    expect(isEnded(ours)).toBe(false);
+    expect(!ours.isAlive).toBe(false);
     const back = await migrate(b, ["desk", "--to", a.peers, "--json"]).done;
     expect(back.code).toBe(0);
     const lines = back.stdout.trim().split("\n");
@@ -91,7 +85,7 @@ describe("a guest that is moved between two host processes (smoke)", () => {
     expect(off.stdout).toContain("called off");
     expect(off.stderr).toMatch(/guest desk stays where it is/);
     await a.guestIn("desk", "running");
-    expect(isEnded(client)).toBe(false);
+    expect(!client.isAlive).toBe(false);
     const nowhere = await migrate(a, ["desk", "--to", "127.0.0.1:1"]).done;
     expect(nowhere.code).toBe(1);
     expect(nowhere.stderr).toMatch(/cannot be reached/);
