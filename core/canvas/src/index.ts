@@ -17,6 +17,7 @@ export {
   type JpegDecoder,
   plainDecoders,
   runDecodeJob,
+  type VideoDecoder,
 } from "./decode-job.ts";
 export { drawDirectly } from "./direct-draw.ts";
 export type { DrawMessage } from "./draw.ts";

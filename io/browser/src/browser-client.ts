@@ -115,6 +115,8 @@ export class BrowserClient {
       ],
       opus: this.sound !== null && canDecodeOpus(),
       opusRecord: this.microphone !== null && canEncodeOpus(),
+      preferredVideoCodecs:
+        options.preferredVideoCodecs ?? defaultClientOptions.preferredVideoCodecs,
       migration: options.migration ?? defaultClientOptions.migration,
       mouseMode: options.mouseMode ?? defaultClientOptions.mouseMode,
       connectTimeoutMs: options.connectTimeoutMs ?? defaultClientOptions.connectTimeoutMs,

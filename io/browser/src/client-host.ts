@@ -10,6 +10,7 @@ import {
   type Platform,
   type TransportListener,
 } from "@caraway/driver";
+import { VideoCodecType } from "@caraway/protocol";
 import type { CarawayError } from "@caraway/wire";
 import { blobSource } from "./blob-source.ts";
 import {
@@ -30,12 +31,15 @@ import { Figures } from "./figures.ts";
 import { linkCrypto } from "./link-crypto.ts";
 import { ScreenPainters } from "./screen-painters.ts";
 import { type Connector, openTransport } from "./transport.ts";
+import { VideoFrames } from "./video-frames.ts";
 
 export interface HostSurroundings {
   /** Asked for every connection that is not simply the WebSocket of `options.url`. */
   readonly connector: Connector;
   readonly post: (message: FromClient, transfer?: Transferable[]) => void;
   readonly decoders: ThreadDecoders;
+  /** What this browser decodes of video beside MJPEG. */
+  readonly videoCodecs: readonly VideoCodecType[];
   /** Makes a thread for decoding; throws where none is to be had. */
   readonly startWorker: () => Worker;
 }
@@ -50,6 +54,7 @@ const paintedAfterMoveMs = 5000;
 export class ClientHost {
   readonly #surroundings: HostSurroundings;
   readonly #figures = new Figures(() => performance.now());
+  readonly #videoFrames = new VideoFrames();
   readonly #pool: DecodePool;
   readonly #client: ClientDriver;
   readonly #painters: ScreenPainters;
@@ -66,7 +71,10 @@ export class ClientHost {
   /** Begins to connect at once. */
   constructor(options: ClientOptions, surroundings: HostSurroundings) {
     this.#surroundings = surroundings;
-    this.#pool = new DecodePool(surroundings.decoders, surroundings.startWorker);
+    const { decoders, videoCodecs } = surroundings;
+    const withVideo = { ...decoders.decoders, video: this.#videoFrames };
+    this.#pool = new DecodePool({ ...decoders, decoders: withVideo }, surroundings.startWorker);
+    const { preferredVideoCodecs } = options;
     this.#client = new ClientDriver(this.#platform(options), this.#decode, {
       session: {
         ...defaultSessionOptions,
@@ -74,19 +82,26 @@ export class ClientHost {
         channels: options.channels,
         opus: options.opus,
         opusRecord: options.opusRecord,
+        videoCodecs: [VideoCodecType.MJPEG, ...videoCodecs],
+        preferredVideoCodecs: preferredVideoCodecs.filter((codec) => {
+          return codec === VideoCodecType.MJPEG || videoCodecs.includes(codec);
+        }),
         migration: options.migration,
         mouseMode: options.mouseMode,
         mapTarget: (target) => preferredTarget(target, options.url),
       },
       credentials: options.credentials,
       onEvent: (event) => this.#event(event),
-      onPicture: (event) => this.#painters.note(event),
+      onPicture: (event) => {
+        if (event.type === "video-ended") this.#videoFrames.end(event.stream);
+        else this.#painters.note(event);
+      },
       onRender: (command) => this.#figures.command(command),
       onBytes: (connection, from, bytes) => this.#figures.bytes(connection, from, bytes),
       onFault: (error) => this.#fault(error),
     });
     const { renderer, screens } = this.#client;
-    const toCanvas = surroundings.decoders.kernels.canvasPixels ?? plainCanvasPixels();
+    const toCanvas = decoders.kernels.canvasPixels ?? plainCanvasPixels();
     this.#painters = new ScreenPainters(renderer, screens, toCanvas, {
       screens: (list) => surroundings.post({ type: "screens", screens: list }),
       painted: (keys, pixels) => this.#painted(keys, pixels),
@@ -246,6 +261,7 @@ export class ClientHost {
     this.#ended = true;
     clearInterval(this.#timer);
     this.#pool.close();
+    this.#videoFrames.close();
   }
 }
 

@@ -3,6 +3,7 @@
 
 import type { ChannelName, MigrationMode, SessionCommand, SessionEvent } from "@caraway/client";
 import type { Credentials } from "@caraway/driver";
+import type { VideoCodecType } from "@caraway/protocol";
 import type { CarawayError } from "@caraway/wire";
 import type { ConnectionRequest } from "./transport.ts";
 
@@ -18,6 +19,11 @@ export interface ClientOptions {
   readonly opus: boolean;
   /** The page codes Opus. */
   readonly opusRecord: boolean;
+  /**
+   * Codecs of video (values of `VideoCodecType`) that the server should rather use, best first;
+   * those that the browser does not decode are left out.
+   */
+  readonly preferredVideoCodecs: readonly VideoCodecType[];
   /** The best mode of migration to announce. */
   readonly migration: MigrationMode;
   readonly mouseMode: "client" | "server";
@@ -39,6 +45,7 @@ export const defaultClientOptions: Omit<ClientOptions, "url"> = {
   channels: ["main", "display", "inputs", "cursor"],
   opus: false,
   opusRecord: false,
+  preferredVideoCodecs: [],
   migration: "seamless",
   mouseMode: "client",
   connectTimeoutMs: 10_000,

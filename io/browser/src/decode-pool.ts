@@ -44,6 +44,11 @@ export class DecodePool {
   }
 
   readonly decode: DecodeImage = (job, done) => {
+    // The browser decodes a stream elsewhere already, and has to get its frames in order.
+    if (job.codec === "video") {
+      runDecodeJob(job, this.#decoders.decoders, done);
+      return;
+    }
     const now = performance.now();
     const isForHere = this.#isIdle && this.#allowance.takes(sizeOf(job), now, isAsync(job));
     if (!isForHere) this.#startAll();
@@ -127,9 +132,9 @@ function workerCount(): number {
   return Math.min(workersMax, Math.max(1, (globalThis.navigator?.hardwareConcurrency ?? 2) - 1));
 }
 
-/** The browser decodes JPEG and video, at its own time. */
+/** The browser decodes JPEG at its own time. */
 function isAsync({ codec }: DecodeJob): boolean {
-  return codec === "jpeg" || codec === "jpeg-alpha" || codec === "video";
+  return codec === "jpeg" || codec === "jpeg-alpha";
 }
 
 function sizeOf(job: DecodeJob): number {

@@ -8,6 +8,7 @@ import { type DecodeRequest, type DecoderReady, toReply } from "./decode-message
 import { loadDecoders } from "./decoders.ts";
 import { RelayedChannel } from "./relayed-channel.ts";
 import type { ConnectionAnswer, Connector } from "./transport.ts";
+import { findVideoCodecs } from "./video-codecs.ts";
 
 /** What of a worker's global scope is in use; the page's types have another one. */
 interface WorkerScope {
@@ -45,9 +46,11 @@ function runClient({ options }: Extract<ToClient, { type: "start" }>): void {
   post({ type: "ready" });
   const asked = new AskedConnections(post);
   // What the page says meanwhile waits for the session.
-  const host = loadDecoders().then((decoders) => {
+  const loaded = Promise.all([loadDecoders(), findVideoCodecs()]);
+  const host = loaded.then(([decoders, videoCodecs]) => {
     const startWorker = () => new Worker(scope.location.href, { type: "module" });
-    return new ClientHost(options, { connector: asked.connector, post, decoders, startWorker });
+    const { connector } = asked;
+    return new ClientHost(options, { connector, post, decoders, videoCodecs, startWorker });
   });
   scope.onmessage = ({ data }: MessageEvent<ToClient>) => {
     if (data.type === "start") return;

@@ -1,0 +1,216 @@
+// Video of our server in each codec that ffmpeg has, as Chromium and spice-gtk show it: what they have
+// on their screens in the middle of it is one of the guest's frames, as far as a codec with losses
+// can give it back.
+
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { findVideoEncoders, type VideoEncoders } from "@caraway/node";
+import { type VideoCodecName, videoCodecNumbers } from "@caraway/server";
+import {
+  type BuiltPage,
+  buildPage,
+  type PageServer,
+  servePage,
+  startChromium,
+} from "@caraway/testing-browser";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { TestPage } from "../../../io/browser/browser-test/page/main.ts";
+import {
+  compareImages,
+  ensurePackages,
+  type RgbImage,
+  ServedTestcard,
+  startGtkClient,
+} from "../src/index.ts";
+
+declare const page: TestPage;
+
+const root = fileURLToPath(new URL("../../../io/browser/browser-test/page", import.meta.url));
+const foreignName = "desktop.example";
+const testcard = { width: 480, height: 360, video: true } as const;
+/** Well inside of the picture that plays, around its flash. */
+const part = { left: 91, top: 60, width: 300, height: 180 };
+const psnrMin = 30;
+const looks = 6;
+const setUpMs = 300_000;
+
+describe("a video in the codecs of ffmpeg", () => {
+  let encoders: VideoEncoders | null;
+  let built: BuiltPage;
+  let server: PageServer;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    await ensurePackages(["ffmpeg", "gstreamer1.0-plugins-good", "gstreamer1.0-libav"]);
+    encoders = await findVideoEncoders();
+    built = await buildPage(root);
+    server = await servePage(built.directory);
+    browser = await startChromium({ localNames: [foreignName] });
+  }, setUpMs);
+
+  afterAll(async () => {
+    await browser?.close();
+    await server?.[Symbol.asyncDispose]();
+    built?.[Symbol.dispose]();
+  });
+
+  async function serve(videoCodecs: readonly VideoCodecName[]) {
+    const served = await ServedTestcard.start({
+      testcard,
+      origins: "any",
+      videoEncoders: encoders,
+      server: { videoCodecs },
+    });
+    return { served, history: new History(served) };
+  }
+
+  async function watch(origin: string, served: ServedTestcard): Promise<Page> {
+    const shown = await browser.newPage();
+    await shown.goto(origin);
+    await shown.evaluate((url) => page.connect({ url }), `ws://127.0.0.1:${served.address.port}`);
+    await shown.waitForFunction(
+      () => page.events.some(({ name }) => name === "video-began"),
+      undefined,
+      { timeout: 20_000 },
+    );
+    return shown;
+  }
+
+  async function codecsAt(shown: Page): Promise<number[]> {
+    return await shown.evaluate(() => {
+      return page.events.flatMap((event) => (event.name === "video-began" ? [event.codec] : []));
+    });
+  }
+
+  for (const codec of ["h264", "vp9", "vp8", "mjpeg"] as const) {
+    it(`is right in Chromium in ${codec}`, async () => {
+      const { served, history } = await serve([codec]);
+      await using _served = served;
+      using _history = history;
+      const shown = await watch(server.origin, served);
+      await delay(1500);
+      const psnrs: number[] = [];
+      for (let look = 0; look < looks; look++) {
+        psnrs.push(history.nearest(await pictureOnPage(shown)));
+        await delay(130);
+      }
+      expect(await codecsAt(shown)).toEqual([videoCodecNumbers[codec]]);
+      console.log(`Chromium, ${codec}: ${told(psnrs)}; ${JSON.stringify(figuresOf(served))}`);
+      expect(await shown.evaluate(() => page.faults)).toEqual([]);
+      await shown.close();
+      expect(Math.min(...psnrs)).toBeGreaterThan(psnrMin);
+      // Different frames were seen.
+      expect(new Set(psnrs).size).toBeGreaterThan(2);
+    }, 60_000);
+
+    it(`is right at spice-gtk in ${codec}`, async () => {
+      const { served, history } = await serve([codec]);
+      await using _served = served;
+      using _history = history;
+      await using gtk = await startGtkClient(served.address);
+      await gtk.waitFor("mark");
+      await delay(3500);
+      const psnrs: number[] = [];
+      for (let look = 0; look < looks; look++) {
+        psnrs.push(history.nearest(crop(await gtk.dump())));
+        await delay(130);
+      }
+      console.log(`spice-gtk, ${codec}: ${told(psnrs)}; ${JSON.stringify(figuresOf(served))}`);
+      expect(figuresOf(served).map(({ codec: used }) => used)).toEqual([videoCodecNumbers[codec]]);
+      expect(Math.min(...psnrs)).toBeGreaterThan(psnrMin);
+      expect(new Set(psnrs).size).toBeGreaterThan(2);
+    }, 60_000);
+  }
+
+  it("is MJPEG on a page that is not secure, whatever the server has", async () => {
+    const { served, history } = await serve(["h264", "vp9", "vp8", "mjpeg"]);
+    await using _served = served;
+    using _history = history;
+    const shown = await watch(server.origin.replace("127.0.0.1", foreignName), served);
+    expect(await shown.evaluate(() => "VideoDecoder" in globalThis)).toBe(false);
+    expect(await codecsAt(shown)).toEqual([videoCodecNumbers.mjpeg]);
+    await shown.close();
+  }, 60_000);
+
+  it("is in the best codec that a secure page has, and in another one when it prefers that", async () => {
+    const { served, history } = await serve(["h264", "vp9", "vp8", "mjpeg"]);
+    await using _served = served;
+    using _history = history;
+    const shown = await watch(server.origin, served);
+    expect(await codecsAt(shown)).toEqual([videoCodecNumbers.h264]);
+    await shown.close();
+    const other = await browser.newPage();
+    await other.goto(server.origin);
+    await other.evaluate(
+      (url) => page.connect({ url, preferredVideoCodecs: [4, 2] }),
+      `ws://127.0.0.1:${served.address.port}`,
+    );
+    await other.waitForFunction(
+      () => page.events.some(({ name }) => name === "video-began"),
+      undefined,
+      { timeout: 20_000 },
+    );
+    expect(await codecsAt(other)).toEqual([videoCodecNumbers.vp9]);
+    await other.close();
+  }, 60_000);
+});
+
+/** What the guest has shown, frame by frame. */
+class History implements Disposable {
+  readonly #pictures: RgbImage[] = [];
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(served: ServedTestcard) {
+    this.#timer = setInterval(() => {
+      this.#pictures.push(crop(served.picture()));
+      if (this.#pictures.length > 100) this.#pictures.shift();
+    }, 40);
+  }
+
+  /** How like the most like frame it is, in dB. */
+  nearest(picture: RgbImage): number {
+    return Math.max(...this.#pictures.map((one) => compareImages(picture, one).psnr));
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+}
+
+function crop({ width, data }: RgbImage): RgbImage {
+  const cut = new Uint8Array(part.width * part.height * 3);
+  for (let row = 0; row < part.height; row++) {
+    const from = ((part.top + row) * width + part.left) * 3;
+    cut.set(data.subarray(from, from + part.width * 3), row * part.width * 3);
+  }
+  return { width: part.width, height: part.height, data: cut };
+}
+
+async function pictureOnPage(shown: Page): Promise<RgbImage> {
+  const { width, height, text } = await shown.evaluate(async () => {
+    const capture = await page.client!.capture("0:0");
+    let binary = "";
+    for (let at = 0; at < capture!.rgba.length; at += 4) {
+      binary += String.fromCharCode(...capture!.rgba.subarray(at, at + 3));
+    }
+    return { width: capture!.width, height: capture!.height, text: btoa(binary) };
+  });
+  return crop({ width, height, data: new Uint8Array(Buffer.from(text, "base64")) });
+}
+
+/** Of streams that go on, as the server has them. */
+function figuresOf({ server }: ServedTestcard): { readonly codec: number }[] {
+  const found: { readonly codec: number }[] = [];
+  JSON.stringify(server.snapshot(), (key, value) => {
+    if (key === "videos" && Array.isArray(value)) {
+      found.push(...value.filter((one) => "codec" in one));
+    }
+    return typeof value === "bigint" ? `${value}` : value;
+  });
+  return found;
+}
+
+function told(psnrs: readonly number[]): string {
+  return `PSNR ${psnrs.map((psnr) => psnr.toFixed(1)).join(", ")} dB`;
+}
