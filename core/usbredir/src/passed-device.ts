@@ -29,7 +29,7 @@ export class PassedDevice implements UsbDevice {
   /** Control requests go one by one. */
   #controls: { readonly work: TransferWork; readonly done: (result: TransferResult) => void }[] =
     [];
-  #isControlling = false;
+  #controlTask: number | null = null;
   readonly #inputs = new Map<number, InPipe>();
   readonly #outputs = new Map<number, OutPipe>();
   /** Endpoints that are read by themselves. */
@@ -59,7 +59,7 @@ export class PassedDevice implements UsbDevice {
   gone(): void {
     this.#restart();
     this.#controls = [];
-    this.#isControlling = false;
+    this.#controlTask = null;
     this.#tasks.clear();
   }
 
@@ -344,7 +344,8 @@ export class PassedDevice implements UsbDevice {
   /** What is under way is over. */
   #restart(): void {
     const controls = this.#controls;
-    this.#controls = this.#isControlling ? controls.slice(0, 1) : [];
+    this.#controls = this.#controlTask === null ? [] : controls.slice(0, 1);
+    for (const task of this.#tasks.keys()) if (task !== this.#controlTask) this.#tasks.delete(task);
     for (const pipe of [...this.#inputs.values(), ...this.#outputs.values()]) pipe.restart();
     for (const map of [this.#receiving, this.#isoReceiving, this.#isoSending]) {
       for (const each of map.values()) each.end();
@@ -360,24 +361,25 @@ export class PassedDevice implements UsbDevice {
       return;
     }
     this.#controls.push({ work, done });
-    if (!this.#isControlling) this.#nextControl();
+    if (this.#controlTask === null) this.#nextControl();
   }
 
   #nextControl(): void {
     const next = this.#controls[0];
-    this.#isControlling = next !== undefined;
+    this.#controlTask = null;
     if (next === undefined) return;
-    this.#work(next.work, (result) => {
+    this.#controlTask = this.#work(next.work, (result) => {
       this.#controls.shift();
       next.done(result);
       this.#nextControl();
     });
   }
 
-  #work(work: TransferWork, done: (result: TransferResult) => void): void {
+  #work(work: TransferWork, done: (result: TransferResult) => void): number {
     const task = this.#owner.newTask();
     this.#tasks.set(task, done);
     this.#owner.say({ type: "work", task, work });
+    return task;
   }
 }
 
