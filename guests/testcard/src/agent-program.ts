@@ -1,10 +1,16 @@
 // The testcard's agent: it shares the clipboard, sums up the files that are sent to it, and has
-// the monitors that the client wants. All of it is saved with the guest.
+// the monitors and the volume that the client wants. All of it is saved with the guest.
 
-import { AgentGuest, type AgentGuestEvent, type AgentGuestState } from "@caraway/agent";
+import {
+  AgentGuest,
+  type AgentGuestEvent,
+  type AgentGuestState,
+  decodeFileList,
+} from "@caraway/agent";
 import { FileXferStatus } from "@caraway/protocol";
 import type { GuestOutput, MonitorWish, StreamName, StreamTraffic } from "@caraway/server";
 import { decodeUtf8, joinBytes } from "@caraway/wire";
+import { soundDevice } from "./melody.ts";
 import { addToSha256, emptySha256, type Sha256State, sha256Text } from "./sha256.ts";
 
 export const agentStream: StreamName = { use: "agent", id: 0 };
@@ -39,6 +45,16 @@ export interface ArrivedFile {
   readonly sha256: string;
 }
 
+/** How loud the guest plays, as its client wanted it last. */
+export interface Mixer {
+  /** Of each channel, 0 to 65535. */
+  readonly volume: readonly number[];
+  readonly mute: boolean;
+}
+
+/** Channels of which a client may set the volume. */
+export const mixerChannelsMax = 8;
+
 /** What the agent does to the desktop. */
 export interface AgentHands {
   /** Writes into the editor. */
@@ -54,12 +70,15 @@ export interface AgentProgramState {
   /** Bytes of the server's that came while the guest stood still. */
   readonly input: Uint8Array;
   readonly copied: Copied | null;
+  /** Null: no client has set it. */
+  readonly mixer: Mixer | null;
   readonly underWay: readonly FileUnderWay[];
   readonly arrived: readonly ArrivedFile[];
 }
 
 export class AgentProgram {
   readonly #hands: AgentHands;
+  readonly #hasSound: boolean;
   readonly #guest = new AgentGuest(clipboardSizeMax);
   #isRunning = false;
   #output: Uint8Array[] = [];
@@ -68,11 +87,14 @@ export class AgentProgram {
   /** Bytes that the server takes. */
   #credit = 0;
   #copied: Copied | null = null;
+  #mixer: Mixer | null = null;
   #underWay: readonly FileUnderWay[] = [];
   #arrived: readonly ArrivedFile[] = [];
 
-  constructor(hands: AgentHands) {
+  /** `hasSound`: whether there is anything whose volume could be set. */
+  constructor(hands: AgentHands, hasSound: boolean) {
     this.#hands = hands;
+    this.#hasSound = hasSound;
   }
 
   /** Files that arrived whole, oldest first. */
@@ -87,6 +109,7 @@ export class AgentProgram {
       output: joinBytes(this.#output),
       input: joinBytes(this.#input),
       copied: this.#copied,
+      mixer: this.#mixer,
       underWay: this.#underWay,
       arrived: this.#arrived,
     };
@@ -99,6 +122,7 @@ export class AgentProgram {
     this.#outputSize = state.output.length;
     this.#input = state.input.length > 0 ? [state.input] : [];
     this.#copied = state.copied;
+    this.#mixer = state.mixer;
     this.#underWay = state.underWay;
     this.#arrived = state.arrived;
   }
@@ -109,6 +133,7 @@ export class AgentProgram {
     const bytes = agentInputMax - waiting;
     const outputs: GuestOutput[] = [{ type: "stream-credit", stream: agentStream, bytes }];
     if (this.#isRunning) outputs.push({ type: "stream-open", stream: agentStream, open: true });
+    this.#sayVolume(outputs);
     return outputs;
   }
 
@@ -220,6 +245,13 @@ export class AgentProgram {
             .filter(({ width, height }) => width > 0 && height > 0),
         );
         break;
+      case "volume": {
+        const { kind, volume, mute } = event;
+        if (kind !== "playback") break;
+        this.#mixer = { volume: volume.slice(0, mixerChannelsMax), mute };
+        this.#sayVolume(outputs);
+        break;
+      }
       case "file-start":
         this.#startFile(event);
         break;
@@ -237,6 +269,11 @@ export class AgentProgram {
       default:
         break;
     }
+  }
+
+  #sayVolume(outputs: GuestOutput[]): void {
+    if (!this.#hasSound || this.#mixer === null) return;
+    outputs.push({ type: "volume", kind: "playback", device: soundDevice, ...this.#mixer });
   }
 
   #startFile({ id, fileName: name, size }: Extract<AgentGuestEvent, { name: "file-start" }>): void {
@@ -259,9 +296,11 @@ export class AgentProgram {
     this.#guest.finishFile(id);
   }
 
-  /** Text is written; of all else, how large it is and the beginning of its SHA-256. */
+  /** Text is written, and names of files; of all else, its size and the beginning of its SHA-256. */
   #show(format: string, data: Uint8Array): void {
+    const files = format === "FILE_LIST" ? decodeFileList(data) : null;
     if (format === "UTF8_TEXT") this.#hands.write(decodeUtf8(data));
+    else if (files !== null) this.#hands.write(files.paths.map((path) => `${path}\n`).join(""));
     else {
       const sum = sha256Text(addToSha256(emptySha256, data));
       this.#hands.write(`${format} ${data.length} ${sum.slice(0, 8)}\n`);

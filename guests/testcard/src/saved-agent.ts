@@ -13,6 +13,7 @@ import {
   struct,
   text,
   u8,
+  u16,
   u32,
   u64,
 } from "@caraway/wire";
@@ -21,6 +22,8 @@ import {
   agentFilesMax,
   agentInputMax,
   type Copied,
+  type Mixer,
+  mixerChannelsMax,
 } from "./agent-program.ts";
 import { TestcardError } from "./errors.ts";
 
@@ -92,6 +95,10 @@ const SavedAgent = struct("SavedAgent", {
   copiedFormat: u8,
   copiedSize: count(u32, "copied"),
   copied: bytes({ count: "copiedSize" }),
+  /** 0: no client has set the volume; 1: one has; 2: to silence. */
+  mixer: u8,
+  volumeCount: count(u8, "volume"),
+  volume: list(u16, { count: "volumeCount" }),
 });
 type SavedValue = StructValue<(typeof SavedAgent)["fields"]>;
 
@@ -131,6 +138,8 @@ export function saveAgent(state: AgentProgramState): Uint8Array {
     input: state.input,
     copiedFormat: copied === null ? 0 : copiedFormats.indexOf(copied.format) + 1,
     copied: copied?.data ?? new Uint8Array(0),
+    mixer: state.mixer === null ? 0 : state.mixer.mute ? 2 : 1,
+    volume: state.mixer?.volume ?? [],
   });
 }
 
@@ -161,6 +170,7 @@ export function loadAgent(saved: Uint8Array): AgentProgramState {
     output: value.output,
     input: value.input,
     copied: loadCopied(value),
+    mixer: loadMixer(value),
     underWay: loadFiles(value),
     arrived: value.arrived.map((file) => ({ ...file, size: Number(file.size) })),
   };
@@ -194,6 +204,11 @@ function loadFiles({ files, arrived }: SavedValue): AgentProgramState["underWay"
     check(words.length === 8 && rest.length === length % 64, "a file's sum is wrong");
     return { id, name, size: whole, sum: { words, rest, length } };
   });
+}
+
+function loadMixer({ mixer, volume }: SavedValue): Mixer | null {
+  check(mixer <= 2 && volume.length <= mixerChannelsMax, "it has no such volume");
+  return mixer === 0 ? null : { volume, mute: mixer === 2 };
 }
 
 function loadCopied({ copiedFormat, copied }: SavedValue): Copied | null {

@@ -5,7 +5,7 @@ import type { Surface } from "@caraway/canvas";
 import type { Instant } from "@caraway/channel";
 import type { Drawing, GuestInput, GuestOutput, MonitorWish, SavableGuest } from "@caraway/server";
 import { encodeUtf8 } from "@caraway/wire";
-import { AgentProgram, type ArrivedFile, agentStream } from "./agent-program.ts";
+import { type AgentHands, AgentProgram, type ArrivedFile, agentStream } from "./agent-program.ts";
 import { CardSlot, type CardSlotState, cardFacts } from "./card-slot.ts";
 import {
   type CounterState,
@@ -293,14 +293,15 @@ export class Testcard implements SavableGuest {
 
   #newAgent(): AgentProgram {
     const state = this.#state;
-    const agent = new AgentProgram({
+    const hands: AgentHands = {
       write: (text) => {
         const letters = [...text].filter((letter) => letter === "\n" || hasLetter(letter));
         const change = { kind: "insert", text: letters.join("") } as const;
         this.#act(() => editText(state.desktop, this.#stage, change));
       },
       resize: (wishes) => this.#hearWishes(wishes),
-    });
+    };
+    const agent = new AgentProgram(hands, state.desktop.settings.sound);
     if (state.agent !== null) agent.restore(state.agent);
     return agent;
   }

@@ -23,6 +23,8 @@ class Desk {
   readonly events: AgentEvent[] = [];
   readonly content = new Map<number, Uint8Array>();
   copied: Uint8Array | null = null;
+  /** What the guest said of its volume. */
+  readonly volumes: GuestOutput[] = [];
   /** After so many bytes to the guest it is saved and loaded. */
   moveAt: number | null = null;
   toGuest = 0;
@@ -103,6 +105,7 @@ class Desk {
   }
 
   #hear(output: GuestOutput): void {
+    if (output.type === "volume") this.volumes.push(output);
     if (!("stream" in output) || output.stream.use !== "agent") return;
     if (output.type === "stream-credit") this.#credit += output.bytes;
     else if (output.type === "stream-data") {
@@ -228,6 +231,27 @@ describe("the testcard's agent", () => {
     desk.client.command({ name: "monitors", monitors });
     desk.run();
     expect(desk.player.card.surface(0, 0)).toMatchObject({ width: 400, height: 300 });
+  });
+
+  it("writes the names of files that are pasted", () => {
+    const desk = new Desk();
+    desk.copied = new TextEncoder().encode("copy\0/.spice-clipboard/1/a.txt\0/b.txt\0");
+    const selection = "CLIPBOARD";
+    desk.client.command({ name: "clipboard-offer", selection, formats: ["FILE_LIST"] });
+    desk.run();
+    desk.press(control, letterV);
+    expect(desk.text.endsWith("/.spice-clipboard/1/a.txt\n/b.txt\n")).toBe(true);
+  });
+
+  it("plays as loud as the client wants it, also behind a move", () => {
+    const desk = new Desk({ sound: true });
+    const volume = { kind: "playback", mute: false, volume: [1000, 65535] } as const;
+    desk.client.command({ name: "volume", ...volume });
+    desk.run();
+    const said = { type: "volume", device: 0, ...volume };
+    expect(desk.volumes).toEqual([said]);
+    desk.move();
+    expect(desk.volumes).toEqual([said, said]);
   });
 
   it("restarts with F12, and begins a file again that was under way", () => {
