@@ -29,7 +29,7 @@ import {
   wavSource,
 } from "@caraway/node";
 import { type Command, Option } from "commander";
-import { parseCount, parseSize, parseSmartcard, parseUsb } from "./argument-values.ts";
+import { parseCount, parseSmartcard, parseUsb } from "./argument-values.ts";
 import {
   addConnectionOptions,
   type ConnectionFlags,
@@ -43,12 +43,13 @@ import {
   pictureData,
   pictureText,
 } from "./event-text.ts";
+import { addGuestOptions, type GuestFlags, guestCommands } from "./guest-wishes.ts";
 import { jsonLine } from "./json-lines.ts";
 import { waitForPicture } from "./picture-wait.ts";
 import { writePng } from "./png.ts";
 import { runSession } from "./session-run.ts";
 
-interface ConnectFlags extends ConnectionFlags {
+interface ConnectFlags extends ConnectionFlags, GuestFlags {
   readonly json: boolean;
   readonly duration?: number;
   readonly type?: string;
@@ -60,7 +61,6 @@ interface ConnectFlags extends ConnectionFlags {
   readonly share?: string;
   readonly shareReadOnly: boolean;
   readonly migration: MigrationMode;
-  readonly resize?: { readonly width: number; readonly height: number };
 }
 
 /** Between two key events: as a quick typist, and slow enough for any guest. */
@@ -83,7 +83,6 @@ export function addConnectCommand(program: Command): void {
       parseCount,
     )
     .option("--type <text>", "type this text, as on a US keyboard")
-    .option("--resize <WxH>", "ask the guest's agent for this size", parseSize)
     .option("--screenshot <file>", "write the picture at the end to a PNG file")
     .option("--play <file>", "write what the guest plays to a WAV file")
     .option("--record <file>", "let the guest hear a WAV file of 16 bits")
@@ -104,7 +103,7 @@ export function addConnectCommand(program: Command): void {
         .choices(migrationModes)
         .default("seamless"),
     );
-  addConnectionOptions(command).action(connect);
+  addConnectionOptions(addGuestOptions(command)).action(connect);
 }
 
 async function connect(target: string, flags: ConnectFlags): Promise<void> {
@@ -145,10 +144,7 @@ async function connect(target: string, flags: ConnectFlags): Promise<void> {
   try {
     await runSession(connection, watcher, async (client, interrupted) => {
       const started = performance.now();
-      if (flags.resize !== undefined) {
-        const monitors = [{ ...flags.resize, x: 0, y: 0 }];
-        client.command({ name: "monitors", monitors });
-      }
+      for (const wish of guestCommands(flags, connection.viewer)) client.command(wish);
       if (keys.length > 0) await typeKeys(client, keys, () => linked.has("inputs"), interrupted);
       const left =
         (flags.duration ?? Number.POSITIVE_INFINITY) * 1000 - (performance.now() - started);

@@ -13,6 +13,7 @@ import {
   parseSpiceUri,
   readVvFile,
   type TransportOptions,
+  type ViewerOptions,
 } from "@caraway/node";
 import { ImageCompression } from "@caraway/protocol";
 import { type Command, Option } from "commander";
@@ -65,6 +66,8 @@ export interface Connection {
   readonly session: SessionOptions;
   readonly passwords: PasswordSource;
   readonly transport: TransportOptions;
+  /** What a .vv file says of the desktop. */
+  readonly viewer: ViewerOptions;
 }
 
 /** Reads `target`, a URI or the path of a `.vv` file (`-`: standard input). */
@@ -75,6 +78,7 @@ export async function readConnection(target: string, flags: ConnectionFlags): Pr
   return {
     session: sessionOptions(options, flags),
     passwords: new PasswordSource(options, flags),
+    viewer: options.viewer,
     transport: {
       proxy: proxy === undefined || proxy === "" ? options.proxy : parseProxyUrl(proxy),
       tls: {
