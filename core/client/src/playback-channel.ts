@@ -5,6 +5,7 @@ import { AudioDataMode, type Playback, playbackCodec, type ServerMessage } from 
 import type { ChannelEnd, ChannelHandler, ChannelSerial } from "./channel-end.ts";
 import type { SoundCoding } from "./sound-event.ts";
 import { checkFormat } from "./sound-format.ts";
+import { SoundVolume } from "./sound-volume.ts";
 import type { Wiring } from "./wiring.ts";
 
 type PlaybackServerMessage = ServerMessage<typeof Playback>;
@@ -20,8 +21,7 @@ export class PlaybackChannel implements ChannelHandler {
   readonly #hasOpus: boolean;
   #coding: SoundCoding = "raw";
   #playing: Playing | null = null;
-  #volume: readonly number[] = [];
-  #muted = false;
+  readonly #volume: SoundVolume;
 
   readonly #came: (time: number) => void;
 
@@ -31,14 +31,14 @@ export class PlaybackChannel implements ChannelHandler {
     this.#end = end;
     this.#wiring = wiring;
     this.#hasOpus = hasOpus;
+    this.#volume = new SoundVolume(end, wiring, "playback");
   }
 
   snapshot(): unknown {
     return {
       coding: this.#coding,
       playing: this.#playing,
-      volume: this.#volume,
-      muted: this.#muted,
+      ...this.#volume.snapshot(),
     };
   }
 
@@ -89,12 +89,8 @@ export class PlaybackChannel implements ChannelHandler {
         this.#stop();
         break;
       case "VOLUME":
-        this.#volume = message.body.volume;
-        this.#tellVolume();
-        break;
       case "MUTE":
-        this.#muted = message.body.mute !== 0;
-        this.#tellVolume();
+        this.#volume.handle(message);
         break;
       case "LATENCY": {
         const ms = message.body.latencyMs;
@@ -142,15 +138,5 @@ export class PlaybackChannel implements ChannelHandler {
     if (this.#playing === null) return;
     this.#playing = null;
     this.#wiring.event({ name: "playback-stop", channelId: this.#end.channel.id });
-  }
-
-  #tellVolume(): void {
-    this.#wiring.event({
-      name: "volume",
-      kind: "playback",
-      channelId: this.#end.channel.id,
-      volume: this.#volume,
-      muted: this.#muted,
-    });
   }
 }

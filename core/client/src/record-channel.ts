@@ -13,6 +13,7 @@ import {
 import type { ChannelEnd, ChannelHandler, ChannelSerial } from "./channel-end.ts";
 import type { SoundCoding } from "./sound-event.ts";
 import { checkFormat } from "./sound-format.ts";
+import { SoundVolume } from "./sound-volume.ts";
 import type { Wiring } from "./wiring.ts";
 
 type RecordServerMessage = ServerMessage<typeof Record>;
@@ -23,19 +24,19 @@ export class RecordChannel implements ChannelHandler {
   readonly #hasOpus: boolean;
   readonly #mediaTime: () => number;
   #listening: { readonly coding: SoundCoding; readonly frameBytes: number } | null = null;
-  #volume: readonly number[] = [];
-  #muted = false;
+  readonly #volume: SoundVolume;
 
   /** `hasOpus`: the embedder codes Opus. `mediaTime`: the session's `mm_time` now. */
   constructor(end: ChannelEnd, wiring: Wiring, hasOpus: boolean, mediaTime: () => number) {
     this.#end = end;
     this.#wiring = wiring;
     this.#hasOpus = hasOpus;
+    this.#volume = new SoundVolume(end, wiring, "record");
     this.#mediaTime = mediaTime;
   }
 
   snapshot(): unknown {
-    return { listening: this.#listening, volume: this.#volume, muted: this.#muted };
+    return { listening: this.#listening, ...this.#volume.snapshot() };
   }
 
   waits(): readonly ChannelSerial[] {
@@ -71,12 +72,8 @@ export class RecordChannel implements ChannelHandler {
         this.#stop();
         break;
       case "VOLUME":
-        this.#volume = message.body.volume;
-        this.#tellVolume();
-        break;
       case "MUTE":
-        this.#muted = message.body.mute !== 0;
-        this.#tellVolume();
+        this.#volume.handle(message);
         break;
       default:
         break;
@@ -116,16 +113,6 @@ export class RecordChannel implements ChannelHandler {
     if (this.#listening === null) return;
     this.#listening = null;
     this.#wiring.event({ name: "record-stop", channelId: this.#end.channel.id });
-  }
-
-  #tellVolume(): void {
-    this.#wiring.event({
-      name: "volume",
-      kind: "record",
-      channelId: this.#end.channel.id,
-      volume: this.#volume,
-      muted: this.#muted,
-    });
   }
 
   #send(message: ClientMessage<typeof Record>): void {

@@ -123,10 +123,8 @@ export class PlaybackChannel implements ChannelHandler, PlaybackView {
 
   volumeChanged(): void {
     const volumeCapability = PlaybackCapability.SPICE_PLAYBACK_CAP_VOLUME;
-    const { volume, isMuted } = this.#playback;
-    if (volume.length === 0 || !hasCapability(this.#end.capabilities, volumeCapability)) return;
-    this.#send({ name: "VOLUME", body: { volume } });
-    this.#send({ name: "MUTE", body: { mute: isMuted ? 1 : 0 } });
+    if (!hasCapability(this.#end.capabilities, volumeCapability)) return;
+    for (const message of this.#playback.volume.messages()) this.#send(message);
   }
 
   /** Said again only when it changes. */

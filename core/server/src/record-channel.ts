@@ -92,11 +92,9 @@ export class RecordChannel implements ChannelHandler, RecordView, TaskOwner {
   }
 
   volumeChanged(): void {
-    const { volume, isMuted } = this.#record;
     const volumeCapability = RecordCapability.SPICE_RECORD_CAP_VOLUME;
-    if (volume.length === 0 || !hasCapability(this.#end.capabilities, volumeCapability)) return;
-    this.#send({ name: "VOLUME", body: { volume } });
-    this.#send({ name: "MUTE", body: { mute: isMuted ? 1 : 0 } });
+    if (!hasCapability(this.#end.capabilities, volumeCapability)) return;
+    for (const message of this.#record.volume.messages()) this.#send(message);
   }
 
   message(id: number, body: Uint8Array): void {

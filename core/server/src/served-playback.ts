@@ -4,6 +4,7 @@
 import { ByteQueue } from "@caraway/channel";
 import { isForOpus } from "@caraway/media";
 import { CarawayError } from "@caraway/wire";
+import { DeviceVolume } from "./device-volume.ts";
 import type { SoundOutput } from "./guest.ts";
 import type { SoundFormat } from "./guest-device.ts";
 import type { MediaTime } from "./media-time.ts";
@@ -43,14 +44,13 @@ interface Uncoded {
 
 export class ServedPlayback implements TaskOwner {
   readonly id: number;
+  readonly volume = new DeviceVolume();
   readonly #wiring: Wiring;
   readonly #time: MediaTime;
   readonly #views = new Set<PlaybackView>();
   readonly #samples = new ByteQueue();
   #playing: Playing | null = null;
   #streams = 0;
-  #volume: readonly number[] = [];
-  #isMuted = false;
   /** The first is being coded. */
   #uncoded: Uncoded[] = [];
   #isCoding = false;
@@ -64,15 +64,6 @@ export class ServedPlayback implements TaskOwner {
   /** null while the guest plays nothing. */
   get format(): SoundFormat | null {
     return this.#playing?.format ?? null;
-  }
-
-  /** Empty until the guest has set it. */
-  get volume(): readonly number[] {
-    return this.#volume;
-  }
-
-  get isMuted(): boolean {
-    return this.#isMuted;
   }
 
   /** `mm_time` now. */
@@ -104,8 +95,7 @@ export class ServedPlayback implements TaskOwner {
   }
 
   setVolume(volume: readonly number[], isMuted: boolean): void {
-    this.#volume = volume.slice(0, channelsMax);
-    this.#isMuted = isMuted;
+    this.volume.set(volume, isMuted);
     for (const view of this.#views) view.volumeChanged();
   }
 
@@ -121,8 +111,8 @@ export class ServedPlayback implements TaskOwner {
       format: this.format,
       waiting: this.#samples.size,
       uncoded: this.#uncoded.length,
-      volume: this.#volume,
-      isMuted: this.#isMuted,
+      volume: this.volume.channels,
+      isMuted: this.volume.isMuted,
     };
   }
 

@@ -1,6 +1,7 @@
 // A record device of the guest: whose microphone it hears, and what it hears. One client at a time,
 // the one that is there the longest and may do something.
 
+import { DeviceVolume } from "./device-volume.ts";
 import type { SoundOutput } from "./guest.ts";
 import type { SoundFormat } from "./guest-device.ts";
 import type { MediaTime } from "./media-time.ts";
@@ -20,6 +21,7 @@ export interface RecordView {
 
 export class ServedRecord {
   readonly id: number;
+  readonly volume = new DeviceVolume();
   readonly #wiring: Wiring;
   readonly #time: MediaTime;
   /** Those that may be heard, in the order in which they came; the first one is. */
@@ -29,8 +31,6 @@ export class ServedRecord {
   #stream = 0;
   #startedAt = 0;
   #heardMs = 0;
-  #volume: readonly number[] = [];
-  #isMuted = false;
 
   constructor(id: number, wiring: Wiring, time: MediaTime) {
     this.id = id;
@@ -44,14 +44,6 @@ export class ServedRecord {
 
   get stream(): number {
     return this.#stream;
-  }
-
-  get volume(): readonly number[] {
-    return this.#volume;
-  }
-
-  get isMuted(): boolean {
-    return this.#isMuted;
   }
 
   /** `mm_time` now. */
@@ -104,8 +96,7 @@ export class ServedRecord {
   }
 
   setVolume(volume: readonly number[], isMuted: boolean): void {
-    this.#volume = volume.slice(0, 8);
-    this.#isMuted = isMuted;
+    this.volume.set(volume, isMuted);
     for (const view of this.#views) view.volumeChanged();
   }
 
