@@ -25,6 +25,8 @@ interface Witness {
   readonly flashes: number[];
   readonly silences: { readonly from: number; readonly ms: number }[];
   readonly sinks: string[];
+  /** What the player keeps ready and wants to, and the device's own latency, in ms. */
+  readonly kept: { readonly ready: number; readonly target: number; readonly output: number }[];
   readonly faults: string[];
 }
 
@@ -62,12 +64,19 @@ export async function benchAudio(): Promise<BenchRow[]> {
     await moving.move("seamless", true);
     await delay(settleMs);
     const stepsBack = clock.end();
-    const silences = (await seen(page)).silences.slice(from).map(({ ms }) => ms);
+    const silent = (await seen(page)).silences.slice(from);
+    const silences = silent.map(({ ms }) => ms);
+    const stoppedAt = running.findLast((event) => !event.running)?.at ?? 0;
+    for (const { from: began, ms } of silent) {
+      const since = Math.round(began - stoppedAt);
+      process.stderr.write(`silence of ${ms.toFixed(0)} ms, ${since} ms after the guest stopped\n`);
+    }
     const after = await watched(page, watchMs);
     const endedByMove = moving.hosts.flatMap(({ events }) =>
       events.filter(({ name }) => name === "video-ended"),
     );
     const latencies = latenciesOf([...before.clicks, ...after.clicks], sent);
+    const { kept } = after;
     const row = (name: string, value: number, ceiling: number, unit = "ms"): BenchRow => {
       return { suite, name, value, unit, ceiling };
     };
@@ -79,8 +88,11 @@ export async function benchAudio(): Promise<BenchRow[]> {
         median(latencies),
         150,
       ),
+      row("of that, kept ready to play evenly", median(kept.map(({ ready }) => ready)), Infinity),
+      row("of that, wanted", median(kept.map(({ target }) => target)), Infinity),
+      row("of that, the output's own", median(kept.map(({ output }) => output)), Infinity),
       row("silence in a move beyond the guest's own", sum(silences) - downtime(running), 21),
-      row("the guest's downtime", downtime(running), Number.POSITIVE_INFINITY),
+      row("the guest's downtime", downtime(running), Infinity),
       row("steps back of the clock in a move", stepsBack, 0, "steps"),
       row("streams of video that a move ended", endedByMove.length, 0, "streams"),
     ];
@@ -191,7 +203,7 @@ function sum(values: readonly number[]): number {
 
 /** Begins with the page: an ear at all that goes to the loudspeaker, and an eye on the screen. */
 function bearWitness({ x, y }: { readonly x: number; readonly y: number }): void {
-  const found: Witness = { clicks: [], flashes: [], silences: [], sinks: [], faults: [] };
+  const found: Witness = { clicks: [], flashes: [], silences: [], sinks: [], kept: [], faults: [] };
   Object.assign(globalThis, { witness: found });
   const ear = `
     registerProcessor("bench-ear", class extends AudioWorkletProcessor {
@@ -239,7 +251,13 @@ function bearWitness({ x, y }: { readonly x: number; readonly y: number }): void
   globalThis.AudioWorkletNode = class extends Node {
     constructor(context: BaseAudioContext, name: string, options?: AudioWorkletNodeOptions) {
       super(context, name, options);
-      if (name !== "bench-ear") found.sinks.push(name);
+      if (name === "bench-ear") return;
+      found.sinks.push(name);
+      this.port.addEventListener("message", ({ data: { figures } }) => {
+        const { readyMs: ready, targetMs: target } = figures;
+        const output = (context as AudioContext).outputLatency * 1000;
+        found.kept.push({ ready, target, output });
+      });
     }
   };
   const pixel = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true })!;

@@ -16,7 +16,7 @@ import {
   startGtkClient,
   startSavedVm,
 } from "@caraway/interop";
-import { VideoCodecType } from "@caraway/protocol";
+import { ClipType, VideoCodecType } from "@caraway/protocol";
 
 /** One in so many frames is compared. */
 const comparedEach = 8;
@@ -25,10 +25,23 @@ const watchMs = 15_000;
 
 interface Placed {
   readonly data: Uint8Array;
+  /** What of it is shown; null for all. */
+  readonly rects: readonly Rect[] | null;
   readonly left: number;
   readonly top: number;
   readonly width: number;
   readonly height: number;
+}
+
+interface Rect {
+  readonly left: number;
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
+}
+
+function rectsOf(clip: { readonly type: number; readonly rects?: readonly Rect[] }) {
+  return clip.type === ClipType.NONE ? null : (clip.rects ?? []);
 }
 
 /** What libjpeg's own program makes of a file. */
@@ -50,20 +63,44 @@ function part(picture: RgbImage, { left, top, width, height }: Placed): RgbImage
   return { width, height, data };
 }
 
+/** The parts of both that are shown, compared; null where nothing is. */
+function psnrOf(shown: RgbImage, wanted: RgbImage, { left, top, width, rects }: Placed) {
+  if (rects === null) return compareImages(shown, wanted).psnr;
+  const isShown = (at: number) => {
+    const [x, y] = [left + (at % width), top + Math.floor(at / width)];
+    return rects.some((one) => x >= one.left && x < one.right && y >= one.top && y < one.bottom);
+  };
+  let pixels = 0;
+  const hidden = wanted.data.slice();
+  for (let at = 0; at * 3 < hidden.length; at++) {
+    if (isShown(at)) pixels += 1;
+    else hidden.set(shown.data.subarray(at * 3, at * 3 + 3), at * 3);
+  }
+  // Errors are of the shown pixels alone, and so is their mean.
+  const share = 10 * Math.log10(pixels / (hidden.length / 3)) || 0;
+  return pixels === 0 ? null : compareImages(shown, { ...wanted, data: hidden }).psnr + share;
+}
+
 async function showsQemu(): Promise<CellResult> {
   await ensurePackages(["libjpeg-turbo-progs"]);
   await using vm = await startSavedVm("qxl-vga", { spice: { streamingVideo: "all" } });
   const frames = new Map<number, Placed>();
   const compared: { placed: Placed; shown: RgbImage }[] = [];
   const streams = new Map<number, Omit<Placed, "data">>();
-  const counts = { handed: 0, shown: 0, lost: 0, codecs: new Set<number>() };
+  const counts = { handed: 0, shown: 0, lost: 0, clips: 0, codecs: new Set<number>() };
   await using client: CarawayClient = connectCaraway(vm, {
     onRender: (command) => {
       if (command.type === "apply" && command.message.name === "STREAM_CREATE") {
-        const { id, dest, codecType } = command.message.body;
+        const { id, dest, codecType, clip } = command.message.body;
         const { left, top, right, bottom } = dest;
         counts.codecs.add(codecType);
-        streams.set(id, { left, top, width: right - left, height: bottom - top });
+        const size = { width: right - left, height: bottom - top };
+        streams.set(id, { left, top, ...size, rects: rectsOf(clip) });
+      } else if (command.type === "apply" && command.message.name === "STREAM_CLIP") {
+        const { id, clip } = command.message.body;
+        const stream = streams.get(id);
+        if (stream !== undefined) streams.set(id, { ...stream, rects: rectsOf(clip) });
+        counts.clips += 1;
       } else if (command.type === "frame") {
         counts.handed += 1;
         const { id, data } = command.message.body;
@@ -94,10 +131,13 @@ async function showsQemu(): Promise<CellResult> {
   const sum = (key: keyof (typeof ended)[number]) => {
     return ended.reduce((total, one) => total + one[key], 0);
   };
+  const bad: string[] = [];
   const psnrs = compared.flatMap(({ placed, shown }) => {
     const wanted = byLibjpeg(placed.data);
     const isSame = wanted.width === placed.width && wanted.height === placed.height;
-    return isSame ? [compareImages(shown, wanted).psnr] : [];
+    const psnr = isSame ? psnrOf(shown, wanted, placed) : null;
+    if (psnr !== null && psnr < psnrMin) bad.push(describe(placed, shown, wanted, psnr));
+    return psnr === null ? [] : [psnr];
   });
   const least = Math.min(...psnrs);
   const received = sum("received");
@@ -114,12 +154,20 @@ async function showsQemu(): Promise<CellResult> {
   const detail =
     `${received} frames: ${sum("shown")} due, ${sum("late")} late, ${sum("dropped")} dropped; ` +
     `${counts.shown} drawn, ${counts.lost} lost; ${psnrs.length} compared, ` +
-    `PSNR from ${least.toFixed(1)} dB`;
+    `PSNR from ${least.toFixed(1)} dB; ${counts.clips} clips` +
+    (bad.length === 0 ? "" : `; ${bad.length} of them below, the first: ${bad[0]}`);
   return {
     outcome: isGood ? "passed" : "failed",
     detail,
     facts: { received, handed: counts.handed, drawn: counts.shown, lost: counts.lost, least },
   };
+}
+
+function describe(placed: Placed, shown: RgbImage, wanted: RgbImage, psnr: number): string {
+  const { left, top, width, height, rects } = placed;
+  const { box, pixels } = compareImages(shown, wanted);
+  const where = { left, top, width, height, rects, box, pixels };
+  return `${psnr.toFixed(1)} dB, ${JSON.stringify(where)}`;
 }
 
 /** The testcard's video until its clock stands. */
