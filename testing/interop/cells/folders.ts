@@ -14,6 +14,7 @@ import {
   type Cell,
   type CellResult,
   demandAlive,
+  serveFolderGuest,
   startSavedVm,
   type Vm,
 } from "@caraway/interop";
@@ -282,7 +283,43 @@ async function moveFolderOnce(mode: MigrationMode): Promise<CellResult> {
   }
 }
 
+/** Files that are copied by the command: pasted as paths, and read there by the guest's programs. */
+async function copiedFilesCell(): Promise<CellResult> {
+  using shared = makeFolder(3_000_000);
+  await using guest = await serveFolderGuest();
+  const place = `spice://${guest.address.host}:${guest.address.port}`;
+  const copied = [join(shared.folder, "to guest.bin"), join(shared.folder, "inner")];
+  mkdirSync(copied[1]!);
+  writeFileSync(join(copied[1]!, "text"), "in a folder");
+  const words = ["clipboard", place, "--copy-files", ...copied, "--timeout", "4"];
+  await using caraway = new Caraway(words);
+  const pathsOf = () => [...guest.text().matchAll(/^\/\.spice-clipboard\/.*$/gm)].map(String);
+  for (let turn = 0; turn < 60 && pathsOf().length < 2; turn++) {
+    guest.pressPaste();
+    await delay(250);
+  }
+  const [file = "", folder = ""] = pathsOf();
+  demand(folder !== "", `the guest pasted ${guest.text()}`);
+  const get = (path: string, method = "GET") => {
+    const body = method === "PUT" ? { body: "other" } : {};
+    return fetch(`${guest.url}${encodeURI(path)}`, { method, ...body });
+  };
+  const read = new Uint8Array(await (await get(file)).arrayBuffer());
+  demand(sha256(read) === shared.hash, "another file was read");
+  demand((await (await get(`${folder}/text`)).text()) === "in a folder", "no file in the folder");
+  const statuses = [
+    (await get(file, "PUT")).status,
+    (await get(`${folder}/new`, "PUT")).status,
+    (await get(`${file.slice(0, file.lastIndexOf("/"))}/inner`)).status,
+    (await get("/secret")).status,
+  ];
+  demand(`${statuses}` === "403,403,404,404", `what is not to be had gave ${statuses}`);
+  demand((await caraway.ended()) === 0, `it failed: ${caraway.errors}`);
+  return { outcome: "passed", detail: "a file and a folder, pasted as paths and read; no more" };
+}
+
 export const cells: readonly Cell[] = [
+  { name: "copied files by the command", run: copiedFilesCell },
   { name: "programs of a guest use a folder of ours", run: programsCell },
   { name: "a console by the command", run: consoleCell },
   { name: "the clipboard by the command", run: clipboardCell },

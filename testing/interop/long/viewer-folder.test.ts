@@ -60,4 +60,47 @@ describe("the viewer at a guest of ours", () => {
     await viewer.until(({ devices }) => devices.folder === null);
     expect(viewer.errors).toEqual([]);
   });
+
+  it("lets the guest paste copied files, alone and beside a shared folder", async () => {
+    await using guest = await pages.serve();
+    await using viewer = await pages.open(guest);
+    await viewer.until(({ capabilities }) => capabilities.agent);
+    const pasted = async (count: number) => {
+      const paths = () => [...guest.text().matchAll(/^\/\.spice-clipboard\/.*$/gm)].map(String);
+      await expect
+        .poll(
+          () => {
+            if (paths().length < count) guest.pressPaste();
+            return paths().length;
+          },
+          { timeout: 20_000, interval: 300 },
+        )
+        .toBe(count);
+      return paths().at(-1)!;
+    };
+    const read = async (path: string) =>
+      await (await fetch(`${guest.url}${encodeURI(path)}`)).text();
+    const copy = (name: string, content: string) => {
+      return viewer.run(
+        (element, [name, content]) => element.copyFiles([new File([content], name)]),
+        [name, content] as const,
+      );
+    };
+    expect(await copy("first.txt", "copied first")).toBe(true);
+    expect(await viewer.run(({ devices }) => devices.folder)).toBeNull();
+    const first = await pasted(1);
+    expect(await read(first)).toBe("copied first");
+    await viewer.run(async (element) => {
+      await element.devices.shareFolder([new File(["chosen"], "chosen.txt")]);
+    });
+    await viewer.until(({ devices }) => devices.folder?.connected === true);
+    expect(await read("/chosen.txt")).toBe("chosen");
+    expect(await read(first)).toBe("copied first");
+    expect(await copy("second.txt", "copied second")).toBe(true);
+    expect(await read(await pasted(2))).toBe("copied second");
+    const put = await fetch(`${guest.url}${first}`, { method: "PUT", body: "other" });
+    expect(put.status).toBe(403);
+    await viewer.run((element) => element.devices.stopSharing());
+    expect(viewer.errors).toEqual([]);
+  });
 });

@@ -106,6 +106,8 @@ export class FolderGuest implements Guest {
   }
 }
 
+const [control, letterV] = [0x1d, 0x2f];
+
 /** Our server with such a guest; programs find the folder at `url`. */
 export async function serveFolderGuest(options: Partial<Omit<ServeOptions, "guest">> = {}) {
   const guest: FolderGuest = new FolderGuest(() => server.drainGuest());
@@ -127,5 +129,13 @@ export async function serveFolderGuest(options: Partial<Omit<ServeOptions, "gues
     await server.close();
     await guest.daemon[Symbol.asyncDispose]();
   };
-  return { address, url: `http://127.0.0.1:${davPort}`, [Symbol.asyncDispose]: close };
+  /** Ctrl+V in the guest. */
+  const pressPaste = () => {
+    for (const code of [control, letterV]) server.input({ type: "key", code, down: true });
+    for (const code of [letterV, control]) server.input({ type: "key", code, down: false });
+  };
+  /** What its editor has. */
+  const text = () => (guest.snapshot(0) as { editor: { text: string } }).editor.text;
+  const url = `http://127.0.0.1:${davPort}`;
+  return { address, url, pressPaste, text, [Symbol.asyncDispose]: close };
 }
