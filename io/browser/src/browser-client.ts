@@ -20,6 +20,7 @@ import {
   type TargetAddress,
   type ToClient,
 } from "./client-message.ts";
+import { hasWorkers, startWorker, takeWorker } from "./client-worker.ts";
 import { Microphone } from "./microphone.ts";
 import { canDecodeOpus } from "./packet-decoder.ts";
 import { canEncodeOpus } from "./packet-encoder.ts";
@@ -123,7 +124,7 @@ export class BrowserClient {
       asksForServer: url === null,
     };
     this.#connector = options.connector ?? directly;
-    this.#host = this.#start(options.placement ?? preferredPlacement());
+    this.#host = this.#start(options.placement ?? (hasWorkers() ? "worker" : "page"));
   }
 
   get placement(): Placement {
@@ -206,7 +207,7 @@ export class BrowserClient {
   }
 
   #startWorker(): Host {
-    const worker = startWorker();
+    const worker = takeWorker();
     worker.onmessage = ({ data }: MessageEvent<FromClient>) => {
       this.#unheard = null;
       this.#hear(data);
@@ -347,22 +348,9 @@ function makeMicrophone(
   return new Microphone({ command, worklet });
 }
 
-/** A worker that paints needs canvases that can be given away. */
-function preferredPlacement(): Placement {
-  const canPaint =
-    typeof OffscreenCanvas !== "undefined" &&
-    typeof HTMLCanvasElement !== "undefined" &&
-    "transferControlToOffscreen" in HTMLCanvasElement.prototype;
-  return canPaint && typeof Worker !== "undefined" ? "worker" : "page";
-}
-
 /** A target is where its server says, by WebSocket on the same port. */
 const directly: Connector = (request) => {
   if (request.kind === "server") return request.url;
   const host = request.host.includes(":") ? `[${request.host}]` : request.host;
   return `${request.tls ? "wss" : "ws"}://${host}:${request.port}`;
 };
-
-function startWorker(): Worker {
-  return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-}

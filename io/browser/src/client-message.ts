@@ -130,6 +130,11 @@ export interface Statistics {
   readonly hasKernels: boolean;
 }
 
+/** What a worker is told first, whatever it is for. */
+export interface StartsWorker {
+  readonly role: "client" | "decoder";
+}
+
 export type ToClient =
   | { readonly type: "start"; readonly options: ClientOptions }
   | { readonly type: "command"; readonly command: SessionCommand }

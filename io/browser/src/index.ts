@@ -9,9 +9,9 @@ export {
   SharedFolder,
   type SharedFolderEvent,
   type StreamUser,
-  UsbDrive,
   type UsbDeviceEvent,
   UsbDevices,
+  UsbDrive,
 } from "@caraway/driver";
 export { blobStore } from "./blob-store.ts";
 export {
@@ -34,6 +34,7 @@ export {
   sharedTime,
   type TargetAddress,
 } from "./client-message.ts";
+export { prepareWorker } from "./client-worker.ts";
 export { FilesFolder } from "./files-folder.ts";
 export { type FolderHandle, HandleFolder } from "./handle-folder.ts";
 export type { MicrophoneChoice, MicrophoneState } from "./microphone.ts";

@@ -1,9 +1,9 @@
-// The one script of every thread: the first message says whether it is to run a session or to
-// decode images.
+// The one script of every thread: the first message says whether it is to run a session, which begins
+// when the page says with what, or to decode images.
 
 import { runDecodeJob } from "@caraway/canvas";
 import { ClientHost } from "./client-host.ts";
-import type { FromClient, RelayAnswer, ToClient } from "./client-message.ts";
+import type { FromClient, RelayAnswer, StartsWorker, ToClient } from "./client-message.ts";
 import { type DecodeRequest, type DecoderReady, toReply } from "./decode-message.ts";
 import { loadDecoders } from "./decoders.ts";
 import { RelayedChannel } from "./relayed-channel.ts";
@@ -19,11 +19,9 @@ interface WorkerScope {
 
 const scope = globalThis as unknown as WorkerScope;
 
-type First = Extract<ToClient, { type: "start" }> | { readonly role: "decoder" };
-
-scope.onmessage = ({ data }: MessageEvent<First>) => {
-  if ("role" in data) decodeImages();
-  else runClient(data);
+scope.onmessage = ({ data }: MessageEvent<StartsWorker>) => {
+  if (data.role === "decoder") decodeImages();
+  else runClient();
 };
 
 function decodeImages(): void {
@@ -39,25 +37,27 @@ function decodeImages(): void {
   });
 }
 
-function runClient({ options }: Extract<ToClient, { type: "start" }>): void {
+function runClient(): void {
   const post = (message: FromClient, transfer: Transferable[] = []) => {
     scope.postMessage(message, transfer);
   };
-  post({ type: "ready" });
   const asked = new AskedConnections(post);
-  // What the page says meanwhile waits for the session.
   const loaded = Promise.all([loadDecoders(), findVideoCodecs()]);
-  const host = loaded.then(([decoders, videoCodecs]) => {
-    const startWorker = () => new Worker(scope.location.href, { type: "module" });
-    const { connector } = asked;
-    return new ClientHost(options, { connector, post, decoders, videoCodecs, startWorker });
-  });
+  const startWorker = () => new Worker(scope.location.href, { type: "module" });
+  // What the page says before all is loaded waits for the session.
+  let host: Promise<ClientHost> | null = null;
   scope.onmessage = ({ data }: MessageEvent<ToClient>) => {
-    if (data.type === "start") return;
-    if (data.type === "connect-to" || data.type.startsWith("relay-")) {
+    if (data.type === "start") {
+      post({ type: "ready" });
+      const { options } = data;
+      const { connector } = asked;
+      host = loaded.then(([decoders, videoCodecs]) => {
+        return new ClientHost(options, { connector, post, decoders, videoCodecs, startWorker });
+      });
+    } else if (data.type === "connect-to" || data.type.startsWith("relay-")) {
       asked.hear(data as Parameters<AskedConnections["hear"]>[0]);
     } else {
-      void host.then((running) => running.handle(data as Parameters<ClientHost["handle"]>[0]));
+      void host?.then((running) => running.handle(data as Parameters<ClientHost["handle"]>[0]));
     }
   };
 }
