@@ -10,26 +10,18 @@ import {
 } from "@caraway/client";
 import { type ClientStream, typing } from "@caraway/driver";
 import {
-  type FileCardOptions,
-  type FileDriveOptions,
-  openFileCard,
-  openFileDrive,
   openSharedFolder,
   type PictureEvent,
   readWav,
   type SharedFolder,
   type SharedFolderEvent,
-  type SmartcardEvent,
-  SmartcardReader,
-  SmartcardReaders,
   type SpiceClient,
-  type UsbDeviceEvent,
-  UsbDevices,
+  type UsbHid,
   WavWriter,
   wavSource,
 } from "@caraway/node";
 import { type Command, Option } from "commander";
-import { parseCount, parseSmartcard, parseUsb } from "./argument-values.ts";
+import { parseCount } from "./argument-values.ts";
 import {
   addConnectionOptions,
   type ConnectionFlags,
@@ -48,16 +40,17 @@ import { jsonLine } from "./json-lines.ts";
 import { waitForPicture } from "./picture-wait.ts";
 import { writePng } from "./png.ts";
 import { runSession } from "./session-run.ts";
+import { openSmartcards, parseSmartcard, type SmartcardChoice } from "./smartcards.ts";
+import { addUsbOptions, type UsbFlags, UsbOfSession } from "./usb-devices.ts";
 
-interface ConnectFlags extends ConnectionFlags, GuestFlags {
+interface ConnectFlags extends ConnectionFlags, GuestFlags, UsbFlags {
   readonly json: boolean;
   readonly duration?: number;
   readonly type?: string;
   readonly screenshot?: string;
   readonly play?: string;
   readonly record?: string;
-  readonly usb?: readonly FileDriveOptions[];
-  readonly smartcard?: FileCardOptions;
+  readonly smartcard?: SmartcardChoice;
   readonly share?: string;
   readonly shareReadOnly: boolean;
   readonly migration: MigrationMode;
@@ -87,13 +80,9 @@ export function addConnectCommand(program: Command): void {
     .option("--play <file>", "write what the guest plays to a WAV file")
     .option("--record <file>", "let the guest hear a WAV file of 16 bits")
     .option(
-      "--usb <device>",
-      "plug in a stick, file=IMAGE[,readonly], or a CD drive, cd=ISO; may be repeated",
-      parseUsb,
-    )
-    .option(
       "--smartcard <card>",
-      "insert a PIV card made of files, cert=FILE,key=FILE[,slot=9a][,pin=123456][,puk=DIGITS]",
+      "insert a PIV card made of files, cert=FILE,key=FILE[,slot=9a][,pin=123456][,puk=DIGITS], or " +
+        "what is in a reader of this machine, pcsc[=NAME]",
       parseSmartcard,
     )
     .option("--share <folder>", "share this folder with the guest's spice-webdavd")
@@ -103,7 +92,7 @@ export function addConnectCommand(program: Command): void {
         .choices(migrationModes)
         .default("seamless"),
     );
-  addConnectionOptions(addGuestOptions(command)).action(connect);
+  addConnectionOptions(addGuestOptions(addUsbOptions(command))).action(connect);
 }
 
 async function connect(target: string, flags: ConnectFlags): Promise<void> {
@@ -113,8 +102,8 @@ async function connect(target: string, flags: ConnectFlags): Promise<void> {
   const tell = flags.json ? tellJson : tellPerson;
   const writer = flags.play === undefined ? null : new WavWriter(flags.play);
   const heard = flags.record === undefined ? null : wavSource(readWav(flags.record));
-  const drives = await plugDrives(flags.usb ?? [], tell);
-  const readers = await insertCard(flags.smartcard, tell);
+  const usb = await UsbOfSession.open(flags, (data) => tell(data, null));
+  const cards = await openSmartcards(flags.smartcard, (data) => tell(data, null));
   const folder = await shareFolder(flags, tell);
   const { channels } = defaultSessionOptions;
   const watcher = {
@@ -122,14 +111,14 @@ async function connect(target: string, flags: ConnectFlags): Promise<void> {
       migration: flags.migration,
       channels: [
         ...channels,
-        ...(drives.devices.length > 0 ? (["usbredir"] as const) : []),
-        ...(readers.readers.length > 0 ? (["smartcard"] as const) : []),
+        ...(usb.isWanted ? (["usbredir"] as const) : []),
+        ...(cards.readers.readers.length > 0 ? (["smartcard"] as const) : []),
         ...(folder !== null ? (["webdav"] as const) : []),
       ],
     },
     onStream(stream: ClientStream): void {
-      drives.offer(stream);
-      readers.offer(stream);
+      usb.devices.offer(stream);
+      cards.readers.offer(stream);
       folder?.offer(stream);
     },
     sound: { ...(writer && { playback: writer }), ...(heard && { record: heard }) },
@@ -145,7 +134,11 @@ async function connect(target: string, flags: ConnectFlags): Promise<void> {
     await runSession(connection, watcher, async (client, interrupted) => {
       const started = performance.now();
       for (const wish of guestCommands(flags, connection.viewer)) client.command(wish);
-      if (keys.length > 0) await typeKeys(client, keys, () => linked.has("inputs"), interrupted);
+      if (keys.length > 0) {
+        const { keyboard } = usb;
+        const ready = () => (keyboard === null ? linked.has("inputs") : keyboard.isPlugged);
+        await typeKeys(client, keyboard, keys, ready, interrupted);
+      }
       const left =
         (flags.duration ?? Number.POSITIVE_INFINITY) * 1000 - (performance.now() - started);
       await rest(left, interrupted);
@@ -153,20 +146,10 @@ async function connect(target: string, flags: ConnectFlags): Promise<void> {
     });
   } finally {
     writer?.close();
-    await drives.close();
-    await readers.close();
+    await usb.close();
+    await cards.close();
     await folder?.close();
   }
-}
-
-async function plugDrives(
-  wanted: readonly FileDriveOptions[],
-  tell: (data: object | null, text: string | null) => void,
-): Promise<UsbDevices> {
-  const drives = wanted.map((options) => {
-    return openFileDrive(options, (event) => tell(driveData(options, event), null));
-  });
-  return new UsbDevices(await Promise.all(drives));
 }
 
 async function shareFolder(
@@ -178,42 +161,22 @@ async function shareFolder(
   return await openSharedFolder({ folder: share, readOnly, onEvent });
 }
 
-async function insertCard(
-  options: FileCardOptions | undefined,
-  tell: (data: object | null, text: string | null) => void,
-): Promise<SmartcardReaders> {
-  if (options === undefined) return new SmartcardReaders([]);
-  const card = await openFileCard(options);
-  const onEvent = (event: SmartcardEvent) => tell(cardData(event), null);
-  return new SmartcardReaders([new SmartcardReader("Caraway", card, onEvent)]);
-}
-
-function cardData(event: SmartcardEvent): object {
-  if (!("error" in event)) return { event: "smartcard", ...event };
-  return { event: "smartcard", type: event.type, message: (event.error as Error).message };
-}
-
-/** For `--json`; a person sees the guest's own. */
-function driveData({ file }: FileDriveOptions, event: UsbDeviceEvent): object {
-  if (!("error" in event)) return { event: "usb", file, ...event };
-  const { message } = event.error as Error;
-  return { event: "usb", file, type: event.type, message };
-}
-
 async function typeKeys(
   client: SpiceClient,
+  keyboard: UsbHid | null,
   keys: ReturnType<typeof typing>,
   ready: () => boolean,
   interrupted: AbortSignal,
 ): Promise<void> {
   for (let waited = 0; !ready(); waited += keyIntervalMs) {
     if (interrupted.aborted) return;
-    if (waited > readyWithinMs) throw new Error("the server offers no inputs channel to type on");
+    if (waited > readyWithinMs) throw new Error("the server offers nothing to type on");
     await delay(keyIntervalMs);
   }
   for (const { scancode, down } of keys) {
     if (interrupted.aborted) return;
-    client.command({ name: "input", input: { kind: down ? "key-down" : "key-up", scancode } });
+    if (keyboard !== null) keyboard.key(scancode, down);
+    else client.command({ name: "input", input: { kind: down ? "key-down" : "key-up", scancode } });
     await delay(keyIntervalMs);
   }
 }

@@ -16,6 +16,7 @@ import { addServeCommand } from "./serve.ts";
 import { SessionEnded } from "./session-run.ts";
 import { addSimulateCommand } from "./simulate.ts";
 import { UsageError } from "./usage-error.ts";
+import { addUsbCommand } from "./usb.ts";
 
 const exitFailed = 1;
 const exitUsedWrongly = 2;
@@ -35,6 +36,7 @@ addServeCommand(program);
 addGatewayCommand(program);
 addHostCommand(program);
 addMigrateCommand(program);
+addUsbCommand(program);
 addSimulateCommand(program);
 for (const command of program.commands) command.exitOverride();
 

@@ -1,6 +1,7 @@
 // Drivers for Node: the machines of the core with sockets, TLS, timers and crypto.
 
 export {
+  AttachedUsb,
   type Card,
   ClientStream,
   type Credentials,
@@ -10,12 +11,15 @@ export {
   type DriverInput,
   type DriverOutput,
   type FileSource,
+  filteredUsb,
   type OfferedFile,
   OfferedFiles,
+  PassedUsb,
   type Picture,
   type PictureEvent,
   type Screen,
   Screens,
+  type SerialLine,
   SharedFolder,
   type SharedFolderEvent,
   type SmartcardEvent,
@@ -25,9 +29,14 @@ export {
   type StreamUser,
   type Transport,
   type TransportListener,
-  UsbDrive,
   type UsbDeviceEvent,
   UsbDevices,
+  UsbDrive,
+  UsbHid,
+  UsbSerial,
+  UsbWithheldError,
+  usbName,
+  type WebUsbDevice,
 } from "@caraway/driver";
 export { acceptWebSocket, type WebSocketStream, webSocketFault } from "./accept-websocket.ts";
 export type { BulkReads } from "./bulk-reads.ts";
@@ -42,11 +51,20 @@ export {
 } from "./capture.ts";
 export * from "./connection-options.ts";
 export * from "./drive.ts";
+export { findVideoEncoders, type VideoEncoders } from "./ffmpeg.ts";
 export { type FileCardKey, type FileCardOptions, openFileCard } from "./file-card.ts";
 export { type FileDriveOptions, openFileDrive } from "./file-drive.ts";
-export { findVideoEncoders, type VideoEncoders } from "./ffmpeg.ts";
 export { openFile } from "./file-source.ts";
 export { NodeFolder, openSharedFolder, type ShareOptions } from "./folder-store.ts";
+export {
+  defaultAutoFilter,
+  HostUsb,
+  type HostUsbListener,
+  RuledUsb,
+  type RuledUsbListener,
+  UsbMissingError,
+  type UsbRules,
+} from "./host-usb.ts";
 export { inflate } from "./inflate.ts";
 export { decodeJpeg } from "./jpeg.ts";
 export { encodeJpeg } from "./jpeg-encode.ts";
@@ -61,7 +79,10 @@ export {
   type PacketEncoder,
   SoundError,
 } from "./opus.ts";
+export { PcscDaemon, PcscError, type PcscReaderState } from "./pcsc-daemon.ts";
+export { PcscReader, type PcscReaderOptions } from "./pcsc-reader.ts";
 export { nodeClock, nodePlatform } from "./platform.ts";
+export { openSerialLine, streamLine } from "./serial-line.ts";
 export { GuestServer, type ServeOptions, type Traffic } from "./serve.ts";
 export type { SaslPasswords } from "./serve-scram.ts";
 export { type PlaybackSink, type SoundFormat, SoundPlayer } from "./sound-player.ts";
