@@ -4,7 +4,7 @@
 import type { BrowserClient, ClientEvent } from "@caraway/browser";
 import type { SessionCommand } from "@caraway/client";
 import { browserClipboard, type ClipboardContent } from "./clipboard/browser-clipboard.ts";
-import { ClipboardSync } from "./clipboard/clipboard-sync.ts";
+import { ClipboardSync, type ClipboardTrouble } from "./clipboard/clipboard-sync.ts";
 import { FileDrop } from "./files/file-drop.ts";
 import { FileSending, type FileTransfer } from "./files/file-sending.ts";
 import { TransferList } from "./files/transfer-list.ts";
@@ -17,6 +17,7 @@ export interface SharingListener {
   command(command: SessionCommand): void;
   copied(content: ClipboardContent): void;
   filesCopied(paths: readonly string[]): void;
+  clipboardFailed(why: ClipboardTrouble): void;
   filesChanged(transfers: readonly FileTransfer[]): void;
   /** A switch is another. */
   changed(): void;

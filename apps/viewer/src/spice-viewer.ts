@@ -36,6 +36,8 @@ export interface ConnectOptions {
   readonly mouseMode?: MouseModeName;
   /** Run in a worker or within the page; chosen by what the browser can when absent. */
   readonly placement?: "worker" | "page";
+  /** Bytes of the largest content of a clipboard, either way; 32 MiB when absent. */
+  readonly maxClipboard?: number;
   /** How the targets of migrations are reached; where the server says when absent. */
   readonly connector?: Connector;
   /** For a gateway; the URL then is the gateway's, `http:` or `https:`. */
@@ -105,6 +107,7 @@ export class SpiceViewer extends ViewerAttributes {
       copied: ({ text }) => {
         if (text !== null) this.#tell("clipboard", { text });
       },
+      clipboardFailed: (why) => this.#status.hint(this.#words.share.failures[why]),
       filesCopied: (paths) => this.#tell("clipboardfiles", { paths }),
       filesChanged: (transfers) => this.#tell("filetransfer", { transfers }),
       changed: () => this.#controls?.update(),
@@ -199,31 +202,27 @@ export class SpiceViewer extends ViewerAttributes {
    * is a token; or over channels that a connector brings, one for each channel of SPICE.
    */
   connect(target: string | Connector = this.url, options: ConnectOptions = {}): void {
-    const { credentials, migration, mouseMode, placement } = options;
+    const { credentials, token = this.token, gatewaySession = null, ...rest } = options;
+    const { connector: chosen = this.connector, ...client } = rest;
     if (credentials !== undefined) this.#credentials = credentials;
-    const token = options.token ?? this.token;
     const isUrl = typeof target === "string";
     const gateway =
       isUrl && token !== null
         ? new GatewayAccess({
             base: new URL(target || ".", location.href),
             token,
-            session: options.gatewaySession ?? null,
+            session: gatewaySession,
             onSession: (session) => this.#tell("gatewaysession", { session }),
           })
         : null;
     const url = isUrl && gateway === null ? new URL(target, location.href).href : null;
-    const connector = isUrl ? (options.connector ?? this.connector) : target;
+    const connector = isUrl ? chosen : target;
     this.#session.connect({
       url,
       connector: gateway?.connector ?? connector,
       gateway,
       credentials: this.#credentials,
-      client: {
-        ...(migration !== undefined && { migration }),
-        ...(mouseMode !== undefined && { mouseMode }),
-        ...(placement !== undefined && { placement }),
-      },
+      client,
     });
   }
 

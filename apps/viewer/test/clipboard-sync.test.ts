@@ -15,6 +15,7 @@ class Subject {
   readonly commands: SessionCommand[] = [];
   readonly copied: ClipboardContent[] = [];
   readonly files: (readonly string[])[] = [];
+  readonly troubles: string[] = [];
   readonly sync = new ClipboardSync(
     {
       read: async () => (this.mayRead ? this.content : null),
@@ -22,11 +23,13 @@ class Subject {
         if (this.mayWrite) this.content = content;
         return this.mayWrite;
       },
+      toPng: async (picture, type) => bytes(`${type} ${picture.length}`) as Uint8Array<ArrayBuffer>,
     },
     {
       command: (command) => this.commands.push(command),
       copied: (content) => this.copied.push(content),
       filesCopied: (paths) => this.files.push(paths),
+      clipboardFailed: (why) => this.troubles.push(why),
       changed: () => {},
     },
   );
@@ -162,6 +165,27 @@ describe("the user's clipboard and the guest's", () => {
     await settled();
     expect(subject.files).toEqual([["/one.txt", "/two/three.txt"]]);
     expect(subject.content).toBeNull();
+  });
+
+  it("takes pictures of other formats as PNG", async () => {
+    const subject = Subject.attached();
+    const formats = ["IMAGE_TIFF", "IMAGE_BMP"] as const;
+    subject.sync.event({ name: "clipboard-offer", selection: "CLIPBOARD", formats });
+    expect(subject.commands.at(-1)).toMatchObject({ format: "IMAGE_BMP" });
+    const about = { selection: "CLIPBOARD", format: "IMAGE_BMP", failure: null } as const;
+    subject.sync.event({ name: "clipboard-data", ...about, data: bytes("12345") });
+    await settled();
+    expect(subject.content).toEqual({ text: null, png: bytes("image/bmp 5") });
+  });
+
+  it("tells the user of what did not get through, and how", () => {
+    const subject = Subject.attached();
+    const text = { selection: "CLIPBOARD", format: "UTF8_TEXT" } as const;
+    subject.sync.event({ name: "clipboard-undelivered", ...text, failure: "agent-gone" });
+    subject.sync.event({ name: "clipboard-undelivered", ...text, failure: "too-large" });
+    subject.sync.event({ name: "clipboard-data", ...text, data: null, failure: "too-large" });
+    subject.sync.event({ name: "clipboard-data", ...text, data: null, failure: "none" });
+    expect(subject.troubles).toEqual(["interrupted", "tooLargeToGive", "tooLargeToTake"]);
   });
 
   it("is offered again in another session", async () => {

@@ -121,6 +121,7 @@ export class BrowserClient {
       migration: options.migration ?? defaultClientOptions.migration,
       mouseMode: options.mouseMode ?? defaultClientOptions.mouseMode,
       connectTimeoutMs: options.connectTimeoutMs ?? defaultClientOptions.connectTimeoutMs,
+      maxClipboard: options.maxClipboard ?? defaultClientOptions.maxClipboard,
       asksForServer: url === null,
     };
     this.#connector = options.connector ?? directly;

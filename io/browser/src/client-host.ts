@@ -86,6 +86,7 @@ export class ClientHost {
         preferredVideoCodecs: preferredVideoCodecs.filter((codec) => {
           return codec === VideoCodecType.MJPEG || videoCodecs.includes(codec);
         }),
+        maxClipboard: options.maxClipboard ?? defaultSessionOptions.maxClipboard,
         migration: options.migration,
         mouseMode: options.mouseMode,
         mapTarget: (target) => preferredTarget(target, options.url),

@@ -28,6 +28,8 @@ export interface ClientOptions {
   readonly migration: MigrationMode;
   readonly mouseMode: "client" | "server";
   readonly connectTimeoutMs: number;
+  /** Bytes of the largest content of a clipboard, either way; null: 32 MiB. */
+  readonly maxClipboard: number | null;
   /** Whether the embedder is asked for the server's connections too, or for targets only. */
   readonly asksForServer: boolean;
 }
@@ -49,6 +51,7 @@ export const defaultClientOptions: Omit<ClientOptions, "url"> = {
   migration: "seamless",
   mouseMode: "client",
   connectTimeoutMs: 10_000,
+  maxClipboard: null,
   asksForServer: false,
 };
 

@@ -12,6 +12,8 @@ export interface ClipboardAccess {
   read(): Promise<ClipboardContent | null>;
   /** False when it may not be written now. */
   write(content: ClipboardContent): Promise<boolean>;
+  /** A picture of another format, as PNG; null when the browser cannot read it. */
+  toPng(picture: Uint8Array, type: string): Promise<ClipboardContent["png"]>;
 }
 
 const pngType = "image/png";
@@ -44,6 +46,18 @@ export const browserClipboard: ClipboardAccess = {
       return true;
     } catch {
       return false;
+    }
+  },
+  async toPng(picture, type) {
+    try {
+      const bitmap = await createImageBitmap(new Blob([Uint8Array.from(picture)], { type }));
+      const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+      canvas.getContext("2d")?.drawImage(bitmap, 0, 0);
+      bitmap.close();
+      const png = await canvas.convertToBlob({ type: pngType });
+      return new Uint8Array(await png.arrayBuffer());
+    } catch {
+      return null;
     }
   },
 };

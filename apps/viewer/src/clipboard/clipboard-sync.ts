@@ -2,7 +2,7 @@
 // the browser allows it. What the browser does not allow at the moment is tried again when the
 // user is at the viewer, and is to be had by hand at any time.
 
-import { type ClipboardFormat, decodeFileList } from "@caraway/agent";
+import { type ClipboardFailure, type ClipboardFormat, decodeFileList } from "@caraway/agent";
 import type { ClientEvent } from "@caraway/browser";
 import type { SessionCommand } from "@caraway/client";
 import type { ClipboardAccess, ClipboardContent } from "./browser-clipboard.ts";
@@ -13,13 +13,36 @@ export interface ClipboardListener {
   copied(content: ClipboardContent): void;
   /** Files were, in the folder that it shares with the user: their paths there. */
   filesCopied(paths: readonly string[]): void;
+  clipboardFailed(why: ClipboardTrouble): void;
   /** A switch or the guest's text is another. */
   changed(): void;
 }
 
 const selection = "CLIPBOARD";
+/** What the user should hear of. */
+export type ClipboardTrouble =
+  /** A paste in the guest was cut off, as in some moves; the next one works. */
+  | "interrupted"
+  /** What the user copied is larger than allowed. */
+  | "tooLargeToGive"
+  /** What was copied in the guest is. */
+  | "tooLargeToTake";
+
+/** Pictures that browsers can read and that become PNG, which they write. */
+const pictureTypes: Partial<Record<ClipboardFormat, string>> = {
+  IMAGE_JPG: "image/jpeg",
+  IMAGE_BMP: "image/bmp",
+  IMAGE_TIFF: "image/tiff",
+};
+
 /** What is asked of the guest, best first. */
-const wanted: readonly ClipboardFormat[] = ["UTF8_TEXT", "IMAGE_PNG"];
+const wanted: readonly ClipboardFormat[] = [
+  "UTF8_TEXT",
+  "IMAGE_PNG",
+  "IMAGE_BMP",
+  "IMAGE_JPG",
+  "IMAGE_TIFF",
+];
 
 /** Beside what browsers have in their clipboards, a list of files in the shared folder. */
 interface Offered extends ClipboardContent {
@@ -106,9 +129,12 @@ export class ClipboardSync {
         if (event.selection === selection && event.formats.length > 0) this.#ask(event.formats);
         break;
       case "clipboard-data":
-        if (event.selection === selection && event.data !== null) {
-          void this.#take(event.format, event.data);
-        }
+        if (event.selection !== selection) break;
+        if (event.data !== null) void this.#take(event.format, event.data);
+        else if (event.failure === "too-large") this.#listener.clipboardFailed("tooLargeToTake");
+        break;
+      case "clipboard-undelivered":
+        this.#undelivered(event.failure);
         break;
       case "clipboard-request":
         this.#answer(event.selection, event.format);
@@ -174,16 +200,25 @@ export class ClipboardSync {
       if (paths.length > 0) this.#listener.filesCopied(paths);
       return;
     }
-    const isText = format === "UTF8_TEXT";
-    const content = {
-      text: isText ? new TextDecoder().decode(data) : null,
-      png: isText ? null : Uint8Array.from(data),
-    };
+    const content = await this.#contentOf(format, data);
+    if (content === null) return;
     this.#fromThere = content;
     this.#isUnwritten = true;
     this.#listener.copied(content);
     await this.#write();
     this.#listener.changed();
+  }
+
+  async #contentOf(format: ClipboardFormat, data: Uint8Array): Promise<ClipboardContent | null> {
+    if (format === "UTF8_TEXT") return { text: new TextDecoder().decode(data), png: null };
+    const type = pictureTypes[format];
+    const png = type === undefined ? Uint8Array.from(data) : await this.#access.toPng(data, type);
+    return png === null ? null : { text: null, png };
+  }
+
+  #undelivered(failure: ClipboardFailure): void {
+    if (failure === "agent-gone") this.#listener.clipboardFailed("interrupted");
+    else if (failure === "too-large") this.#listener.clipboardFailed("tooLargeToGive");
   }
 
   async #write(): Promise<void> {

@@ -90,6 +90,11 @@ const english = {
     files: "Files",
     sendFiles: "Send files to the desktop…",
     copyFiles: "Copy files, to be pasted in the desktop…",
+    failures: {
+      interrupted: "The desktop did not get the whole clipboard. Paste again.",
+      tooLargeToGive: "What you copied is too large for the desktop's clipboard",
+      tooLargeToTake: "What was copied in the desktop is too large for the clipboard",
+    },
     noAgent: "The desktop does not run the SPICE agent, which shares clipboards and files.",
   },
   folder: {

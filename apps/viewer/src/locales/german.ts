@@ -91,6 +91,11 @@ export const german: Words = {
     files: "Dateien",
     sendFiles: "Dateien an den Desktop senden…",
     copyFiles: "Dateien kopieren, um sie im Desktop einzufügen…",
+    failures: {
+      interrupted: "Der Desktop hat nicht die ganze Zwischenablage bekommen. Noch einmal einfügen.",
+      tooLargeToGive: "Was kopiert wurde, ist zu groß für die Zwischenablage des Desktops",
+      tooLargeToTake: "Was im Desktop kopiert wurde, ist zu groß für die Zwischenablage",
+    },
     noAgent:
       "Im Desktop läuft kein SPICE-Agent, der Zwischenablage und Dateien mit ihm teilen könnte.",
   },

@@ -41,7 +41,10 @@ export interface ConnectParameters {
   /** What the connector goes through, if it is a gateway. */
   readonly gateway: GatewayAccess | null;
   readonly credentials: Credentials | null;
-  readonly client: Pick<BrowserClientOptions, "migration" | "mouseMode" | "placement" | "channels">;
+  readonly client: Pick<
+    BrowserClientOptions,
+    "migration" | "mouseMode" | "placement" | "maxClipboard"
+  >;
 }
 
 export interface SessionListener {
