@@ -40,6 +40,8 @@ const gapMaxMs = 200;
 const hitchMaxMs = 1000;
 /** So many frames make a video: fewer than the 20 of spice-server, as all tiles have to agree. */
 const framesMin = 10;
+/** Tiles beside such ones need fewer: a busy host does not paint all of a video at once. */
+const framesBeside = 5;
 /** Without a change for so long, it rests. */
 const restMs = 1000;
 /** A guest that stands still may be on its way to another server, and play on there. */
@@ -228,13 +230,14 @@ export class VideoDetector {
   }
 
   #search(now: Instant): void {
-    const isHot = (tile: number) => {
-      if (this.#runs[tile]! < framesMin || now - this.#changedAt[tile]! > gapMaxMs) return false;
+    const isBeside = (tile: number) => {
+      if (this.#runs[tile]! < framesBeside || now - this.#changedAt[tile]! > gapMaxMs) return false;
       return this.#videoAt(tile) === null;
     };
     const seen = new Set<number>();
     for (let tile = 0; tile < this.#runs.length; tile++) {
-      if (!seen.has(tile) && isHot(tile)) this.#consider(this.#together(tile, isHot, seen), now);
+      if (seen.has(tile) || this.#runs[tile]! < framesMin || !isBeside(tile)) continue;
+      this.#consider(this.#together(tile, isBeside, seen), now);
     }
   }
 
@@ -267,11 +270,13 @@ export class VideoDetector {
   }
 
   #consider(tiles: readonly Box[], now: Instant): void {
-    let box = this.#withEdges(boxAround(tiles));
-    const touched = this.#videos.filter((video) => overlap(video.box, box));
-    const hotArea = tiles.length * tileSide * tileSide;
-    if (hotArea * 2 < areaOf(box) || areaOf(box) < areaMin) return;
-    box = boxAround([box, ...touched.map((video) => video.box)]);
+    const found = this.#withEdges(boxAround(tiles));
+    // What plays beside a video is a part of it that was not seen before.
+    const touched = this.#videos.filter((video) => overlap(video.box, widened(found)));
+    const box = boxAround([found, ...touched.map((video) => video.box)]);
+    const known = touched.reduce((sum, video) => sum + areaOf(video.box), 0);
+    const playing = tiles.length * tileSide * tileSide + known;
+    if (playing * 2 < areaOf(box) || areaOf(box) < areaMin) return;
     if (this.#videos.length - touched.length >= videosMax || !this.#isPhoto(box)) return;
     this.#videos = this.#videos.filter((video) => !touched.includes(video));
     const restsAt = now + restMs;
@@ -324,6 +329,12 @@ function tilesOf({ left, top, right, bottom }: Box): Box {
     right: Math.ceil(right / tileSide),
     bottom: Math.ceil(bottom / tileSide),
   };
+}
+
+/** By how far tiles may be apart. */
+function widened({ left, top, right, bottom }: Box): Box {
+  const by = reach * tileSide;
+  return { left: left - by, top: top - by, right: right + by, bottom: bottom + by };
 }
 
 function tileBox(column: number, row: number): Box {

@@ -78,6 +78,19 @@ describe("a part of a framebuffer that plays", () => {
     expect(world.eventsOf("video-ended")).toMatchObject([{ channel: "display 0", stream: 0 }]);
   });
 
+  it("grows over what plays beside it and was late to be seen", () => {
+    const world = setUp();
+    const { display } = connect(world);
+    const lower = { ...area, top: 96 };
+    const from = (step: number) => (step % 3 === 0 ? area : lower);
+    for (let step = 0; step < 60; step++) {
+      paint(world, step, from(step));
+      world.advance(60);
+    }
+    expect(display.ofName<Created>("STREAM_CREATE").at(-1)!.dest).toEqual(area);
+    expect(display.ofName("STREAM_CREATE").length).toBeLessThanOrEqual(2);
+  });
+
   it("says for which moment a frame is", () => {
     const world = setUp();
     const { client, display } = connect(world);
