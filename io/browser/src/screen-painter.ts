@@ -1,18 +1,34 @@
 // Paints one screen of a session onto one canvas: only what has changed, once for each frame that
 // the browser shows.
 
-import { type Box, ChangedBoxes, readColors, type Surface } from "@caraway/canvas";
+import {
+  areaOf,
+  type Box,
+  ChangedBoxes,
+  intersection,
+  isEmptyBox,
+  readColors,
+  type Surface,
+} from "@caraway/canvas";
 import type { PixelRows, ToCanvasPixels } from "@caraway/codecs";
 import type { Screen } from "@caraway/driver";
 
 type Canvas = HTMLCanvasElement | OffscreenCanvas;
 type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
 
+/**
+ * How long what is seen is kept while a new surface fills. A guest that changes its mode, and a server
+ * that a session comes to, begin with a black one.
+ */
+const fillMs = 250;
+
 export class ScreenPainter {
   readonly #toCanvas: ToCanvasPixels;
   #screen: Screen;
   #context: Context | null = null;
   readonly #dirty = new ChangedBoxes();
+  /** Of a new surface, as long as it is still to fill. */
+  #filling: { readonly until: number; pixels: number } | null = null;
 
   constructor(screen: Screen, toCanvas: ToCanvasPixels) {
     this.#screen = screen;
@@ -48,17 +64,26 @@ export class ScreenPainter {
     this.#context = null;
   }
 
+  /** Its surface was made anew, and nothing is drawn on it yet. */
+  begin(now: number): void {
+    this.#filling = { until: now + fillMs, pixels: 0 };
+  }
+
+  /** Until when painting waits for the surface to fill; null: it need not. */
+  get fillsUntil(): number | null {
+    return this.#filling?.until ?? null;
+  }
+
   /** In pixels of the surface. */
   damage(boxes: readonly Box[]): void {
     const { box: screen } = this.#screen;
-    for (const { left, top, right, bottom } of boxes) {
-      this.#dirty.add({
-        left: Math.max(left, screen.left),
-        top: Math.max(top, screen.top),
-        right: Math.min(right, screen.right),
-        bottom: Math.min(bottom, screen.bottom),
-      });
+    for (const box of boxes) {
+      const part = intersection(box, screen);
+      this.#dirty.add(part);
+      if (this.#filling !== null && !isEmptyBox(part)) this.#filling.pixels += areaOf(part);
     }
+    // Half of it tells more than what was there before.
+    if (this.#filling !== null && this.#filling.pixels * 2 >= areaOf(screen)) this.#filling = null;
   }
 
   damageAll(): void {
@@ -75,6 +100,7 @@ export class ScreenPainter {
     if (context === null) return 0;
     const { left, top } = this.#screen.box;
     this.#fit(context.canvas);
+    this.#filling = null;
     let count = 0;
     for (const wanted of this.#dirty.takeAll()) {
       const box = {

@@ -38,6 +38,8 @@ export class ScreenPainters {
   #told = "";
   #stale = false;
   #timer: ReturnType<typeof setTimeout> | null = null;
+  /** Looks again at screens that have not filled in time. */
+  #fillTimer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(
     renderer: Renderer,
@@ -62,6 +64,11 @@ export class ScreenPainters {
         this.#changed(this.#renderer.pending(event.display) === 0);
         return;
       case "surface-create":
+        if (event.isPrimary) {
+          this.#refresh();
+          this.#begin(event.display, event.surface);
+        }
+        break;
       case "surface-destroy":
         if (event.isPrimary) this.#stale = true;
         break;
@@ -99,7 +106,7 @@ export class ScreenPainters {
   }
 
   close(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    for (const timer of [this.#timer, this.#fillTimer]) if (timer !== null) clearTimeout(timer);
     for (const timer of this.#goneTimers.values()) clearTimeout(timer);
   }
 
@@ -107,6 +114,14 @@ export class ScreenPainters {
     this.#pace.changed(performance.now(), isComplete);
     if (this.#timer === null) this.#wait();
   };
+
+  #begin(display: number, id: number): void {
+    const now = performance.now();
+    for (const painter of this.#painters.values()) {
+      const { channel, surface } = painter.screen;
+      if (channel === display && surface === id) painter.begin(now);
+    }
+  }
 
   /** Until painting is due, which more changes may put off. */
   #wait(): void {
@@ -121,11 +136,20 @@ export class ScreenPainters {
   }
 
   #paint(): void {
-    this.#pace.painted(performance.now());
+    const now = performance.now();
+    this.#pace.painted(now);
     const painted: ScreenKey[] = [];
     let pixels = 0;
     for (const [key, painter] of this.#painters) {
       if (!painter.isDirty || this.#hidden.has(key)) continue;
+      const { fillsUntil } = painter;
+      if (fillsUntil !== null && now < fillsUntil) {
+        this.#fillTimer ??= setTimeout(() => {
+          this.#fillTimer = null;
+          this.#changed();
+        }, fillsUntil - now);
+        continue;
+      }
       const { channel, surface: id } = painter.screen;
       const surface = this.#renderer.surface(channel, id);
       if (surface === null) continue;
