@@ -32,12 +32,16 @@ export function sha256(bytes: Uint8Array): string {
 }
 
 /** Puts something on a clipboard of the guest's, as an application does. */
-export async function copyInGuest(vm: Vm, source: string, target: string): Promise<void> {
+export async function copyInGuest(
+  vm: Pick<Vm, "shell">,
+  source: string,
+  target: string,
+): Promise<void> {
   await vm.shell.run(`${source} | xclip -selection ${target} -i >/dev/null 2>&1 &`);
 }
 
 /** SHA-256 of what an application in the guest pastes. */
-export async function hashOfPaste(vm: Vm, target: string): Promise<string> {
+export async function hashOfPaste(vm: Pick<Vm, "shell">, target: string): Promise<string> {
   const command = `timeout 100 xclip -selection ${target} -o | sha256sum`;
   return (await vm.shell.run(command, { timeoutMs: 110_000 })).slice(0, 64);
 }
@@ -362,7 +366,7 @@ export function movedResult(mode: MigrationMode, sizes: MoveSizes, facts: MoveFa
 /** spice-gtk at our server: both clipboards, a picture, files and monitors, with the testcard's agent. */
 export async function gtkShares(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "caraway-gtk-"));
-  await using served = await ServedTestcard.start();
+  await using served = await ServedTestcard.start({ testcard: { monitors: 2 } });
   const { testcard, server } = served;
   const client = await startGtkClient(served.address);
   const press = (...codes: readonly number[]) => {
@@ -376,14 +380,19 @@ export async function gtkShares(): Promise<string> {
     await client.waitFor("agent", { where: ({ connected }) => connected === true });
     await client.waitFor("mark");
     // The client's clipboard, pasted in the guest.
-    const paste = join(folder, "paste");
-    writeFileSync(paste, "Pasted by spice-gtk");
-    await client.ask(`offer 1 ${paste}`, "offered");
-    for (let turn = 0; turn < 50 && !textOf().includes("Pasted by"); turn++) {
-      press(0x1d, 0x2f);
-      await delay(100);
-    }
-    demand(textOf().includes("Pasted by spice-gtk"), "the guest pasted another text");
+    const paste = async (type: number, content: Uint8Array, shown: string) => {
+      const path = join(folder, `paste-${type}`);
+      writeFileSync(path, content);
+      await client.ask(`offer ${type} ${path}`, "offered");
+      for (let turn = 0; turn < 50 && !textOf().includes(shown); turn++) {
+        press(0x1d, 0x2f);
+        await delay(200);
+      }
+      demand(textOf().includes(shown), `the guest did not paste ${shown}`);
+    };
+    await paste(1, Buffer.from("Pasted by spice-gtk"), "Pasted by spice-gtk");
+    const given = randomBytes(2_000_000);
+    await paste(2, given, `IMAGE_PNG ${given.length} ${sha256(given).slice(0, 8)}`);
     // The guest's text, and then its picture.
     press(0x1d, 0x2e);
     await client.waitFor("clipboard-grab", { where: ({ types }) => `${types}` === "1" });
@@ -397,17 +406,20 @@ export async function gtkShares(): Promise<string> {
     const isPng = readFileSync(picture).subarray(1, 4).toString() === "PNG";
     demand(isPng && statSync(picture).size > 640 * 480 * 3, "the picture is none");
     // A file.
-    const content = randomBytes(3_000_000);
+    const content = randomBytes(50_000_000);
     const file = join(folder, "file.bin");
     writeFileSync(file, content);
-    const sent = await client.ask(`send-file ${file}`, "file-sent");
+    client.send(`send-file ${file}`);
+    const sent = await client.waitFor("file-sent", { timeoutMs: 240_000 });
     demand(sent["error"] === "", `the file failed: ${sent["error"]}`);
     demand(testcard.files.at(-1)?.sha256 === sha256(content), "the file that arrived is another");
     // The monitors.
     const since = client.events.length;
-    client.send("monitors 0,0,0,800,600");
-    await client.waitFor("primary-create", { since, where: ({ width }) => width === 800 });
-    return "clipboards both ways, picture, file by hash, monitor's size";
+    client.send("monitors 0,0,0,800,600 1,800,0,720,540");
+    for (const wanted of [800, 720]) {
+      await client.waitFor("primary-create", { since, where: ({ width }) => width === wanted });
+    }
+    return "text and pictures both ways, 50 MB by hash, two monitors' sizes";
   } finally {
     await client.close();
     rmSync(folder, { recursive: true });
