@@ -1,19 +1,24 @@
 // Sound of a real guest, both ways: a tone that it plays is measured in what arrives, and a tone
 // from the client's microphone in what the guest records.
 
+import { statSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import {
   type Cell,
   type CellResult,
   connectCaraway,
+  JsonProgram,
   startMigrationTarget,
   startSavedVm,
   type Vm,
 } from "@caraway/interop";
 import { defaultPlayout, PlayoutBuffer } from "@caraway/media";
 import type { PlaybackSink, RecordSource } from "@caraway/node";
+import { makeOwnedDirectory, removeOwnedDirectory } from "../src/ownership.ts";
+import { ensurePeerProgram } from "../src/peer-program.ts";
 
-const frequency = 48_000;
+export const frequency = 48_000;
 const playedHz = 600;
 const recordedHz = 700;
 
@@ -24,7 +29,7 @@ interface Heard {
 }
 
 /** Keeps what is played, with the time of its arrival. */
-class Ear implements PlaybackSink {
+export class Ear implements PlaybackSink {
   readonly heard: Heard[] = [];
   readonly problems: string[] = [];
   starts = 0;
@@ -77,7 +82,7 @@ class Ear implements PlaybackSink {
 }
 
 /** Part of the power of a window that lies at a frequency. */
-function shareAt(hz: number, samples: Float32Array): number {
+export function shareAt(hz: number, samples: Float32Array): number {
   let cosine = 0;
   let sine = 0;
   let power = 0;
@@ -91,7 +96,7 @@ function shareAt(hz: number, samples: Float32Array): number {
 }
 
 /** Writes a tone of so many seconds into the guest: one period, repeated. */
-async function writeTone(vm: Vm, seconds: number): Promise<void> {
+export async function writeTone(vm: Pick<Vm, "shell">, seconds: number): Promise<void> {
   const bytes = seconds * frequency * 4;
   const period = frequency / playedHz;
   const script =
@@ -103,7 +108,7 @@ async function writeTone(vm: Vm, seconds: number): Promise<void> {
 }
 
 /** Windows of 100 ms in which there is a tone, and those of them that are not it. */
-function windowsOf(samples: Float32Array): { loud: number; wrong: number } {
+export function windowsOf(samples: Float32Array): { loud: number; wrong: number } {
   const size = frequency / 10;
   let loud = 0;
   let wrong = 0;
@@ -147,12 +152,13 @@ async function hears(seconds: number): Promise<CellResult> {
   };
 }
 
-async function records(): Promise<CellResult> {
-  await using vm = await startSavedVm("virtio-vga");
-  await using client = connectCaraway(vm, { record: toneSource() });
-  await client.settle();
+/** What the guest records for some seconds: how high the client's tone is there, and how loud. */
+export async function recordedTone(
+  vm: Pick<Vm, "shell">,
+): Promise<{ hz: number; loudest: number }> {
   await vm.shell.run(
     `amixer -q sset Capture 100% cap; arecord -q -d 4 -f S16_LE -r ${frequency} -c 2 /tmp/r.wav`,
+    { timeoutMs: 60_000 },
   );
   // The middle two seconds: how often the left channel goes up through zero.
   const script =
@@ -160,12 +166,24 @@ async function records(): Promise<CellResult> {
     `${frequency}*8)); my ($n,$p,$m)=(0,0,0); for (my $i=0;$i<@s;$i+=2) ` +
     "{ $n++ if $p<0 && $s[$i]>=0; $p=$s[$i]; $m=abs($p) if abs($p)>$m } print $n/2, q( ), $m";
   const [hz, loudest] = (await vm.shell.run(`perl -e '${script}' < /tmp/r.wav`)).trim().split(" ");
-  const detail = `the guest hears ${hz} Hz, as loud as ${loudest}`;
-  const isGood = Math.abs(Number(hz) - recordedHz) <= 15 && Number(loudest) > 3000;
-  return { outcome: isGood ? "passed" : "failed", detail };
+  return { hz: Number(hz), loudest: Number(loudest) };
 }
 
-function toneSource(): RecordSource {
+/** Whether that is what the client plays into its microphone. */
+export function isRecorded({ hz, loudest }: { hz: number; loudest: number }): boolean {
+  return Math.abs(hz - recordedHz) <= 15 && loudest > 3000;
+}
+
+async function records(): Promise<CellResult> {
+  await using vm = await startSavedVm("virtio-vga");
+  await using client = connectCaraway(vm, { record: toneSource() });
+  await client.settle();
+  const recorded = await recordedTone(vm);
+  const detail = `the guest hears ${recorded.hz} Hz, as loud as ${recorded.loudest}`;
+  return { outcome: isRecorded(recorded) ? "passed" : "failed", detail };
+}
+
+export function toneSource(): RecordSource {
   let frame = 0;
   return {
     read(format, frames) {
@@ -209,8 +227,63 @@ async function hearsThroughMove(): Promise<CellResult> {
   };
 }
 
+/** spice-gtk on the same way, for comparison: how long it hears nothing, and what is begun again. */
+async function hearsThroughMoveAtGtk(): Promise<CellResult> {
+  await using vm = await startSavedVm("virtio-vga");
+  const program = await ensurePeerProgram("gtk-sound", {
+    pkgConfig: ["spice-client-glib-2.0"],
+    packages: ["libspice-client-glib-2.0-dev"],
+  });
+  const folder = makeOwnedDirectory("gtk-sound");
+  const file = join(folder, "heard.pcm");
+  const { host, port } = vm.spice;
+  await using client = new JsonProgram(program, [file, `host=${host}`, `port=${port}`]);
+  await client.waitFor("start");
+  await writeTone(vm, 60);
+  await vm.shell.run("amixer -q sset Master 100% unmute; aplay -q /tmp/tone.wav &");
+  await delay(3000);
+  const gaps = new GapWatch(() => statSync(file).size);
+  await using target = await startMigrationTarget(vm);
+  const { downtimeMs } = await vm.migrateTo(target);
+  await delay(5000);
+  const gapMs = gaps.end();
+  const starts = client.events.filter(({ event }) => event === "start").length;
+  const size = statSync(file).size;
+  removeOwnedDirectory(folder);
+  return {
+    outcome: size > 0 ? "passed" : "failed",
+    detail: `longest gap ${gapMs} ms (the guest stopped for ${Math.round(downtimeMs)} ms), ${starts} times started`,
+    facts: { gapMs, starts },
+  };
+}
+
+/** How long something does not grow, at most. */
+class GapWatch {
+  readonly #timer: NodeJS.Timeout;
+  #size = 0;
+  #since = performance.now();
+  #longest = 0;
+
+  constructor(size: () => number) {
+    this.#timer = setInterval(() => {
+      const now = performance.now();
+      const grown = size();
+      if (grown === this.#size) return;
+      if (this.#size > 0) this.#longest = Math.max(this.#longest, now - this.#since);
+      this.#size = grown;
+      this.#since = now;
+    }, 2);
+  }
+
+  end(): number {
+    clearInterval(this.#timer);
+    return Math.round(this.#longest);
+  }
+}
+
 export const cells: readonly Cell[] = [
   { name: "a tone of a minute that the guest plays is heard, whole", run: () => hears(60) },
   { name: "the guest hears the microphone", run: records },
   { name: "a tone goes on behind a seamless move", run: hearsThroughMove },
+  { name: "… and at spice-gtk, for comparison", run: hearsThroughMoveAtGtk },
 ];

@@ -14,6 +14,7 @@ import {
   type RgbImage,
   ServedTestcard,
   startGtkClient,
+  startMigrationTarget,
   startSavedVm,
 } from "@caraway/interop";
 import { ClipType, VideoCodecType } from "@caraway/protocol";
@@ -170,6 +171,45 @@ function describe(placed: Placed, shown: RgbImage, wanted: RgbImage, psnr: numbe
   return `${psnr.toFixed(1)} dB, ${JSON.stringify(where)}`;
 }
 
+/** What becomes of a stream when QEMU moves, for comparison with our own moves. */
+async function movesQemu(): Promise<CellResult> {
+  await using vm = await startSavedVm("qxl-vga", { spice: { streamingVideo: "all" } });
+  const seen: { readonly name: string; readonly id: number; readonly at: number }[] = [];
+  await using client: CarawayClient = connectCaraway(vm, {
+    onRender: (command) => {
+      if (command.type === "frame") {
+        const { id } = command.message.body;
+        seen.push({ name: "frame", id, at: performance.now() });
+      } else if (command.type === "apply" && command.message.name.startsWith("STREAM_")) {
+        const { name, body } = command.message;
+        const id = "id" in body && typeof body.id === "number" ? body.id : -1;
+        seen.push({ name, id, at: performance.now() });
+      }
+    },
+  });
+  await client.settle();
+  await vm.shell.run("DISPLAY=:0 setsid xanim 320x240 12 200,200 >/dev/null 2>&1 </dev/null &");
+  await delay(8000);
+  await using target = await startMigrationTarget(vm);
+  await vm.migrateTo(target);
+  await delay(8000);
+  const ended = seen.findLastIndex(({ name }) => name.startsWith("STREAM_DESTROY"));
+  const began = seen.findIndex(({ name }, at) => at > ended && name === "STREAM_CREATE");
+  const lastFrame = seen.findLast(({ name }, at) => at < ended && name === "frame");
+  const nextFrame = seen.find(({ name }, at) => at > began && name === "frame");
+  const isOver = ended >= 0 && lastFrame !== undefined;
+  const isBack = began >= 0 && nextFrame !== undefined;
+  const withoutMs = isOver && isBack ? Math.round(nextFrame.at - lastFrame.at) : null;
+  return {
+    outcome: isOver && isBack ? "passed" : "failed",
+    detail:
+      withoutMs === null
+        ? `no stream before and behind the move: ${seen.length} messages of streams`
+        : `the stream was destroyed, and another one showed frames ${withoutMs} ms later`,
+    facts: { withoutMs: withoutMs ?? -1 },
+  };
+}
+
 /** The testcard's video until its clock stands. */
 const playedMs = 9000;
 
@@ -199,6 +239,7 @@ async function showsOurs(output: "drawing" | "framebuffer"): Promise<CellResult>
 
 export const cells: readonly Cell[] = [
   { name: "streams of spice-server: each frame is accounted for", run: showsQemu },
+  { name: "a stream of spice-server in a seamless move, for comparison", run: movesQemu },
   { name: "spice-gtk and our client see our video, drawn", run: () => showsOurs("drawing") },
   { name: "… and in a framebuffer", run: () => showsOurs("framebuffer") },
 ];
