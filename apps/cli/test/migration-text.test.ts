@@ -5,6 +5,7 @@ import {
   endText,
   measureText,
   outcomeTable,
+  postcopyText,
   progressText,
 } from "../src/migration-text.ts";
 
@@ -20,6 +21,8 @@ const moved: ApiMigration = {
   startedAt: "",
   endedAt: "",
   progress: null,
+  memory: null,
+  postcopy: null,
   clients: [],
   stoppedMs: 114.6,
   downtimeMs: null,
@@ -82,5 +85,21 @@ describe("a move, as a person reads it", () => {
       "Migration: [ 33 %]",
       "Migration: [100 %]",
     ]);
+  });
+
+  it("says how a VM's memory gets on, and what is to be done where it does not", () => {
+    const memory = {
+      ...{ remaining: 3 << 20, iteration: 2, bytesPerS: 50 << 20, dirtyBytesPerS: 1 << 19 },
+      ...{ expectedDowntimeMs: 300, requests: 7 },
+    };
+    expect(progressText(1, 2, memory)).toBe(
+      "Migration: [ 50 %]  3.0 MiB left, pass 2, 50.0 MiB/s sent, 0.5 MiB/s changed, 7 pages asked for",
+    );
+    expect(postcopyText({ ...moved, postcopy: "paused", detail: "the link is lost" })).toBe(
+      "post-copy is paused: the link is lost; guest desk stands still where it needs memory that has not come: caraway migrate desk --recover",
+    );
+    expect(postcopyText({ ...moved, postcopy: "failed" })).toBe(
+      "post-copy has failed; memory of guest desk is missing at the other host",
+    );
   });
 });

@@ -1,7 +1,7 @@
 // Sticks and CD drives that stand on files.
 
 import { open } from "node:fs/promises";
-import { type BlockStore, UsbDrive, type UsbDeviceEvent } from "@caraway/driver";
+import { type BlockStore, type UsbDeviceEvent, UsbDrive } from "@caraway/driver";
 import type { DriveKind } from "@caraway/usbredir";
 
 export interface FileDriveOptions {

@@ -78,6 +78,7 @@ export class PcscReader {
       }
       const opened = new PcscReader(found.name, daemon, onEvent);
       await opened.#look();
+      opened.#lookAgain();
       return opened;
     } catch (error) {
       daemon.close();
@@ -92,17 +93,23 @@ export class PcscReader {
     this.#daemon.close();
   }
 
+  #lookAgain(): void {
+    if (this.#isOver) return;
+    this.#timer = setTimeout(() => {
+      void this.#look()
+        .catch((error: unknown) => {
+          if (this.#isOver) return;
+          this.#remove();
+          this.#onEvent({ type: "io-error", error });
+        })
+        .then(() => this.#lookAgain());
+    }, lookEachMs);
+  }
+
   async #look(): Promise<void> {
-    try {
-      const readers = await this.#daemon.readers();
-      const state = readers.find(({ name }) => name === this.name);
-      if (!this.#isOver) await this.#follow(state ?? null);
-    } catch (error) {
-      if (this.#isOver) return;
-      this.#remove();
-      this.#onEvent({ type: "io-error", error });
-    }
-    if (!this.#isOver) this.#timer = setTimeout(() => void this.#look(), lookEachMs);
+    const readers = await this.#daemon.readers();
+    const state = readers.find(({ name }) => name === this.name);
+    if (!this.#isOver) await this.#follow(state ?? null);
   }
 
   async #follow(state: PcscReaderState | null): Promise<void> {
