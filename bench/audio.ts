@@ -169,6 +169,7 @@ function apart({ clicks, flashes }: Witness): number {
     const click = nearest(clicks, flash);
     return click === null || Math.abs(flash - click) > togetherMs ? [] : [flash - click];
   });
+  process.stderr.write(`flashes behind their clicks: ${steps.map(Math.round).join(", ")} ms\n`);
   return Math.abs(median(steps));
 }
 

@@ -44,6 +44,7 @@ export class DisplayChannel implements ChannelHandler {
     this.#videos = new VideoStreams(wiring, {
       display: end.channel.id,
       codecs: options.videoCodecs,
+      displayLatencyMs: options.displayLatencyMs,
       clock,
       audioDelay,
       report: (body) => this.#send({ name: "STREAM_REPORT", body }),

@@ -39,6 +39,8 @@ export interface SessionOptions {
   readonly preferredVideoCodecs: readonly VideoCodecType[];
   /** What the embedder decodes of video. */
   readonly videoCodecs: readonly VideoCodecType[];
+  /** How long after a frame of video was drawn it is seen, in ms: it is drawn so much sooner. */
+  readonly displayLatencyMs: number;
   /** The embedder decodes Opus. */
   readonly opus: boolean;
   /** The embedder codes Opus. */
@@ -61,6 +63,7 @@ export const defaultSessionOptions: Omit<SessionOptions, "endpoint"> = {
   preferredCompression: null,
   preferredVideoCodecs: [],
   videoCodecs: [VideoCodecType.MJPEG],
+  displayLatencyMs: 0,
   opus: false,
   opusRecord: false,
   mouseMode: "client",

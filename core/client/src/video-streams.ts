@@ -30,6 +30,8 @@ export interface VideoStreamsOptions {
   /** What can be decoded. */
   readonly codecs: readonly VideoCodecType[];
   readonly clock: MediaClock;
+  /** How long after it was drawn a frame is seen. */
+  readonly displayLatencyMs: number;
   /** How long from now until the newest sound that came is heard, in ms; null without sound. */
   readonly audioDelay: () => number | null;
   readonly report: (report: StreamReport) => void;
@@ -269,8 +271,9 @@ export class VideoStreams {
   }
 
   #untilShown({ body }: FrameMessage): number {
-    const until = this.#options.clock.untilShown(body.multiMediaTime, this.#wiring.now) ?? 0;
-    return Math.abs(until) > absurdMs ? 0 : until;
+    const { clock, displayLatencyMs } = this.#options;
+    const until = clock.untilShown(body.multiMediaTime, this.#wiring.now) ?? displayLatencyMs;
+    return Math.abs(until) > absurdMs ? 0 : until - displayLatencyMs;
   }
 
   #report(stream: Stream, { body }: FrameMessage, margin: number, isLate: boolean): void {

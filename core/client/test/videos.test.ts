@@ -29,8 +29,10 @@ function create(setting: Setting, id = 0, codecType: number = VideoCodecType.MJP
 function streaming(
   codecType: number = VideoCodecType.MJPEG,
   videoCodecs: readonly VideoCodecType[] = [VideoCodecType.MJPEG],
+  displayLatencyMs = 0,
 ) {
-  const setting = connected({ source: { channels: ["display 0"] }, session: { videoCodecs } });
+  const session = { videoCodecs, displayLatencyMs };
+  const setting = connected({ source: { channels: ["display 0"] }, session });
   const body = { surfaceId: 0, width: 64, height: 48, format: 32, flags: SurfaceFlag.PRIMARY };
   setting.source.channel("display 0").send("SURFACE_CREATE", body);
   const display = create(setting, 0, codecType);
@@ -63,6 +65,15 @@ describe("frames of video", () => {
     expect(seen("show-frame")).toEqual([1]);
     world.advance(40);
     expect(seen("show-frame")).toEqual([1, 2]);
+  });
+
+  it("are drawn as much sooner as it takes until they are seen", () => {
+    const { world, frame, seen } = streaming(VideoCodecType.MJPEG, [VideoCodecType.MJPEG], 25);
+    frame(400);
+    world.advance(370);
+    expect(seen("show-frame")).toEqual([]);
+    world.advance(5);
+    expect(seen("show-frame")).toEqual([1]);
   });
 
   it("do not hold up the acknowledgement of what comes behind them", () => {

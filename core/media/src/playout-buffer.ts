@@ -39,7 +39,7 @@ const stretch = 0.008;
 /** Off by so much, the rate is changed; back within a quarter, it is 1 again. */
 const toleratedMs = 8;
 /** More than that too much is not stretched away but dropped. */
-const excessMs = 250;
+const excessMs = 100;
 /** Time over which the fill is averaged. */
 const smoothingMs = 300;
 /** Beyond all targets, whatever comes: memory is bounded. */

@@ -43,12 +43,15 @@ export class TransitMeter {
     newest.latest = Math.max(newest.latest, late);
   }
 
-  /** Spread of the last ten seconds in ms. */
+  /**
+   * Spread of the last ten seconds in ms. What was late in one of them alone was a hitch, and no
+   * reason to be late with all that follows.
+   */
   get spreadMs(): number {
     if (this.#slices.length === 0) return 0;
     const earliest = Math.min(...this.#slices.map((slice) => slice.earliest));
-    const latest = Math.max(...this.#slices.map((slice) => slice.latest));
-    return latest - earliest;
+    const latest = this.#slices.map((slice) => slice.latest).sort((a, b) => b - a);
+    return (latest[1] ?? latest[0]!) - earliest;
   }
 
   reset(): void {

@@ -77,6 +77,17 @@ describe("the playout buffer", () => {
     expect(latencyMs).toBeLessThan(150);
   });
 
+  it("is not late with all that follows a hitch, and keeps more ready when there is another", () => {
+    const hitches = (...at: number[]) => {
+      return (index: number) => (at.includes(index) ? 150 : 0);
+    };
+    const once = run(8, hitches(300));
+    expect(once.buffer.figures.underruns).toBe(1);
+    expect(once.latencyMs).toBeLessThan(60);
+    const often = run(20, hitches(300, 700, 1000, 1300, 1600));
+    expect(often.buffer.figures.underruns).toBeLessThanOrEqual(2);
+  });
+
   it("gives back the delay of a bad time when it is over, without a step in the sound", () => {
     const { heard, latencyMs } = run(60, (index) => (index < 1000 ? (index * 7919) % 80 : 0));
     expect(latencyMs).toBeLessThan(60);

@@ -48,6 +48,9 @@ type HostMessage = Exclude<ToClient, { type: "start" | "connect-to" | `relay-${s
 
 const statisticsIntervalMs = 1000;
 
+/** What is drawn is painted with the next refresh of the screen and on it with the one behind. */
+const displayLatencyMs = 25;
+
 /** Paintings are told for as long after a migration, so that a page knows when the picture moved on. */
 const paintedAfterMoveMs = 5000;
 
@@ -82,6 +85,7 @@ export class ClientHost {
         channels: options.channels,
         opus: options.opus,
         opusRecord: options.opusRecord,
+        displayLatencyMs,
         videoCodecs: [VideoCodecType.MJPEG, ...videoCodecs],
         preferredVideoCodecs: preferredVideoCodecs.filter((codec) => {
           return codec === VideoCodecType.MJPEG || videoCodecs.includes(codec);

@@ -2,6 +2,9 @@
 // on their screens in the middle of it is one of the guest's frames, as far as a codec with losses
 // can give it back.
 
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { findVideoEncoders, type VideoEncoders } from "@caraway/node";
@@ -123,6 +126,40 @@ describe("a video in the codecs of ffmpeg", () => {
     }, 60_000);
   }
 
+  for (const codec of ["h264", "vp9", "vp8"] as const) {
+    it(`does no harm in Chromium when it arrives damaged in ${codec}`, async () => {
+      const folder = mkdtempSync(join(tmpdir(), "caraway-video-"));
+      const program = join(folder, "encoder.cjs");
+      writeFileSync(program, damagingProgram, { mode: 0o755 });
+      const damaging = encoders === null ? null : { ...encoders, program };
+      await using served = await ServedTestcard.start({
+        testcard: { ...testcard, freezeAtMs: 6000 },
+        origins: "any",
+        videoEncoders: damaging,
+        server: { videoCodecs: [codec] },
+      });
+      const shown = await watch(server.origin, served);
+      await shown.waitForFunction(
+        () => page.events.some(({ name }) => name === "video-ended"),
+        undefined,
+        { timeout: 20_000 },
+      );
+      await delay(1500);
+      const whole = crop(served.picture());
+      expect(compareImages(await pictureOnPage(shown), whole).pixels).toBe(0);
+      const ended = await shown.evaluate(() => {
+        return page.events.flatMap((event) => (event.name === "video-ended" ? [event] : []));
+      });
+      console.log(`damaged ${codec}: ${JSON.stringify(ended)}`);
+      expect(await shown.evaluate(() => page.faults)).toEqual([]);
+      expect(await shown.evaluate(() => page.events.some(({ name }) => name === "ended"))).toBe(
+        false,
+      );
+      await shown.close();
+      rmSync(folder, { recursive: true });
+    }, 60_000);
+  }
+
   it("is MJPEG on a page that is not secure, whatever the server has", async () => {
     const { served, history } = await serve(["h264", "vp9", "vp8", "mjpeg"]);
     await using _served = served;
@@ -155,6 +192,36 @@ describe("a video in the codecs of ffmpeg", () => {
     await other.close();
   }, 60_000);
 });
+
+/** An ffmpeg whose frames arrive damaged, two of three. */
+const damagingProgram = `#!/usr/bin/env node
+const { spawn } = require("node:child_process");
+const child = spawn("ffmpeg", process.argv.slice(2), { stdio: ["pipe", "pipe", "inherit"] });
+process.stdin.pipe(child.stdin);
+let bytes = Buffer.alloc(0);
+let isHead = true;
+let count = 0;
+child.stdout.on("data", (piece) => {
+  bytes = Buffer.concat([bytes, piece]);
+  if (isHead) {
+    const at = bytes.indexOf("movi");
+    if (at < 0) return;
+    isHead = false;
+    process.stdout.write(bytes.subarray(0, at + 4));
+    bytes = bytes.subarray(at + 4);
+  }
+  while (bytes.length >= 8) {
+    const size = bytes.readUInt32LE(4);
+    const end = 8 + size + (size & 1);
+    if (bytes.length < end) return;
+    const chunk = Buffer.from(bytes.subarray(0, end));
+    count += 1;
+    if (count % 3 !== 0) for (let at = 8 + (count % 5); at < 8 + size; at += 11) chunk[at] ^= 0x5a;
+    process.stdout.write(chunk);
+    bytes = bytes.subarray(end);
+  }
+});
+`;
 
 /** What the guest has shown, frame by frame. */
 class History implements Disposable {
