@@ -5,7 +5,14 @@ import { type Command, Option } from "commander";
 import { parseCount, parseSeconds } from "./argument-values.ts";
 import { HostApi, type HostApiFlags, HostRefusal } from "./host-api.ts";
 import { jsonLine } from "./json-lines.ts";
-import { clientLine, endText, measureText, outcomeTable, progressText } from "./migration-text.ts";
+import {
+  clientLine,
+  endText,
+  measureText,
+  outcomeTable,
+  postcopyText,
+  progressText,
+} from "./migration-text.ts";
 import { UsageError } from "./usage-error.ts";
 
 interface MigrateFlags extends HostApiFlags {
@@ -21,6 +28,9 @@ interface MigrateFlags extends HostApiFlags {
   readonly bandwidth?: number;
   readonly downtime?: number;
   readonly autoConverge?: boolean;
+  readonly postcopy?: boolean;
+  readonly postcopyBandwidth?: number;
+  readonly recover?: boolean;
   readonly policy?: NonNullable<ApiNewMigration["policies"]>;
   readonly json: boolean;
 }
@@ -37,6 +47,13 @@ export function addMigrateCommand(program: Command): void {
         .conflicts("to"),
     )
     .addOption(new Option("--cancel", "call off a move that is under way").conflicts("to"))
+    .addOption(
+      new Option("--recover", "when post-copy is paused: send the rest of the memory").conflicts([
+        "to",
+        "cancel",
+        "resolve",
+      ]),
+    )
     .addOption(
       new Option("--host <url>", "API of the host that has the guest")
         .default("http://127.0.0.1:7700")
@@ -75,6 +92,12 @@ export function addMigrateCommand(program: Command): void {
       parseCount,
     )
     .option("--auto-converge", "slow a VM down when its memory changes faster than it is sent")
+    .option("--postcopy", "let a VM go behind the first pass over its memory, the rest follows")
+    .option(
+      "--postcopy-bandwidth <MiB/s>",
+      "of memory that follows, at most (default: no limit)",
+      parseCount,
+    )
     .option("--json", "one JSON object a line on standard output", false)
     .addHelpText("after", notes)
     .action(migrate);
@@ -101,8 +124,9 @@ function parsePolicies(text: string): Policies {
 
 async function migrate(guest: string, flags: MigrateFlags): Promise<void> {
   const api = new HostApi(flags);
-  const { resolve, cancel } = flags;
-  if (resolve !== undefined) await order(api, guest, "resolve", { owner: resolve });
+  const { resolve, cancel, recover } = flags;
+  if (recover === true) await recoverMove(api, guest, flags);
+  else if (resolve !== undefined) await order(api, guest, "resolve", { owner: resolve });
   else if (cancel === true) await order(api, guest, "cancel", {});
   else await begin(api, guest, flags);
 }
@@ -116,9 +140,19 @@ async function order(api: HostApi, guest: string, what: string, body: object): P
   process.stdout.write(`the move of guest ${guest} from ${move.startedAt} is now ${phase}\n`);
 }
 
+/** Post-copy that has lost its way goes on; follows it to its end. */
+async function recoverMove(api: HostApi, guest: string, flags: MigrateFlags): Promise<void> {
+  const { migrations } = await api.get<{ migrations: readonly ApiMigration[] }>("/v1/migrations");
+  const move = migrations.findLast((one) => one.guest === guest && one.postcopy === "paused");
+  if (move === undefined) throw new Error(`no post-copy of guest ${guest} is paused here`);
+  await api.post(`/v1/migrations/${move.id}/recover`, {});
+  const show = flags.json ? new JsonView() : new PersonView();
+  show.ended(await follow(api, move, show));
+}
+
 async function begin(api: HostApi, guest: string, flags: MigrateFlags): Promise<void> {
   const { to, mode, policy, deadline, holdMax, lateMax, waitClients, measure } = flags;
-  const { bandwidth, downtime, autoConverge } = flags;
+  const { bandwidth, downtime, autoConverge, postcopy, postcopyBandwidth } = flags;
   if (to === undefined) throw new UsageError("say where it should go: --to HOST");
   const asked: ApiNewMigration = {
     to,
@@ -132,6 +166,8 @@ async function begin(api: HostApi, guest: string, flags: MigrateFlags): Promise<
     ...(bandwidth !== undefined && { bandwidth: bandwidth * 2 ** 20 }),
     ...(downtime !== undefined && { downtimeLimitMs: downtime }),
     ...(autoConverge === true && { autoConverge }),
+    ...(postcopy === true && { postcopy }),
+    ...(postcopyBandwidth !== undefined && { postcopyBandwidth: postcopyBandwidth * 2 ** 20 }),
   };
   const path = `/v1/guests/${encodeURIComponent(guest)}/migrations`;
   let begun: ApiMigration;
@@ -178,7 +214,12 @@ async function follow(
             `caraway migrate ${guest} --resolve source, or target`,
         );
       }
-      if (event.event === "migration-ended") return await api.get<ApiMigration>(path);
+      if (event.event !== "migration-ended" && event.event !== "migration-postcopy") continue;
+      const now = await api.get<ApiMigration>(path);
+      if (now.postcopy === "paused" || (now.postcopy === "failed" && now.owner === "target")) {
+        throw new Error(postcopyText(now));
+      }
+      if (isWholly(now)) return now;
     }
   } catch (error) {
     if (!watching.signal.aborted) throw error;
@@ -189,6 +230,12 @@ async function follow(
     watching.abort();
   }
   throw new Error("the host has ended before the move was over");
+}
+
+/** Over, and all of the guest is where it belongs. */
+function isWholly({ endedAt, owner, postcopy }: ApiMigration): boolean {
+  if (endedAt === null) return false;
+  return owner === "source" || postcopy === null || postcopy === "completed";
 }
 
 interface View {
@@ -225,7 +272,10 @@ class PersonView implements View {
         if (event["phase"] !== "ended") this.note(`${event["phase"]}`);
         break;
       case "migration-progress":
-        this.#progress(Number(event["sent"]), Number(event["total"]));
+        this.#progress(event);
+        break;
+      case "migration-postcopy":
+        this.note(`post-copy: ${event["state"]}`);
         break;
       case "migration-link-lost":
         this.note(`the link to the other host is lost: ${event["detail"]}`);
@@ -251,12 +301,15 @@ class PersonView implements View {
     if (migration.owner === "target") this.note(endText(migration));
   }
 
-  #progress(sent: number, total: number): void {
+  #progress(event: ApiEvent): void {
+    const [sent, total] = [Number(event["sent"]), Number(event["total"])];
+    const text = progressText(sent, total, event["memory"] as ApiMigration["memory"] | undefined);
     if (!this.#isTerminal) {
-      if (sent === total) process.stdout.write(`${progressText(sent, total)}\n`);
+      if (sent === total) process.stdout.write(`${text}\n`);
       return;
     }
-    process.stdout.write(`\r${progressText(sent, total)}`);
+    // The last one may have been longer.
+    process.stdout.write(`\r${text}\u001b[K`);
     this.#isInProgress = true;
   }
 

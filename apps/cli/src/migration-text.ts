@@ -8,10 +8,37 @@ export function clientLine({ client, peer, state, mode, detail }: ApiMovingClien
   return `client ${client} (${peer}): ${state}, ${mode}${why}`;
 }
 
-/** As virsh shows it. */
-export function progressText(sent: number, total: number): string {
+/** As virsh shows it; of a VM, what `virsh domjobinfo` says besides. */
+export function progressText(
+  sent: number,
+  total: number,
+  memory: ApiMigration["memory"] = null,
+): string {
   const percent = total === 0 ? 100 : Math.floor((sent / total) * 100);
-  return `Migration: [${String(percent).padStart(3)} %]`;
+  const text = `Migration: [${String(percent).padStart(3)} %]`;
+  if (memory === null) return text;
+  const { remaining, iteration, bytesPerS, dirtyBytesPerS, requests } = memory;
+  const asked = requests === 0 ? "" : `, ${requests} pages asked for`;
+  return (
+    `${text}  ${mebibytes(remaining)} MiB left, pass ${iteration}, ` +
+    `${mebibytes(bytesPerS)} MiB/s sent, ${mebibytes(dirtyBytesPerS)} MiB/s changed${asked}`
+  );
+}
+
+function mebibytes(bytes: number): string {
+  return (bytes / 2 ** 20).toFixed(1);
+}
+
+/** Of post-copy that does not get on. */
+export function postcopyText({ guest, postcopy, detail }: ApiMigration): string {
+  const why = detail === null ? "" : `: ${detail}`;
+  if (postcopy === "failed") {
+    return `post-copy has failed${why}; memory of guest ${guest} is missing at the other host`;
+  }
+  return (
+    `post-copy is paused${why}; guest ${guest} stands still where it needs memory that has not ` +
+    `come: caraway migrate ${guest} --recover`
+  );
 }
 
 /** What became of each client's channels, as a table; empty when there were none. */

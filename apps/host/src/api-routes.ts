@@ -54,7 +54,7 @@ export async function apiAnswer(host: Host, request: ApiRequest): Promise<ApiAns
     case "migrations":
       return name === undefined
         ? found({ migrations: host.moves.map(({ record }) => record) })
-        : oneMigration(host, request, name, more);
+        : await oneMigration(host, request, name, more);
     default:
       return null;
   }
@@ -135,18 +135,20 @@ async function oneGuest(
   }
 }
 
-function oneMigration(
+async function oneMigration(
   host: Host,
   { method, body }: ApiRequest,
   id: string,
   [part]: readonly string[],
-): ApiAnswer | null {
+): Promise<ApiAnswer | null> {
   const { record } = host.move(id);
   switch (`${method} ${part ?? ""}`) {
     case "GET ":
       return found(record);
     case "POST cancel":
       return found(host.cancel(id).record);
+    case "POST recover":
+      return found((await host.recover(id)).record);
     case "POST resolve": {
       const owners = { type: "string", enum: ["source", "target"] };
       const { owner } = field<{ owner: MoveOwner }>("owner", owners, body);

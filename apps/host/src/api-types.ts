@@ -105,6 +105,13 @@ export interface ApiNewMigration {
   readonly downtimeLimitMs?: number;
   /** Slow a VM down when its memory changes faster than it can be sent. */
   readonly autoConverge?: boolean;
+  /**
+   * Let a VM go behind the first pass over its memory; what has changed since follows while it runs there. From then on
+   * the move cannot be called off.
+   */
+  readonly postcopy?: boolean;
+  /** The most bytes a second from then on. */
+  readonly postcopyBandwidth?: number;
   /** The other host is a process on this machine with the same --state-dir: VMs stay where they are. */
   readonly handOver?: boolean;
 }
@@ -160,6 +167,22 @@ export interface ApiMoveOutcome {
   readonly clients: readonly ApiMovedClient[];
 }
 
+/** Memory of a VM that goes over, in bytes. */
+export interface ApiMemoryProgress {
+  readonly remaining: number;
+  /** How often all of it was looked through. */
+  readonly iteration: number;
+  readonly bytesPerS: number;
+  /** What the VM changes. */
+  readonly dirtyBytesPerS: number;
+  readonly expectedDowntimeMs: number | null;
+  /** Pages for which the target has asked, in post-copy. */
+  readonly requests: number;
+}
+
+/** `paused`: the way is lost, and the VM stands still where it needs what has not come. */
+export type ApiPostcopyState = "active" | "paused" | "recovering" | "completed" | "failed";
+
 export interface ApiMigration {
   readonly id: string;
   readonly guest: string;
@@ -172,6 +195,10 @@ export interface ApiMigration {
   readonly endedAt: string | null;
   /** Bytes of the guest's state; null before it is known. */
   readonly progress: { readonly sent: number; readonly total: number } | null;
+  /** Of a VM that leaves. */
+  readonly memory: ApiMemoryProgress | null;
+  /** Whether the rest of its memory goes over behind it; null where all of it went before. */
+  readonly postcopy: ApiPostcopyState | null;
   readonly clients: readonly ApiMovingClient[];
   /** From the guest's stop at the source to COMMITTED; null before. */
   readonly stoppedMs: number | null;

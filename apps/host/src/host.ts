@@ -176,7 +176,7 @@ export class Host {
     if (this.#guests.has(name)) throw new HostConflict(`there is a guest ${name} already`);
     const { stateDirectory, settings } = this.#options;
     try {
-      const hosted = await HostedVm.arrive(name, vm, stateDirectory, incoming);
+      const hosted = await HostedVm.arrive(name, vm, stateDirectory, { uri: incoming });
       const { tickets = null } = settings.server;
       const guest = await this.#start(name, "qemu", { guest: null, vm: hosted }, tickets);
       const move = { ...defaultTargetMove, peer: false, strangers: "accept" as const };
@@ -278,11 +278,23 @@ export class Host {
       ...{ guest, to, asked, security },
       onEvent: (event, { record }) => {
         const { name: what, ...about } = event;
-        this.#tell(`migration-${what}`, record.guest, record.id, about);
+        const memory = event.name === "progress" ? record.memory : null;
+        const more = memory === null ? about : { ...about, memory };
+        this.#tell(`migration-${what}`, record.guest, record.id, more);
         if (event.name === "ended") this.#options.metrics.moved(record);
       },
+      onPostcopy: (state, { record }) => {
+        const { detail } = record;
+        this.#tell("migration-postcopy", record.guest, record.id, { state, detail });
+      },
       onFault: (error, { record }) => this.#options.onFault(error, record.guest),
-      onDestroy: () => void this.#remove(guest, asked.handOver === true),
+      onDestroy: (left) => {
+        // Until the other host has all of its memory, it is needed.
+        left.whenSent().then(
+          () => this.#remove(guest, asked.handOver === true),
+          () => {},
+        );
+      },
     });
     this.#moves.set(move.record.id, move);
     const { id, peer, mode } = move.record;
@@ -319,6 +331,20 @@ export class Host {
     return move;
   }
 
+  /** Post-copy that has lost its way goes on. @throws HostConflict, NotHere */
+  async recover(id: string): Promise<Move> {
+    const move = this.move(id);
+    if (!(move instanceof OutgoingMove) || move.record.postcopy !== "paused") {
+      throw new HostConflict(`migration ${id} has no post-copy here that is paused`);
+    }
+    try {
+      await move.recover();
+    } catch (error) {
+      throw new HostConflict(`migration ${id} is still paused: ${messageOf(error)}`);
+    }
+    return move;
+  }
+
   resolve(id: string, owner: MoveOwner): Move {
     const move = this.move(id);
     const { phase } = move.record;
@@ -349,7 +375,7 @@ export class Host {
 
   #isAnyMoving(): boolean {
     return [...this.#moves.values()].some((move) => {
-      return move instanceof OutgoingMove ? !move.isOver : move.isSettling;
+      return move instanceof OutgoingMove ? !move.isOver || move.isSending : move.isSettling;
     });
   }
 
@@ -532,7 +558,7 @@ export class Host {
       const kept = await HostedVm.find(found);
       return await this.#start(name, kind, { guest: null, vm: kept, isHandedOver: true }, tickets);
     }
-    const hosted = await HostedVm.arrive(name, vm, stateDirectory);
+    const hosted = await HostedVm.arrive(name, vm, stateDirectory, { postcopy: papers.postcopy });
     return await this.#start(name, kind, { guest: null, vm: hosted }, tickets);
   }
 

@@ -1,10 +1,11 @@
 // A VM of QEMU in a host: its keeper, and the way on which it goes to another host.
 
-import { rmSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { attachSocket, type ByteStream } from "@caraway/node";
 import type { QemuMoveParameters, QemuMoveProgress } from "@caraway/qemu";
+import { joinBytes } from "@caraway/wire";
 import {
   type FoundKeeper,
   type KeeperOrder,
@@ -13,9 +14,8 @@ import {
   type VmAdoption,
   type VmDescription,
 } from "caraway-keeper";
-
-/** What waits to be written before the other side is not read any more. */
-const backlogMax = 4 << 20;
+import { joinStreams } from "./join-streams.ts";
+import type { MemoryCarrier } from "./memory-carrier.ts";
 
 export class HostedVm {
   readonly guest: KeptGuest;
@@ -43,12 +43,17 @@ export class HostedVm {
     name: string,
     vm: VmDescription,
     stateDirectory: string,
-    uri: string | null = null,
+    { uri = null, postcopy = false }: { readonly uri?: string | null; readonly postcopy?: boolean },
   ): Promise<HostedVm> {
     const order = { name, vm, adopt: null, isArriving: true };
     const hosted = await HostedVm.#make(order, stateDirectory);
-    await hosted.guest.listen(uri);
-    return hosted;
+    try {
+      await hosted.guest.listen({ uri, postcopy });
+      return hosted;
+    } catch (error) {
+      await hosted.guest.end();
+      throw error;
+    }
   }
 
   /** One whose keeper has outlived its host. @throws QemuLost */
@@ -82,6 +87,18 @@ export class HostedVm {
     writeFileSync(join(this.#directory, "keeper.json"), JSON.stringify(this.#order));
   }
 
+  /** The same, of memory that is left, behind a way that was lost. @throws QemuLost */
+  async receiveAgain(stream: ByteStream, rest: Uint8Array): Promise<void> {
+    const waiting = [rest];
+    stream.listen({
+      received: (bytes) => waiting.push(bytes),
+      backlog: () => {},
+      closed: () => {},
+    });
+    await this.guest.listenAgain();
+    this.receive(stream, joinBytes(waiting));
+  }
+
   /** Carries what the other host's QEMU says to ours, and back. */
   receive(stream: ByteStream, rest: Uint8Array): void {
     const socket = connect({ path: this.guest.incomingPath });
@@ -91,42 +108,28 @@ export class HostedVm {
   }
 
   /**
-   * Sends the VM over `stream`, while it runs. Resolves when it stands still; what is given back
-   * has to go beside it. @throws QemuLost: it is still here, and runs
+   * Sends the VM over `carrier`, which is used on in post-copy, while it runs. Resolves when it stands
+   * still; what is given back has to go beside it. @throws QemuLost: it is still here, and runs
    */
   async send(
-    stream: ByteStream,
+    carrier: MemoryCarrier,
     parameters: QemuMoveParameters,
     progress: (progress: QemuMoveProgress) => void,
-  ): Promise<{ readonly leftovers: Uint8Array; readonly downtimeMs: number }> {
-    const path = this.guest.outgoingPath;
-    rmSync(path, { force: true });
-    const server = createServer((socket) => joinStreams(attachSocket(socket, "QEMU"), stream));
-    try {
-      await new Promise<void>((resolve, reject) => {
-        server.once("error", reject);
-        server.listen(path, resolve);
-      });
-      return await this.guest.send({ uri: null, parameters }, progress);
-    } catch (error) {
-      stream.destroy();
+  ): ReturnType<KeptGuest["send"]> {
+    return await this.guest.send({ uri: null, parameters }, progress).catch((error: unknown) => {
+      carrier.destroy();
       throw error;
-    } finally {
-      server.close();
-    }
-  }
-}
-
-/** What comes on one goes out on the other, as fast as that takes it. */
-function joinStreams(one: ByteStream, other: ByteStream): void {
-  for (const [from, to] of [
-    [one, other],
-    [other, one],
-  ] as const) {
-    from.listen({
-      received: (bytes) => to.write(bytes),
-      backlog: (bytes) => (bytes > backlogMax ? to.pause() : to.resume()),
-      closed: () => to.end(),
     });
+  }
+
+  /** Sends what post-copy has left over another one. @throws QemuLost, Error */
+  async sendAgain(carrier: MemoryCarrier): Promise<void> {
+    try {
+      await this.guest.sendAgain();
+      await carrier.connected;
+    } catch (error) {
+      carrier.destroy();
+      throw error;
+    }
   }
 }

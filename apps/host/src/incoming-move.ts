@@ -107,8 +107,12 @@ export class IncomingMove {
   /** What the source's hypervisor says to ours. @throws Error when none is awaited. */
   carry(stream: ByteStream, rest: Uint8Array): void {
     const vm = this.guest?.vm ?? null;
-    if (vm === null || this.#machine.phase !== "prepared") throw new Error("no VM is awaited");
-    vm.receive(stream, rest);
+    const isAgain = this.#isOurs && this.papers.postcopy;
+    if (vm === null || (this.#machine.phase !== "prepared" && !isAgain)) {
+      throw new Error("no VM is awaited");
+    }
+    if (isAgain) vm.receiveAgain(stream, rest).catch(() => stream.destroy());
+    else vm.receive(stream, rest);
   }
 
   cancel(reason: string): void {

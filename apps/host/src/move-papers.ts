@@ -20,6 +20,8 @@ export interface MovePapers {
   readonly measureMs: number;
   /** Of kind `qemu`: how the QEMU is started to which it goes. */
   readonly vm: VmDescription | null;
+  /** The rest of its memory may come while it runs there. */
+  readonly postcopy: boolean;
   /** The VM stays with this keeper, and only another process serves it. */
   readonly keeper: string | null;
   /** Null: anybody comes in, there as here. `expiresInMs` counts from now; null for never. */
@@ -50,6 +52,7 @@ const papersSchema = object({
   lateMaxMs: whole,
   measureMs: whole,
   vm: orNull(guestFields.vm),
+  postcopy: { type: "boolean" },
   keeper: orNull({ type: "string" }),
   tickets: orNull({
     type: "array",
@@ -126,7 +129,7 @@ export function ticketsOf(papers: MovePapers["tickets"], now: number): readonly 
 /** What is wanted of a move, with what was not said filled in. */
 export function completeMigration(
   asked: ApiNewMigration,
-): Required<Omit<ApiNewMigration, "to" | "bandwidth" | "downtimeLimitMs">> {
+): Required<Omit<ApiNewMigration, "to" | "bandwidth" | "downtimeLimitMs" | "postcopyBandwidth">> {
   return {
     mode: asked.mode ?? "seamless",
     policies: asked.policies ?? {},
@@ -136,6 +139,7 @@ export function completeMigration(
     lateMaxMs: asked.lateMaxMs ?? 60_000,
     measureMs: asked.measureMs ?? 0,
     autoConverge: asked.autoConverge ?? false,
+    postcopy: asked.postcopy ?? false,
     handOver: asked.handOver ?? false,
   };
 }

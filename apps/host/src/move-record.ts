@@ -2,7 +2,13 @@
 
 import type { MoveOwner, SourcePhase, TargetPhase } from "@caraway/migration";
 import type { MoveMode } from "@caraway/server";
-import type { ApiMigration, ApiMoveOutcome, ApiMovingClient } from "./api-types.ts";
+import type {
+  ApiMemoryProgress,
+  ApiMigration,
+  ApiMoveOutcome,
+  ApiMovingClient,
+  ApiPostcopyState,
+} from "./api-types.ts";
 
 export class MoveRecord {
   readonly id: string;
@@ -14,6 +20,8 @@ export class MoveRecord {
   endedAt: string | null = null;
   phase: SourcePhase | TargetPhase | "waiting";
   progress: { readonly sent: number; readonly total: number } | null = null;
+  memory: ApiMemoryProgress | null = null;
+  postcopy: ApiPostcopyState | null = null;
   readonly clients = new Map<number, ApiMovingClient>();
   stoppedMs: number | null = null;
   downtimeMs: number | null = null;
@@ -46,8 +54,10 @@ export class MoveRecord {
   toJSON(): ApiMigration {
     const { id, guest, direction, peer, mode, startedAt, endedAt, phase, progress } = this;
     const { stoppedMs, downtimeMs, sentBeforeBytes, outcome, owner, error, detail } = this;
+    const { memory, postcopy } = this;
     return {
       ...{ id, guest, direction, peer, phase, mode, startedAt, endedAt, progress },
+      ...{ memory, postcopy },
       clients: [...this.clients.values()],
       ...{ stoppedMs, downtimeMs, sentBeforeBytes, outcome, owner, error, detail },
     };

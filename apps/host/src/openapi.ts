@@ -92,6 +92,8 @@ export const migrationFields = {
   bandwidth: { type: "integer", minimum: 1024 },
   downtimeLimitMs: { ...whole, minimum: 1, maximum: 2_000_000 },
   autoConverge: flag,
+  postcopy: flag,
+  postcopyBandwidth: { type: "integer", minimum: 1024 },
   handOver: flag,
 } as const;
 
@@ -180,6 +182,20 @@ export const apiSchemas = {
     startedAt: time,
     endedAt: orNull(time),
     progress: orNull(object({ sent: whole, total: whole })),
+    memory: orNull(
+      object({
+        remaining: whole,
+        iteration: whole,
+        bytesPerS: whole,
+        dirtyBytesPerS: whole,
+        expectedDowntimeMs: orNull(whole),
+        requests: whole,
+      }),
+    ),
+    postcopy: orNull({
+      type: "string",
+      enum: ["active", "paused", "recovering", "completed", "failed"],
+    }),
     clients: listOf(ref("MovingClient")),
     stoppedMs: orNull({ type: "number" }),
     downtimeMs: orNull({ type: "number" }),
@@ -318,6 +334,14 @@ export const openApi = {
     "/v1/migrations/{migration}/cancel": {
       ...migration,
       post: operation("Call it off; 409 behind the commit", "200", oneMigration),
+    },
+    "/v1/migrations/{migration}/recover": {
+      ...migration,
+      post: operation(
+        "Post-copy that has lost its way: send the rest of the memory on another one",
+        "200",
+        oneMigration,
+      ),
     },
     "/v1/migrations/{migration}/resolve": {
       ...migration,

@@ -14,10 +14,11 @@ import {
 } from "@caraway/migration";
 import type { ByteStream } from "@caraway/node";
 import type { MoveTarget, ServerEvent } from "@caraway/server";
-import type { ApiNewMigration } from "./api-types.ts";
+import type { ApiNewMigration, ApiPostcopyState } from "./api-types.ts";
 import type { HostedGuest } from "./hosted-guest.ts";
 import type { HostedVm } from "./hosted-vm.ts";
 import { MachineLoop } from "./machine-loop.ts";
+import { MemoryCarrier } from "./memory-carrier.ts";
 import {
   completeMigration,
   readOutcome,
@@ -37,6 +38,8 @@ export interface OutgoingMoveOptions {
   readonly asked: ApiNewMigration;
   readonly security: PeerSecurity;
   readonly onEvent: (event: SourceMoveEvent, move: OutgoingMove) => void;
+  /** How the rest of a VM's memory gets on. */
+  readonly onPostcopy: (state: ApiPostcopyState, move: OutgoingMove) => void;
   /** A defect of this host has ended the move. */
   readonly onFault: (error: unknown, move: OutgoingMove) => void;
   /** The guest lives elsewhere: its copy here is of no use. */
@@ -60,6 +63,7 @@ export class OutgoingMove {
   readonly #diallings = new Map<ConnectionKey, Dialling>();
   readonly #streams = new Map<ConnectionKey, ByteStream>();
   readonly #forget: () => void;
+  readonly #whenSent: (() => void)[] = [];
   #stoppedAt: number | null = null;
   /** A defect behind the commit: nobody asks the other host any more, and an operator decides. */
   #isBroken = false;
@@ -80,6 +84,7 @@ export class OutgoingMove {
       description: writePapers({
         ...{ guest: name, kind, mode, policies, deadlineMs, holdMaxMs, lateMaxMs, measureMs },
         vm: options.guest.vm?.description ?? null,
+        postcopy: this.#wishes.postcopy,
         keeper: this.#wishes.handOver ? (options.guest.vm?.directory ?? null) : null,
         tickets: ticketPapers(tickets, performance.now()),
       }),
@@ -276,22 +281,69 @@ export class OutgoingMove {
 
   /** The VM goes over by a link of its own, and stops when QEMU stops it. */
   async #sendVm(vm: HostedVm): Promise<Uint8Array> {
-    const { to, security, id } = this.#options;
-    const stream = await new Promise<ByteStream>((resolve, reject) => {
-      dialPeer(to, security, resolve, (detail) => reject(new Error(detail)));
-    });
-    stream.write(streamGreeting(id));
-    const { bandwidth, downtimeLimitMs } = this.#options.asked;
+    const carrier = await this.#openCarrier(vm);
+    const { bandwidth, downtimeLimitMs, postcopyBandwidth } = this.#options.asked;
+    const { autoConverge, postcopy } = this.#wishes;
     const parameters = {
       ...(bandwidth !== undefined && { bandwidth }),
       ...(downtimeLimitMs !== undefined && { downtimeLimitMs }),
-      autoConverge: this.#wishes.autoConverge,
+      ...(postcopyBandwidth !== undefined && { postcopyBandwidth }),
+      ...{ autoConverge, postcopy },
     };
-    const { leftovers, downtimeMs } = await vm.send(stream, parameters, ({ sent, total }) => {
+    vm.guest.onPostcopy = (state, detail) => this.#postcopyIs(state, detail);
+    const { leftovers, downtimeMs, isPostcopy } = await vm.send(carrier, parameters, (progress) => {
+      const { sent, total, ...memory } = progress;
+      this.record.memory = memory;
       this.#loop.input({ type: "guest-progress", sent, total });
+      if (this.isSending) this.#options.onEvent({ name: "progress", sent, total }, this);
     });
     this.record.downtimeMs = downtimeMs;
+    if (isPostcopy) this.#postcopyIs("active", null);
     return leftovers;
+  }
+
+  /** Whether memory of the VM is still to be sent, which may run at the other host already. */
+  get isSending(): boolean {
+    const { postcopy } = this.record;
+    return postcopy !== null && postcopy !== "completed" && postcopy !== "failed";
+  }
+
+  /** Resolves when nothing of the VM is to be sent any more. Rejects when it cannot be. */
+  async whenSent(): Promise<void> {
+    if (this.isSending) await new Promise<void>((resolve) => this.#whenSent.push(resolve));
+    if (this.record.postcopy === "failed") throw new Error(this.record.detail ?? "it failed");
+  }
+
+  /** The way on which memory followed was lost: goes on, on another one. @throws Error */
+  async recover(): Promise<void> {
+    const { vm } = this.guest;
+    if (vm === null || this.record.postcopy !== "paused") throw new Error("nothing is paused");
+    this.#postcopyIs("recovering", null);
+    try {
+      await vm.sendAgain(await this.#openCarrier(vm));
+    } catch (error) {
+      this.#postcopyIs("paused", messageOf(error));
+      throw error;
+    }
+  }
+
+  #postcopyIs(state: ApiPostcopyState, detail: string | null): void {
+    const { record } = this;
+    if (record.postcopy === state) return;
+    record.postcopy = state;
+    record.detail = detail;
+    this.#options.onPostcopy(state, this);
+    if (!this.isSending) for (const resolve of this.#whenSent.splice(0)) resolve();
+  }
+
+  /** A way between the two hypervisors. */
+  async #openCarrier(vm: HostedVm): Promise<MemoryCarrier> {
+    const { to, security, id } = this.#options;
+    return await MemoryCarrier.open({
+      ...{ to, material: security.material },
+      greeting: streamGreeting(id),
+      path: vm.guest.outgoingPath,
+    });
   }
 
   #stands(): void {

@@ -13,7 +13,18 @@ export interface PeerFlags {
   readonly peerKey?: string;
 }
 
+/** What a host proves itself by, as it can be handed to another thread. */
+export type PeerMaterial =
+  | {
+      readonly kind: "certificates";
+      readonly cert: string;
+      readonly key: string;
+      readonly ca: string;
+    }
+  | { readonly kind: "key"; readonly psk: Uint8Array };
+
 export interface PeerSecurity {
+  readonly material: PeerMaterial;
   readonly server: TlsOptions;
   /** For a connection to the host of that name. */
   client(host: string): ConnectionOptions;
@@ -43,11 +54,7 @@ function byCertificates(text: string): PeerSecurity {
     throw new HostUsageError("--peer-tls takes three PEM files: CERT,KEY,CA");
   }
   const [cert, key, ca] = files.map(readText);
-  const own = { cert: cert!, key: key!, ca: ca!, minVersion: "TLSv1.3" } as const;
-  return {
-    server: { ...own, requestCert: true, rejectUnauthorized: true },
-    client: () => ({ ...own, rejectUnauthorized: true }),
-  };
+  return securityOf({ kind: "certificates", cert: cert!, key: key!, ca: ca! });
 }
 
 /** @throws HostUsageError when it is too short. */
@@ -57,9 +64,31 @@ export function bySharedKey(key: string): PeerSecurity {
     throw new HostUsageError(`the shared key has fewer than ${keyLengthMin} characters; ${hint}`);
   }
   const material = createSecretKey(key, "utf8");
-  const psk = Buffer.from(hkdfSync("sha256", material, "", "caraway peer link", 32));
+  const psk = new Uint8Array(hkdfSync("sha256", material, "", "caraway peer link", 32));
+  return securityOf({ kind: "key", psk });
+}
+
+export function securityOf(material: PeerMaterial): PeerSecurity {
+  return material.kind === "key" ? withKey(material) : withCertificates(material);
+}
+
+type MaterialOf<K extends PeerMaterial["kind"]> = Extract<PeerMaterial, { kind: K }>;
+
+function withCertificates(material: MaterialOf<"certificates">): PeerSecurity {
+  const { cert, key, ca } = material;
+  const own = { cert, key, ca, minVersion: "TLSv1.3" } as const;
+  return {
+    material,
+    server: { ...own, requestCert: true, rejectUnauthorized: true },
+    client: () => ({ ...own, rejectUnauthorized: true }),
+  };
+}
+
+function withKey(material: MaterialOf<"key">): PeerSecurity {
+  const psk = Buffer.from(material.psk);
   const common = { ciphers: keyCiphers, ...keyVersion };
   return {
+    material,
     server: {
       ...common,
       pskIdentityHint: keyIdentity,

@@ -30,6 +30,11 @@ const migration: ApiMigration = {
   startedAt: "2026-11-23T00:00:00.000Z",
   endedAt: null,
   progress: { sent: 1, total: 2 },
+  memory: {
+    ...{ remaining: 1, iteration: 2, bytesPerS: 3, dirtyBytesPerS: 4 },
+    ...{ expectedDowntimeMs: null, requests: 5 },
+  },
+  postcopy: "active",
   clients: [{ client: 1, peer: "p", state: "ready", mode: "seamless", detail: "" }],
   stoppedMs: 3.5,
   downtimeMs: 2,

@@ -3,7 +3,7 @@
 
 import type { Socket } from "node:net";
 import { deserialize, serialize } from "node:v8";
-import type { QemuMoveParameters, QemuMoveProgress } from "@caraway/qemu";
+import type { QemuMoveParameters, QemuMoveProgress, QemuPostcopyState } from "@caraway/qemu";
 import type { GuestInput, GuestOutput } from "@caraway/server";
 
 /** What a host may ask for, and what it is answered. */
@@ -17,14 +17,26 @@ export interface KeeperCalls {
   peek: { readonly body: null; readonly answer: null };
   take: { readonly body: null; readonly answer: null };
   /** Await the VM on the socket `incoming`, or where QEMU is told to. */
-  listen: { readonly body: string | null; readonly answer: null };
+  listen: {
+    readonly body: { readonly uri: string | null; readonly postcopy: boolean };
+    readonly answer: null;
+  };
+  /** The way on which the rest of its memory came is lost: await it on `incoming` again. */
+  listenAgain: { readonly body: null; readonly answer: null };
   /** Resolves when it has come; takes what came beside it. */
   arrive: { readonly body: Uint8Array; readonly answer: null };
   /** Send the VM through the socket `outgoing`, or elsewhere; gives what is to go beside it. */
   send: {
     readonly body: { readonly uri: string | null; readonly parameters: QemuMoveParameters };
-    readonly answer: { readonly leftovers: Uint8Array; readonly downtimeMs: number };
+    readonly answer: {
+      readonly leftovers: Uint8Array;
+      readonly downtimeMs: number;
+      /** The rest of its memory goes on being sent: `postcopy` tells. */
+      readonly isPostcopy: boolean;
+    };
   };
+  /** The same way is lost: send the rest through `outgoing` again. */
+  sendAgain: { readonly body: null; readonly answer: null };
   /** Call off `send`: the VM is free to run here. */
   cancel: { readonly body: null; readonly answer: null };
   /** End the VM, and the keeper with it. */
@@ -47,6 +59,11 @@ export type FromKeeper =
   /** The VM is over: QEMU's words, or null where it was shut down. */
   | { readonly kind: "ended"; readonly error: string | null }
   | { readonly kind: "progress"; readonly progress: QemuMoveProgress }
+  | {
+      readonly kind: "postcopy";
+      readonly state: QemuPostcopyState;
+      readonly detail: string | null;
+    }
   | { readonly kind: "answer"; readonly id: number; readonly value: unknown }
   | { readonly kind: "refusal"; readonly id: number; readonly error: string };
 

@@ -7,10 +7,14 @@ import { createServer, type Server, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import {
   cancelVm,
+  followPostcopy,
+  listenAgain,
   listenForVm,
   QemuGuest,
   QemuLost,
+  type QemuMoveProgress,
   readLeftovers,
+  sendAgain,
   sendVm,
   untilArrived,
   writeLeftovers,
@@ -149,8 +153,13 @@ export class Keeper {
         await this.#pumped();
         return { isRunning: guest.isRunning };
       }
-      case "listen":
-        await listenForVm(guest, (body as string | null) ?? `unix:${this.#paths.incoming}`);
+      case "listen": {
+        const { uri, postcopy } = body as KeeperCalls["listen"]["body"];
+        await listenForVm(guest, uri ?? `unix:${this.#paths.incoming}`, postcopy);
+        return null;
+      }
+      case "listenAgain":
+        await listenAgain(guest, `unix:${this.#paths.incoming}`);
         return null;
       case "arrive": {
         const leftovers = readLeftovers(body as Uint8Array);
@@ -161,13 +170,21 @@ export class Keeper {
       case "send": {
         const { uri, parameters } = body as KeeperCalls["send"]["body"];
         const to = uri ?? `unix:${this.#paths.outgoing}`;
-        const { leftovers, downtimeMs } = await sendVm(guest, to, parameters, (progress) => {
+        const say = (progress: QemuMoveProgress) =>
           this.#say(socket, { kind: "progress", progress });
-        });
+        const { leftovers, ...sent } = await sendVm(guest, to, parameters, say);
         await guest.settle();
         await this.#pumped();
-        return { leftovers: writeLeftovers(leftovers), downtimeMs };
+        if (sent.isPostcopy) {
+          void followPostcopy(guest, say, (state, detail) => {
+            this.#say(socket, { kind: "postcopy", state, detail });
+          });
+        }
+        return { leftovers: writeLeftovers(leftovers), ...sent };
       }
+      case "sendAgain":
+        await sendAgain(guest, `unix:${this.#paths.outgoing}`);
+        return null;
       case "cancel":
         await cancelVm(guest);
         return null;

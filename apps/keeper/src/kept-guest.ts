@@ -1,7 +1,7 @@
 // A VM that a keeper has, as a guest to serve: the host's side of the keeper's socket.
 
 import { connect, type Socket } from "node:net";
-import { QemuLost, type QemuMoveProgress } from "@caraway/qemu";
+import { QemuLost, type QemuMoveProgress, type QemuPostcopyState } from "@caraway/qemu";
 import type { Guest, GuestInput, GuestOutput } from "@caraway/server";
 import {
   type FromKeeper,
@@ -25,6 +25,7 @@ export class KeptGuest implements Guest {
   #nextId = 1;
   #isOver = false;
   #progress: (progress: QemuMoveProgress) => void = () => {};
+  #postcopy: (state: QemuPostcopyState, detail: string | null) => void = () => {};
   #changed: () => void = () => {};
 
   private constructor(directory: string, socket: Socket) {
@@ -50,6 +51,11 @@ export class KeptGuest implements Guest {
   /** Called whenever there is something to poll that no input has brought. */
   set onChanged(changed: () => void) {
     this.#changed = changed;
+  }
+
+  /** Told how memory gets on that `send` has left to post-copy. */
+  set onPostcopy(told: (state: QemuPostcopyState, detail: string | null) => void) {
+    this.#postcopy = told;
   }
 
   /** Where the VM's bytes come in, once `listen` is answered. */
@@ -94,8 +100,13 @@ export class KeptGuest implements Guest {
   }
 
   /** The VM is awaited on `incomingPath`, or by QEMU itself on an address. @throws QemuLost */
-  async listen(uri: string | null): Promise<void> {
-    await this.#call("listen", uri);
+  async listen(body: KeeperCalls["listen"]["body"]): Promise<void> {
+    await this.#call("listen", body);
+  }
+
+  /** The rest of the VM's memory is awaited again, behind a way that was lost. @throws QemuLost */
+  async listenAgain(): Promise<void> {
+    await this.#call("listenAgain", null);
   }
 
   /** Resolves when the VM stands here, and with it what came beside it. @throws QemuLost */
@@ -103,17 +114,21 @@ export class KeptGuest implements Guest {
     await this.#call("arrive", leftovers);
   }
 
-  /** Resolves when the VM stands still and another QEMU has all of it. @throws QemuLost */
+  /**
+   * Resolves when the VM stands still and another QEMU has all of it, or all but memory that follows by post-copy.
+   * @throws QemuLost
+   */
   async send(
     body: KeeperCalls["send"]["body"],
     progress: (progress: QemuMoveProgress) => void,
   ): Promise<KeeperCalls["send"]["answer"]> {
     this.#progress = progress;
-    try {
-      return await this.#call("send", body);
-    } finally {
-      this.#progress = () => {};
-    }
+    return await this.#call("send", body);
+  }
+
+  /** What post-copy has left is sent again, behind a way that was lost. @throws QemuLost */
+  async sendAgain(): Promise<void> {
+    await this.#call("sendAgain", null);
   }
 
   async cancel(): Promise<void> {
@@ -155,6 +170,9 @@ export class KeptGuest implements Guest {
         break;
       case "progress":
         this.#progress(frame.progress);
+        break;
+      case "postcopy":
+        this.#postcopy(frame.state, frame.detail);
         break;
       case "answer":
         this.#waiting.get(frame.id)?.resolve(frame.value);

@@ -46,6 +46,9 @@ export interface KeeperOrder {
   readonly isArriving: boolean;
 }
 
+/** That of Opus, so that sound is coded for clients. */
+const soundRate = "out.frequency=48000,in.frequency=48000";
+
 /** Where everything of a keeper is. */
 export function keeperPaths(directory: string) {
   const at = (name: string): string => join(directory, name);
@@ -77,7 +80,7 @@ export function qemuArguments(
     const chardev = ["-chardev", `socket,id=${id},${socket(paths[kind])}`];
     return [...chardev, "-mon", `chardev=${id},mode=control`];
   });
-  const sound = vm.sound === undefined ? [] : ["-audiodev", `dbus,id=${vm.sound}`];
+  const sound = vm.sound === undefined ? [] : ["-audiodev", `dbus,id=${vm.sound},${soundRate}`];
   const heard = vm.sound === undefined ? "" : `,audiodev=${vm.sound}`;
   // Character devices come before the devices that name them.
   const all = [

@@ -12,15 +12,9 @@ import { type DisplayObjects, readObjects } from "./display-objects.ts";
 import { QemuLost } from "./qemu-lost.ts";
 import type { QmpClient } from "./qmp-client.ts";
 import { RecordListener } from "./record-listener.ts";
+import type { ShownScreen } from "./shown-screen.ts";
 import type { SocketHanding } from "./socket-handing.ts";
-
-export interface DisplayOwner {
-  /** A picture or a pointer has changed: to be taken from its listener. */
-  changed(): void;
-  say(output: GuestOutput): void;
-  pointerIs(isAbsolute: boolean): void;
-  ended(error: CarawayError): void;
-}
+import type { DisplayOwner, VmDisplay } from "./vm-display.ts";
 
 type Listening = Pick<DbusPeer, "called">;
 
@@ -32,8 +26,8 @@ const firstPictureMs = 5000;
 /** A scanout that comes by itself comes within that time. */
 const scanoutMs = 60;
 
-export class QemuDisplay {
-  readonly listeners: DisplayListener[] = [];
+export class QemuDisplay implements VmDisplay {
+  readonly #listeners: DisplayListener[] = [];
   audio: AudioListener | null = null;
   record: RecordListener | null = null;
   readonly #qmp: QmpClient;
@@ -75,6 +69,10 @@ export class QemuDisplay {
     }
   }
 
+  get screens(): readonly ShownScreen[] {
+    return this.#listeners.map(({ screen }) => screen);
+  }
+
   get name(): string {
     return this.#objects.name;
   }
@@ -108,7 +106,7 @@ export class QemuDisplay {
   async barrier(dump: string): Promise<void> {
     await this.#qmp.execute("screendump", { filename: dump });
     const ping = { path: "/", interface: "org.freedesktop.DBus.Peer", member: "Ping" };
-    const connections = this.listeners.map((one) => this.#listening.get(one)!.connection);
+    const connections = this.#listeners.map((one) => this.#listening.get(one)!.connection);
     await Promise.all(connections.map((connection) => connection.call(ping)));
   }
 
@@ -140,7 +138,7 @@ export class QemuDisplay {
         this.#hasShown();
         this.#owner.changed();
       });
-      this.listeners.push(listener);
+      this.#listeners.push(listener);
       await this.#listen(listener, { path, interface: consoleInterface }, "RegisterListener");
     }
   }
@@ -194,7 +192,7 @@ export class QemuDisplay {
   }
 
   async #untilShown(): Promise<void> {
-    const areAll = (): boolean => this.listeners.every(({ hasShown }) => hasShown);
+    const areAll = (): boolean => this.#listeners.every(({ screen }) => screen.hasShown);
     if (areAll()) return;
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => reject(new QemuLost("the VM shows nothing")), firstPictureMs);
@@ -212,11 +210,11 @@ export class QemuDisplay {
    */
   #sizeMayDiffer(path: string): void {
     const display = this.#objects.consoles.findIndex((console) => console.path === path);
-    const listener = this.listeners[display];
+    const listener = this.#listeners[display];
     if (listener === undefined || this.#lateScanouts.has(listener)) return;
     const look = () => {
       this.#lateScanouts.delete(listener);
-      const { width, height } = listener.size;
+      const { width, height } = listener.screen.size;
       const told = this.#told.get(path);
       const isSame = told === undefined || (told.width === width && told.height === height);
       if (this.#isClosed || isSame) return;

@@ -10,6 +10,7 @@ import { QemuLost } from "./qemu-lost.ts";
 import { QemuStream, type QemuStreamOptions } from "./qemu-stream.ts";
 import { QmpClient, type QmpEvent } from "./qmp-client.ts";
 import { openSocketHanding, type SocketHanding } from "./socket-handing.ts";
+import type { VmDisplay } from "./vm-display.ts";
 
 export interface QemuGuestOptions {
   /** QMP socket of a QEMU with `-display dbus,p2p=yes`; nobody else may hold it. */
@@ -32,7 +33,7 @@ export class QemuGuest implements Guest {
   readonly #watchers = new Set<(event: QmpEvent) => void>();
   #qmp: QmpClient | null = null;
   #inputsQmp: QmpClient | null = null;
-  #display: QemuDisplay | null = null;
+  #display: VmDisplay | null = null;
   #isAbsolute = false;
   #leds = 0;
   #isRunning = false;
@@ -54,7 +55,7 @@ export class QemuGuest implements Guest {
         await monitor?.execute("input-send-event", { events });
       },
       sizeOf: (display) => {
-        return this.#display?.listeners[display]?.size ?? { width: 0, height: 0 };
+        return this.#display?.screens[display]?.size ?? { width: 0, height: 0 };
       },
     });
   }
@@ -84,6 +85,12 @@ export class QemuGuest implements Guest {
   execute(command: string, parameters?: Readonly<Record<string, unknown>>): Promise<unknown> {
     if (this.#qmp === null) return Promise.reject(new QemuLost("QEMU is gone"));
     return this.#qmp.execute(command, parameters);
+  }
+
+  /** The same of a command that QEMU takes while it stands still. @throws QmpError */
+  executeNow(command: string, parameters?: Readonly<Record<string, unknown>>): Promise<unknown> {
+    if (this.#qmp === null) return Promise.reject(new QemuLost("QEMU is gone"));
+    return this.#qmp.executeNow(command, parameters);
   }
 
   /** Told QEMU's events until the answer is called. */
@@ -147,7 +154,7 @@ export class QemuGuest implements Guest {
     return {
       isRunning: this.#isRunning,
       isAbsolute: this.#isAbsolute,
-      displays: this.#display?.listeners.map(({ size }) => size) ?? [],
+      displays: this.#display?.screens.map(({ size }) => size) ?? [],
       isOver: this.#isOver,
     };
   }
@@ -170,9 +177,9 @@ export class QemuGuest implements Guest {
   description(): GuestOutput[] {
     const display = this.#display;
     if (display === null) return [];
-    const { listeners, audio, record, name, uuid } = display;
+    const { screens, audio, record, name, uuid } = display;
     const devices: GuestDevice[] = [
-      ...listeners.map((one) => ({ kind: "display", id: one.display }) as const),
+      ...screens.map((one) => ({ kind: "display", id: one.display }) as const),
       { kind: "keyboard" },
       { kind: this.#isAbsolute ? "tablet" : "mouse" },
       { kind: "monitors" },
@@ -182,7 +189,7 @@ export class QemuGuest implements Guest {
     return [
       { type: "identity", name, uuid },
       ...devices.map((device) => ({ type: "attach", device }) as const),
-      ...listeners.flatMap((one) => one.describe()),
+      ...screens.flatMap((one) => one.describe()),
       ...this.#streams.flatMap((stream) => stream.describe()),
       ...(audio?.describe() ?? []),
       ...(record?.describe() ?? []),
@@ -337,7 +344,7 @@ export class QemuGuest implements Guest {
   }
 
   #takePictures(): void {
-    for (const listener of this.#display?.listeners ?? []) this.#outputs.push(...listener.take());
+    for (const screen of this.#display?.screens ?? []) this.#outputs.push(...screen.take());
   }
 
   /** Says something that no input has brought. */

@@ -74,18 +74,29 @@ export class QmpClient {
     const lines = createInterface({ input: socket });
     // It passes the socket's errors on; those have been handled.
     lines.on("error", () => undefined);
-    await new Promise<void>((resolve, reject) => {
-      lines.once("line", () => resolve());
+    const greeting = await new Promise<string>((resolve, reject) => {
+      lines.once("line", resolve);
       lines.once("close", () => reject(new QmpError("QEMU sent no greeting")));
     });
     lines.on("line", (line) => client.#line(line));
-    await client.execute("qmp_capabilities");
+    const { QMP } = (parse(greeting) ?? {}) as { QMP?: { readonly capabilities?: unknown } };
+    const offered = Array.isArray(QMP?.capabilities) ? QMP.capabilities : [];
+    const enable = offered.filter((one) => one === "oob");
+    await client.execute("qmp_capabilities", enable.length > 0 ? { enable } : undefined);
     return client;
   }
 
   /** @throws QmpError with QEMU's words when it refuses. */
   execute(command: string, parameters?: Arguments): Promise<unknown> {
     return this.#send(command, parameters, (bytes) => this.#socket.write(bytes));
+  }
+
+  /**
+   * Runs one of the few commands that QEMU takes while it stands still, and before all others.
+   * @throws QmpError with QEMU's words when it refuses.
+   */
+  executeNow(command: string, parameters?: Arguments): Promise<unknown> {
+    return this.#send(command, parameters, (bytes) => this.#socket.write(bytes), "exec-oob");
   }
 
   /** Runs a command that takes a file descriptor with it, which stays open here. */
@@ -107,12 +118,13 @@ export class QmpClient {
     command: string,
     parameters: Arguments | undefined,
     write: (bytes: Uint8Array) => void,
+    verb: "execute" | "exec-oob" = "execute",
   ): Promise<unknown> {
     if (this.#isClosed) return Promise.reject(new QmpError(`${command}: QEMU is gone`));
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { command, resolve, reject });
-      const message = { execute: command, ...(parameters && { arguments: parameters }), id };
+      const message = { [verb]: command, ...(parameters && { arguments: parameters }), id };
       write(Buffer.from(`${JSON.stringify(message)}\n`));
     });
   }

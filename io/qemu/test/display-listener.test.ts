@@ -10,7 +10,7 @@ const xrgb = 0x20020888;
 function setUp({ isPolled = true } = {}) {
   const outputs: GuestOutput[] = [];
   const listener: DisplayListener = new DisplayListener(0, () => {
-    if (isPolled) outputs.push(...listener.take());
+    if (isPolled) outputs.push(...listener.screen.take());
   });
   const call = (member: string, ...body: readonly DbusValue[]) => {
     return listener.called({
@@ -60,11 +60,11 @@ describe("a listener of QEMU's display", () => {
   it("tells who is slow of all changes at once, as they are at last", () => {
     const { listener, call, scanout } = setUp({ isPolled: false });
     scanout(4, 2);
-    expect(listener.take().map(({ type }) => type)).toEqual(["surface-create"]);
+    expect(listener.screen.take().map(({ type }) => type)).toEqual(["surface-create"]);
     for (let value = 1; value <= 1000; value++) {
       call("Update", value % 4, 0, 1, 1, 4, xrgb, new Uint8Array(4).fill(value & 0xff));
     }
-    const outputs = listener.take();
+    const outputs = listener.screen.take();
     expect(outputs).toMatchObject([
       { type: "update", box: { left: 0, top: 0, right: 4, bottom: 1 } },
     ]);
@@ -73,7 +73,7 @@ describe("a listener of QEMU's display", () => {
     expect([bytes[0], bytes[4], bytes[8], bytes[12]]).toEqual(
       [1000, 997, 998, 999].map((v) => v & 0xff),
     );
-    expect(listener.take()).toEqual([]);
+    expect(listener.screen.take()).toEqual([]);
   });
 
   it("describes all that it shows to whoever comes later", () => {
@@ -81,7 +81,7 @@ describe("a listener of QEMU's display", () => {
     scanout(4, 2);
     call("CursorDefine", 2, 2, 0, 1, new Uint8Array(16));
     call("MouseSet", 7, 8, 1);
-    expect(listener.describe()).toMatchObject([
+    expect(listener.screen.describe()).toMatchObject([
       { type: "surface-create", width: 4, height: 2 },
       { type: "cursor-shape", shape: { width: 2 } },
       { type: "cursor-move", x: 7, y: 8, visible: true },

@@ -14,10 +14,12 @@ import {
   type Cell,
   type CellResult,
   ClipboardUser,
+  connectCaraway,
   demandAlive,
   endpointOf,
   ServedTestcard,
   startGtkClient,
+  startSavedVm,
   type Vm,
   type VmDevices,
 } from "@caraway/interop";
@@ -205,6 +207,39 @@ async function fileCell(): Promise<CellResult> {
     };
   } finally {
     await agent.close();
+  }
+}
+
+/** What the client says of volume and of the desktop's looks reaches a real agent. */
+async function volumeCell(): Promise<CellResult> {
+  await using vm = await startSavedVm("qxl-vga");
+  const client = connectCaraway(vm);
+  try {
+    const { capabilities } = await new ClipboardUser(client).agentIsThere();
+    demand(capabilities.includes("AUDIO_VOLUME_SYNC"), `the agent can only ${capabilities}`);
+    /** The mixer has fewer steps than the message. */
+    const isSo = (said: string, percent: number, mute: boolean) => {
+      const [, found, state] = /\[(\d+)%\].*\[(on|off)\]/.exec(said) ?? [];
+      return Math.abs(Number(found) - percent) <= 2 && state === (mute ? "off" : "on");
+    };
+    for (const [percent, mute] of [
+      [37, false],
+      [64, true],
+      [81, false],
+    ] as const) {
+      const level = Math.round((percent / 100) * 0xffff);
+      client.client.command({ name: "volume", kind: "playback", mute, volume: [level, level] });
+      let said = "";
+      for (let turn = 0; turn < 40 && !isSo(said, percent, mute); turn++) {
+        await delay(200);
+        said = await vm.shell.run("amixer -c 0 get Master | tail -1");
+      }
+      const wish = `${percent} %, ${mute ? "mute" : "not mute"}`;
+      demand(isSo(said, percent, mute), `${wish}: the guest's mixer says ${said}`);
+    }
+    return { outcome: "passed", detail: "the guest's mixer follows the client's volume and mute" };
+  } finally {
+    client.close();
   }
 }
 
@@ -466,6 +501,7 @@ export const cells: readonly Cell[] = [
   { name: "clipboards both ways", run: clipboardCell },
   { name: "files to the guest", run: fileCell },
   { name: "the agent dies and comes back", run: restartCell },
+  { name: "the guest is as loud as the client wants", run: volumeCell },
   { name: "busy through a seamless move", run: () => moveCell("seamless") },
   { name: "busy through a semi-seamless move", run: () => moveCell("semi-seamless") },
 ];

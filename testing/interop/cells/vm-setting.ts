@@ -149,13 +149,24 @@ export class VmSetting implements AsyncDisposable {
   }
 }
 
+/** A client shows something within that time. */
+const shownMs = 30_000;
+
 /** Our client, which shows something. */
 export async function shownClient(
   address: SpiceAddress,
   options: CarawayClientOptions = {},
 ): Promise<CarawayClient> {
   const client = new CarawayClient(endpointOf(address), options);
-  while (!client.client.screens.isShown(0)) await delay(10);
+  const until = performance.now() + shownMs;
+  while (!client.client.screens.isShown(0)) {
+    if (performance.now() > until || !client.isAlive) {
+      const last = client.events.slice(-3).map((event) => JSON.stringify(event));
+      client.close();
+      throw new Error(`our client shows nothing; last: ${last.join(" ")}`);
+    }
+    await delay(10);
+  }
   return client;
 }
 

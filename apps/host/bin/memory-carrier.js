@@ -1,0 +1,1 @@
+import "../dist/memory-carrier-thread.js";
