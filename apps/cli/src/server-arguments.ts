@@ -46,8 +46,8 @@ export function addServerOptions(command: Command, listenDefault: string): Comma
     )
     .option(
       "--video-codecs <list>",
-      "of video, best first, or off: h264, vp9, vp8 and h265 where ffmpeg is installed, mjpeg " +
-        "always (default: h264,vp9,vp8,mjpeg)",
+      "of video, best first, or off: h264, vp8, vp9 and h265 where ffmpeg is installed, mjpeg " +
+        "always (default: h264,vp8,vp9,mjpeg)",
     )
     .option("--no-mini-header", "use the long message headers with every client");
 }

@@ -90,7 +90,7 @@ export const defaultServerOptions: ServerOptions = {
   jpeg: "auto",
   jpegQuality: 85,
   streaming: "filter",
-  videoCodecs: ["h264", "vp9", "vp8", "mjpeg"],
+  videoCodecs: ["h264", "vp8", "vp9", "mjpeg"],
   zlibGlz: "auto",
   agentMouse: true,
   copyPaste: true,
