@@ -94,6 +94,8 @@ export class DisplayVideos {
   #preferred: readonly number[] = [];
   /** Codecs that the client cannot show after all, or that we have no encoder for. */
   readonly #failed = new Set<number>();
+  /** Ids of streams that the client could not decode. */
+  readonly #refusedIds = new Set<number>();
   /** What the server encodes, best first. */
   readonly #ours: readonly VideoCodecType[];
 
@@ -179,18 +181,19 @@ export class DisplayVideos {
   }
 
   report(report: StreamReport): void {
-    const { now } = this.#wiring;
-    for (const stream of [...this.#streams.values()]) {
-      if (stream.id !== report.streamId || stream.reportId !== report.uniqueId) continue;
-      if (report.numFrames === 0 && report.numDrops === cannotDecode) {
-        this.#giveUp(stream.encoder.codec);
-        return;
-      }
-      const { numFrames: frames, numDrops: drops, lastFrameDelay: marginMs, audioDelay } = report;
-      stream.figures.drops += drops;
-      stream.rate.reported({ frames, drops, marginMs }, now);
-      if (frames > 0 && audioDelay !== noAudio) this.#client.videoMargin(marginMs, audioDelay);
+    const stream = [...this.#streams.values()].find(({ id }) => id === report.streamId);
+    if (stream === undefined) return;
+    const { numFrames: frames, numDrops: drops, lastFrameDelay: marginMs, audioDelay } = report;
+    if (frames === 0 && drops === cannotDecode) {
+      // spice-gtk says so without the report's id, and twice: it has to mean no other stream.
+      this.#refusedIds.add(stream.id);
+      this.#giveUp(stream.encoder.codec);
+      return;
     }
+    if (stream.reportId !== report.uniqueId) return;
+    stream.figures.drops += drops;
+    stream.rate.reported({ frames, drops, marginMs }, this.#wiring.now);
+    if (frames > 0 && audioDelay !== noAudio) this.#client.videoMargin(marginMs, audioDelay);
   }
 
   /** Gives all areas back. */
@@ -298,7 +301,9 @@ export class DisplayVideos {
     const codec = this.#codec;
     if (codec === null || !this.#queue.isSeen(surface)) return;
     const box = codec === VideoCodecType.MJPEG ? video.box : evenBox(video.box);
-    const used = new Set([...this.#streams.values()].map(({ id }) => id));
+    const used = new Set(
+      [...this.#streams.values()].map(({ id }) => id).concat(...this.#refusedIds),
+    );
     let id = 0;
     while (used.has(id)) id += 1;
     if (id >= streamsMax) return;

@@ -13,6 +13,7 @@ import {
   ensurePackages,
   type RgbImage,
   ServedTestcard,
+  SlowNetwork,
   startGtkClient,
   startMigrationTarget,
   startSavedVm,
@@ -23,6 +24,8 @@ import { ClipType, VideoCodecType } from "@caraway/protocol";
 const comparedEach = 8;
 const psnrMin = 40;
 const watchMs = 15_000;
+/** Less than the video of the testcard takes at its best. */
+const narrowBytesPerSecond = 60_000;
 
 interface Placed {
   readonly data: Uint8Array;
@@ -237,9 +240,55 @@ async function showsOurs(output: "drawing" | "framebuffer"): Promise<CellResult>
   return { outcome: isGood ? "passed" : "failed", detail };
 }
 
+/** What spice-gtk reports of a link that takes less than the video wants. */
+async function slowsDownForGtk(): Promise<CellResult> {
+  const testcard = { width: 480, height: 360, video: true } as const;
+  await using served = await ServedTestcard.start({ testcard });
+  await using network = await SlowNetwork.open({
+    target: { port: served.address.port },
+    toClient: { bytesPerSecond: narrowBytesPerSecond, delayMs: 20 },
+  });
+  await using gtk = await startGtkClient({ host: "127.0.0.1", port: network.port });
+  await gtk.waitFor("mark", { timeoutMs: 60_000 });
+  const steps: number[] = [];
+  let [frames, drops, skipped] = [0, 0, 0];
+  for (let second = 0; second < 20; second++) {
+    await delay(1000);
+    const [video] = videosOf(served);
+    if (video === undefined) continue;
+    steps.push(video.rateStep);
+    ({ frames, drops, skipped } = video.figures);
+  }
+  const least = Math.min(...steps);
+  const most = Math.max(...steps);
+  const isGood = frames > 20 && most > least && drops + skipped > 0 && gtk.isAlive;
+  const detail =
+    `${frames} frames at ${narrowBytesPerSecond / 1000} kB/s: steps ${steps.join(" ")}; ` +
+    `${drops} reported as too late, ${skipped} not sent`;
+  return { outcome: isGood ? "passed" : "failed", detail, facts: { frames, drops, skipped, most } };
+}
+
+interface VideoState {
+  readonly rateStep: number;
+  readonly figures: { readonly frames: number; readonly drops: number; readonly skipped: number };
+}
+
+/** Of streams that go on, as the server has them. */
+function videosOf({ server }: ServedTestcard): VideoState[] {
+  const found: VideoState[] = [];
+  JSON.stringify(server.snapshot(), (key, value) => {
+    if (key === "videos" && Array.isArray(value)) {
+      found.push(...value.filter((one) => "rateStep" in one));
+    }
+    return typeof value === "bigint" ? `${value}` : value;
+  });
+  return found;
+}
+
 export const cells: readonly Cell[] = [
   { name: "streams of spice-server: each frame is accounted for", run: showsQemu },
   { name: "a stream of spice-server in a seamless move, for comparison", run: movesQemu },
+  { name: "spice-gtk's reports slow our video down on a narrow link", run: slowsDownForGtk },
   { name: "spice-gtk and our client see our video, drawn", run: () => showsOurs("drawing") },
   { name: "… and in a framebuffer", run: () => showsOurs("framebuffer") },
 ];
