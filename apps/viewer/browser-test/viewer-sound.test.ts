@@ -35,6 +35,16 @@ describe("the sound of a viewer", () => {
     expect(await viewer.run((element) => element.muted)).toBe(true);
     await press("Turn the sound on");
     expect(await viewer.run((element) => element.muted)).toBe(false);
+    // The guest's own volume follows the viewer's, if the user wants that.
+    await viewer.until((element) => element.capabilities.agent);
+    await viewer.run((element) => {
+      element.volume = 0.25;
+      element.wishes.syncsVolume = true;
+    });
+    const mixer = () => (served.testcard.snapshot(0) as { agent: { mixer: unknown } }).agent.mixer;
+    await expect.poll(mixer).toEqual({ volume: [16384, 16384], mute: false });
+    await press("Turn the sound off");
+    await expect.poll(mixer).toMatchObject({ mute: true });
     expect(viewer.errors).toEqual([]);
   });
 });
