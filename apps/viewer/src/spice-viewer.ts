@@ -51,7 +51,7 @@ const mouseHintDelayMs = 2500;
 export class SpiceViewer extends ViewerAttributes {
   static readonly observedAttributes = [
     ...["url", "token", "autoconnect", "view-only", "scaling", "high-dpi", "controls", "lang"],
-    ...["touch-mode", "unicode-entry", "drag-viewport", "muted"],
+    ...["touch-mode", "unicode-entry", "drag-viewport", "muted", "usb-auto"],
   ];
 
   readonly #session: ViewerSession;
@@ -87,7 +87,9 @@ export class SpiceViewer extends ViewerAttributes {
       credentials: (credentials) => this.sendCredentials(credentials),
     });
     this.#input = new ViewerInput({
-      send: (input) => this.#session.command({ name: "input", input }),
+      send: (input) => {
+        if (!this.#devices.takesInput(input)) this.#session.command({ name: "input", input });
+      },
       refused: (text) => this.#tell("textrefused", { text }),
       focused: () => this.#controls?.update(),
       lockChanged: (locked) => this.#lockChanged(locked),
@@ -161,6 +163,9 @@ export class SpiceViewer extends ViewerAttributes {
         break;
       case "lang":
         void wordsFor(this.lang).then((words) => this.#speak(words));
+        break;
+      case "usb-auto":
+        void this.#devices.attachUsbByRules(this.usbAuto ?? "");
         break;
       case "muted":
         this.#sound.muted = this.muted;

@@ -124,6 +124,19 @@ export class ViewerAttributes extends Base {
     this.toggleAttribute("muted", muted);
   }
 
+  /**
+   * Real USB devices that the user let this page have before, and that go to the guest by
+   * themselves: usbredir's rules for filters, such as `-1,0x1234,-1,-1,1`.
+   */
+  get usbAuto(): string | null {
+    return this.getAttribute("usb-auto");
+  }
+
+  set usbAuto(rules: string | null) {
+    if (rules === null) this.removeAttribute("usb-auto");
+    else this.setAttribute("usb-auto", rules);
+  }
+
   /** A tool bar over the desktop. */
   get controls(): boolean {
     return this.hasAttribute("controls");

@@ -54,5 +54,13 @@ export { type Clock, Turns, type TurnsOptions } from "./turns.ts";
 export { type KeyStroke, leftShift, strokeOf, typing } from "./us-keyboard.ts";
 export { type BlockStore, UsbDrive } from "./usb-drive.ts";
 export { UsbHid } from "./usb-hid.ts";
+export {
+  defaultAutoFilter,
+  RuledUsb,
+  type RuledUsbListener,
+  type UsbBus,
+  type UsbBusListener,
+  type UsbRules,
+} from "./usb-rules.ts";
 export { type SerialLine, UsbSerial } from "./usb-serial.ts";
 export { AttachedUsb, type UsbDeviceEvent, UsbDevices } from "./usb-slots.ts";

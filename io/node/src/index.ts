@@ -10,6 +10,7 @@ export {
   type Driver,
   type DriverInput,
   type DriverOutput,
+  defaultAutoFilter,
   type FileSource,
   filteredUsb,
   type OfferedFile,
@@ -17,6 +18,8 @@ export {
   PassedUsb,
   type Picture,
   type PictureEvent,
+  RuledUsb,
+  type RuledUsbListener,
   type Screen,
   Screens,
   type SerialLine,
@@ -33,6 +36,7 @@ export {
   UsbDevices,
   UsbDrive,
   UsbHid,
+  type UsbRules,
   UsbSerial,
   UsbWithheldError,
   usbName,
@@ -56,15 +60,7 @@ export { type FileCardKey, type FileCardOptions, openFileCard } from "./file-car
 export { type FileDriveOptions, openFileDrive } from "./file-drive.ts";
 export { openFile } from "./file-source.ts";
 export { NodeFolder, openSharedFolder, type ShareOptions } from "./folder-store.ts";
-export {
-  defaultAutoFilter,
-  HostUsb,
-  type HostUsbListener,
-  RuledUsb,
-  type RuledUsbListener,
-  UsbMissingError,
-  type UsbRules,
-} from "./host-usb.ts";
+export { HostUsb, UsbMissingError } from "./host-usb.ts";
 export { inflate } from "./inflate.ts";
 export { decodeJpeg } from "./jpeg.ts";
 export { encodeJpeg } from "./jpeg-encode.ts";

@@ -1,15 +1,17 @@
-// The guest's ports, its way to a folder of the user's and its USB slots, over all sessions of a viewer. What shows
-// or serves them is loaded when somebody wants it.
+// The guest's ports, its way to a folder of the user's, its USB slots and its smartcard reader, over
+// all sessions of a viewer. What shows or serves them is loaded when somebody wants it.
 
-import type { ClientStream, FolderHandle } from "@caraway/browser";
+import type { ByteStreams, ClientStream, FolderHandle, WebSerialPort } from "@caraway/browser";
+import type { InputCommand } from "@caraway/client";
 import { english, type Words } from "../locales/english.ts";
 import type { ConsolePanel } from "../ui/console-panel.ts";
-import type { DiskImages, DiskKind, DiskState } from "./disk-images.ts";
 import type { FolderSharing, FolderState } from "./folder-sharing.ts";
 import { GuestPort } from "./guest-port.ts";
+import type { CardState, GuestReader } from "./guest-reader.ts";
+import type { DiskKind, UsbAttachments, UsbState } from "./usb-attachments.ts";
 
 /** What a session's channels are opened for beside the desktop. */
-export const deviceChannels = ["port", "webdav", "usbredir"] as const;
+export const deviceChannels = ["port", "webdav", "usbredir", "smartcard"] as const;
 
 export class GuestDevices {
   words: Words = english;
@@ -21,7 +23,9 @@ export class GuestDevices {
   #console: ConsolePanel | null = null;
   /** Of the guest's USB slots. */
   #slots: ClientStream[] = [];
-  #images: DiskImages | null = null;
+  #usb: UsbAttachments | null = null;
+  #cardStream: ClientStream | null = null;
+  #reader: GuestReader | null = null;
 
   constructor(root: ShadowRoot, changed: () => void) {
     this.#root = root;
@@ -33,6 +37,7 @@ export class GuestDevices {
     this.#ports = [];
     this.#folderStream = null;
     this.#slots = [];
+    this.#cardStream = null;
     this.#changed();
   }
 
@@ -48,7 +53,11 @@ export class GuestDevices {
       this.#changed();
     } else if (stream.channel === "usbredir") {
       this.#slots.push(stream);
-      this.#images?.offer(stream);
+      this.#usb?.offer(stream);
+      this.#changed();
+    } else if (stream.channel === "smartcard") {
+      this.#cardStream = stream;
+      this.#reader?.offer(stream);
       this.#changed();
     }
   }
@@ -122,9 +131,19 @@ export class GuestDevices {
     return this.#slots.filter(({ isClosed }) => !isClosed).length;
   }
 
-  /** Disk images that are plugged in, or wait for a slot. */
-  get disks(): readonly DiskState[] {
-    return this.#images?.disks ?? [];
+  /** What is plugged into them, or waits for one. */
+  get usb(): readonly UsbState[] {
+    return this.#usb?.states ?? [];
+  }
+
+  /** The disk images among them. */
+  get disks(): readonly UsbState[] {
+    return this.usb.filter(({ kind }) => kind === "stick" || kind === "cd");
+  }
+
+  /** Why the last real device that was chosen could not be had, in technical words. */
+  get usbRefused(): string | null {
+    return this.#usb?.refused ?? null;
   }
 
   /**
@@ -132,22 +151,89 @@ export class GuestDevices {
    * Gives the number of it.
    */
   async attachDisk(file: Blob, kind: DiskKind, name = nameOf(file)): Promise<number> {
-    const { DiskImages: Images } = await import("./disk-images.ts");
-    if (this.#images === null) {
-      this.#images = new Images(() => this.#changed());
-      for (const slot of this.#slots) if (!slot.isClosed) this.#images.offer(slot);
-    }
-    return this.#images.attach(file, name, kind);
+    return (await this.#attachments()).attachDisk(file, name, kind);
   }
 
-  /** Pulls it out; what the guest changed and nobody saved is lost. */
+  /** Puts another disc into a CD drive, null: none, as the guest learns. False: there is no such drive. */
+  async changeDisc(id: number, file: Blob | null, name = file && nameOf(file)): Promise<boolean> {
+    return (await this.#usb?.changeDisc(id, file, name ?? "")) ?? false;
+  }
+
+  /** Plugs in a USB keyboard, which takes the viewer's keys while the guest has it. */
+  async attachKeyboard(): Promise<number> {
+    return (await this.#attachments()).attachKeyboard(this.words.usb.keyboardName);
+  }
+
+  /** Plugs in a serial adapter: to streams of bytes, or to a port of the user's by WebSerial. */
+  async attachSerial(
+    line: ByteStreams | WebSerialPort,
+    name: string = this.words.usb.serialName,
+  ): Promise<number> {
+    return (await this.#attachments()).attachSerial(line, name);
+  }
+
+  /** Asks the user for a real USB device, in answer to a gesture. Null: none was chosen, or had. */
+  async chooseUsb(): Promise<number | null> {
+    return await (await this.#attachments()).chooseDevice();
+  }
+
+  /**
+   * Plugs in real devices that the user chose before, now and when they come, by usbredir's rules
+   * for filters, such as `-1,0x1234,-1,-1,1`. What is wrong with them is in `usbRefused`.
+   */
+  async attachUsbByRules(rules: string): Promise<void> {
+    await (await this.#attachments()).attachByRules(rules);
+  }
+
+  /** Pulls out a disk image, or any other USB device; what the guest changed and nobody saved is lost. */
   async detachDisk(id: number): Promise<void> {
-    await this.#images?.detach(id);
+    await this.#usb?.detach(id);
   }
 
   /** A stick's image as it is now, to be saved; null: there is none of that number. */
   diskImage(id: number): Blob | null {
-    return this.#images?.image(id) ?? null;
+    return this.#usb?.image(id) ?? null;
+  }
+
+  /** Whether the guest has a smartcard reader for this viewer. */
+  get takesCard(): boolean {
+    return this.#cardStream?.isClosed === false;
+  }
+
+  /** The smartcard that is in the guest's reader, or waits for one. */
+  get card(): CardState | null {
+    return this.#reader?.card ?? null;
+  }
+
+  /**
+   * Inserts a PIV card made of a certificate and its RSA key, as PEM or DER. Throws where they are
+   * none.
+   */
+  async insertCard(certificate: Blob, key: Blob, pin: string): Promise<void> {
+    const { GuestReader: Reader } = await import("./guest-reader.ts");
+    if (this.#reader === null) {
+      this.#reader = new Reader(() => this.#changed());
+      if (this.#cardStream?.isClosed === false) this.#reader.offer(this.#cardStream);
+    }
+    await this.#reader.insert(certificate, key, pin, nameOf(certificate));
+  }
+
+  removeCard(): void {
+    this.#reader?.remove();
+  }
+
+  /** For the viewer alone: whether a keyboard by USB takes what the user does. */
+  takesInput(command: InputCommand): boolean {
+    return this.#usb?.takesKey(command) ?? false;
+  }
+
+  async #attachments(): Promise<UsbAttachments> {
+    const { UsbAttachments: Attachments } = await import("./usb-attachments.ts");
+    if (this.#usb === null) {
+      this.#usb = new Attachments(() => this.#changed());
+      for (const slot of this.#slots) if (!slot.isClosed) this.#usb.offer(slot);
+    }
+    return this.#usb;
   }
 
   /** Shows a port as a terminal. False: the guest has none of that name. */

@@ -111,17 +111,40 @@ export const german: Words = {
     stop: "Nicht mehr teilen",
   },
   usb: {
-    title: "USB-Laufwerke",
+    title: "USB-Geräte",
     stick: "Ein Abbild als Stick einstecken…",
     cd: "Eine ISO-Datei als CD einlegen…",
+    keyboard: "Eine USB-Tastatur einstecken",
+    keyboardName: "Tastatur",
+    serial: "Eine serielle Schnittstelle dieses Rechners…",
+    serialName: "Serielle Leitung",
+    device: "Ein USB-Gerät dieses Rechners…",
+    withheld:
+      "Browser geben Webseiten keine Speicher, Tastaturen, Mäuse, Ton, Kameras und Kartenleser. Ein Programm auf diesem Rechner kann sie weitergeben: caraway connect --usb.",
+    noWebUsb:
+      "Dieser Browser, oder eine Seite ohne https, hat keinen Weg zu USB-Geräten dieses Rechners.",
     states: {
-      waiting: "wartet auf einen freien Platz",
+      waiting: "wartet auf einen freien Anschluss",
       connected: "der Desktop hat es",
       gone: "der Desktop hat es abgelehnt",
     },
-    changed: "verändert; ohne Speichern geht das verloren",
+    changed: "geändert; ohne Speichern gehen die Änderungen verloren",
+    typed: "was Sie tippen, kommt durch sie",
+    change: "CD wechseln…",
     save: "Speichern",
     remove: "Entfernen",
+  },
+  card: {
+    title: "Chipkarte",
+    insert: "Ein Zertifikat und seinen Schlüssel einstecken…",
+    pin: "PIN",
+    hint: "Wählen Sie zwei Dateien: ein X.509-Zertifikat und seinen RSA-Schlüssel",
+    states: {
+      waiting: "wartet auf ein Lesegerät",
+      connected: "im Lesegerät des Desktops",
+      gone: "der Desktop hat sie abgelehnt",
+    },
+    remove: "Herausnehmen",
   },
   console: {
     title: "Konsolen",
