@@ -38,6 +38,12 @@ export class SoundTasks {
     return sampleBytes(wholeSamples(decoder.decode(packet)));
   }
 
+  /** Loads what the first packet needs, so that it need not wait. */
+  async prepare(): Promise<void> {
+    const encoder = await openOpusEncoder(2, 48_000);
+    encoder.close();
+  }
+
   close(): void {
     for (const opened of [...this.#encoders.values(), ...this.#decoders.values()]) end(opened);
     this.#encoders.clear();

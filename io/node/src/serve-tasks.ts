@@ -24,6 +24,12 @@ export class ServerTasks {
     this.#video = new VideoTasks(videoEncoders);
   }
 
+  /** A guest is on its way, which must not be kept waiting when it is there. */
+  prepare(): void {
+    // What cannot be loaded is told to who asks for it.
+    this.#sound.prepare().catch(() => {});
+  }
+
   /** Nothing is asked for any more. */
   close(): void {
     this.#sound.close();

@@ -100,6 +100,7 @@ export class GuestServer {
   /** Runs the guest and listens; rejects when an address cannot be had. */
   static async start(options: ServeOptions): Promise<GuestServer> {
     const server = new GuestServer(options);
+    if (options.guest === null) server.#tasks.prepare();
     server.drainGuest();
     server.#listener = await Listener.open({
       addresses: options.listen,
