@@ -5,6 +5,7 @@ export {
   type BuiltPage,
   buildConfigured,
   buildPage,
+  buildScript,
   type PageServer,
   servePage,
 } from "./page-server.ts";

@@ -46,6 +46,26 @@ async function buildInto(configFor: (directory: string) => InlineConfig): Promis
   };
 }
 
+/** A module with all that it imports as one script, for pages of somebody else's. */
+export async function buildScript(entry: string): Promise<string> {
+  const built = await build({
+    configFile: false,
+    logLevel: "warn",
+    resolve: { conditions: ["@caraway/source", ...defaultClientConditions] },
+    build: {
+      write: false,
+      target: "es2022",
+      lib: { entry, formats: ["iife"], name: "script", fileName: "script" },
+    },
+  });
+  const [first] = (Array.isArray(built) ? built : [built]) as {
+    readonly output?: readonly { readonly code?: string }[];
+  }[];
+  const code = first?.output?.[0]?.code;
+  if (code === undefined) throw new Error(`${entry} was not built`);
+  return code;
+}
+
 export interface PageServer extends AsyncDisposable {
   readonly port: number;
   /** `http://127.0.0.1:PORT`. */
