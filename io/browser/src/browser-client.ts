@@ -25,7 +25,7 @@ import { Microphone } from "./microphone.ts";
 import { canDecodeOpus } from "./packet-decoder.ts";
 import { canEncodeOpus } from "./packet-encoder.ts";
 import { RelayEnd } from "./relayed-channel.ts";
-import { SoundOutput, type SoundState } from "./sound-output.ts";
+import { SoundOutput, type SoundOutputOptions, type SoundState } from "./sound-output.ts";
 import type { ConnectionRequest, Connector } from "./transport.ts";
 
 /** Where a session runs. */
@@ -102,7 +102,9 @@ export class BrowserClient {
     const { url = null, onStream } = options;
     const command = (what: SessionCommand) => this.command(what);
     this.#streams = onStream === undefined ? null : new ClientStreams(command, onStream);
-    this.sound = makeSound(options, command);
+    this.sound = makeSound(options, command, (channel, format, port) => {
+      this.#post({ type: "sound-feed", channel, format, port }, port === null ? [] : [port]);
+    });
     this.microphone = makeMicrophone(options, command);
     const channels = options.channels ?? defaultClientOptions.channels;
     this.#clientOptions = {
@@ -335,10 +337,11 @@ export class BrowserClient {
 function makeSound(
   { sound = false, soundWorklet, onSoundState }: BrowserClientOptions,
   command: (command: SessionCommand) => void,
+  feed: SoundOutputOptions["feed"],
 ): SoundOutput | null {
   if (!sound || typeof AudioContext === "undefined") return null;
   const onState = onSoundState === undefined ? {} : { onState: onSoundState };
-  return new SoundOutput({ command, worklet: soundWorklet ?? null, ...onState });
+  return new SoundOutput({ command, feed, worklet: soundWorklet ?? null, ...onState });
 }
 
 function makeMicrophone(

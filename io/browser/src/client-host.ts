@@ -30,6 +30,7 @@ import type { ThreadDecoders } from "./decoders.ts";
 import { Figures } from "./figures.ts";
 import { linkCrypto } from "./link-crypto.ts";
 import { ScreenPainters } from "./screen-painters.ts";
+import { SoundFeeds } from "./sound-feeds.ts";
 import { type Connector, openTransport } from "./transport.ts";
 import { VideoFrames } from "./video-frames.ts";
 
@@ -58,6 +59,7 @@ export class ClientHost {
   readonly #surroundings: HostSurroundings;
   readonly #figures = new Figures(() => performance.now());
   readonly #videoFrames = new VideoFrames();
+  readonly #sounds = new SoundFeeds();
   readonly #pool: DecodePool;
   readonly #client: ClientDriver;
   readonly #painters: ScreenPainters;
@@ -128,6 +130,9 @@ export class ClientHost {
       case "detach":
         this.#painters.detach(message.key);
         break;
+      case "sound-feed":
+        this.#sounds.attach(message.channel, message.format, message.port);
+        break;
       case "seen":
         this.#painters.seen(message.key, message.isSeen);
         break;
@@ -184,6 +189,7 @@ export class ClientHost {
   };
 
   #event(event: SessionEvent): void {
+    if (this.#sounds.take(event)) return;
     const at = sharedTime();
     if (event.name === "migration") this.#watchPictures(isOver(event.phase), at);
     if (event.name === "migration" && event.phase === "done") {
@@ -267,6 +273,7 @@ export class ClientHost {
     clearInterval(this.#timer);
     this.#pool.close();
     this.#videoFrames.close();
+    this.#sounds.close();
   }
 }
 

@@ -5,6 +5,7 @@ import type { ChannelName, MigrationMode, SessionCommand, SessionEvent } from "@
 import type { Credentials } from "@caraway/driver";
 import type { VideoCodecType } from "@caraway/protocol";
 import type { CarawayError } from "@caraway/wire";
+import type { SoundFeedFormat } from "./sound-feeds.ts";
 import type { ConnectionRequest } from "./transport.ts";
 
 /** What a page decides about a session. */
@@ -150,6 +151,13 @@ export type ToClient =
       readonly canvas: OffscreenCanvas | HTMLCanvasElement;
     }
   | { readonly type: "detach"; readonly key: ScreenKey }
+  /** Where the sound of this channel is played; null: the page takes it. */
+  | {
+      readonly type: "sound-feed";
+      readonly channel: number;
+      readonly format: SoundFeedFormat;
+      readonly port: MessagePort | null;
+    }
   /** Whether somebody may see the canvas of this screen now. */
   | { readonly type: "seen"; readonly key: ScreenKey; readonly isSeen: boolean }
   /** What a screen shows now; answered by `capture`. */

@@ -4,9 +4,10 @@
 // what plays then.
 
 import type { SessionCommand } from "@caraway/client";
-import { floatSamples, type PlayoutFigures } from "@caraway/media";
-import type { ClientEvent } from "./client-message.ts";
-import { openOpusDecoder, type PacketDecoder } from "./packet-decoder.ts";
+import type { PlayoutFigures } from "@caraway/media";
+import { type ClientEvent, sharedTime } from "./client-message.ts";
+import type { SoundFeedFormat } from "./sound-feeds.ts";
+import { SoundPackets } from "./sound-packets.ts";
 import { openWorkletSink, ScheduledSink, type SoundSink } from "./sound-sink.ts";
 
 /** `blocked`: there is sound, and the browser waits for a touch. */
@@ -16,6 +17,8 @@ export interface SoundOutputOptions {
   /** Address of the built `@caraway/browser/sound-worklet`; null: the page schedules sound. */
   readonly worklet: string | null;
   readonly command: (command: SessionCommand) => void;
+  /** The session's thread is to give the sound of a channel to this port; null: to the page. */
+  readonly feed: (channel: number, format: SoundFeedFormat, port: MessagePort | null) => void;
   readonly onState?: (state: SoundState) => void;
 }
 
@@ -56,7 +59,10 @@ export class SoundOutput {
         const known = this.#devices.get(channelId);
         if (known?.goesOn(channels, frequency)) break;
         known?.close();
-        const device = new SoundDevice(channels, frequency, this.#options, () => {
+        const feed = (port: MessagePort | null) => {
+          this.#options.feed(channelId, { channels, frequency }, port);
+        };
+        const device = new SoundDevice(channels, frequency, feed, this.#options, () => {
           this.#changed();
         });
         device.setGain(this.#gain);
@@ -125,8 +131,6 @@ export class SoundOutput {
 
 /** How often the session learns what is heard. */
 const tellEachMs = 100;
-/** Packets that wait while the decoder is loaded. */
-const waitingMax = 100;
 
 class SoundDevice {
   readonly #channels: number;
@@ -136,8 +140,10 @@ class SoundDevice {
   readonly #context: AudioContext;
   readonly #gain: GainNode;
   #sink: SoundSink | null = null;
-  #decoder: PacketDecoder | null = null;
-  #waiting: { readonly packet: Uint8Array; readonly time: number }[] | null = null;
+  readonly #packets: SoundPackets;
+  readonly #feed: (port: MessagePort | null) => void;
+  /** The session's thread gives the sink its samples. */
+  #isFedDirectly = false;
   #leastLatencyMs = 0;
   #toldAt = 0;
   #isFed = true;
@@ -146,6 +152,7 @@ class SoundDevice {
   constructor(
     channels: number,
     frequency: number,
+    feed: (port: MessagePort | null) => void,
     { command, worklet }: SoundOutputOptions,
     changed: () => void,
   ) {
@@ -153,8 +160,19 @@ class SoundDevice {
     this.#frequency = frequency;
     this.#command = command;
     this.#changed = changed;
+    this.#feed = feed;
+    // Without a decoder there is no sound; the session goes on.
+    this.#packets = new SoundPackets(
+      channels,
+      frequency,
+      (samples, time) => this.#push(samples, time),
+      () => this.rest(),
+    );
     this.#context = new AudioContext({ sampleRate: frequency, latencyHint: "interactive" });
-    this.#context.onstatechange = () => changed();
+    this.#context.onstatechange = () => {
+      this.#feedDirectly();
+      changed();
+    };
     this.#gain = this.#context.createGain();
     this.#gain.connect(this.#context.destination);
     void this.#openSink(worklet);
@@ -181,9 +199,8 @@ class SoundDevice {
   }
 
   take(coding: "raw" | "opus", data: Uint8Array, time: number): void {
-    if (coding === "raw") this.#push(floatSamples(data), time);
-    else if (this.#decoder !== null) this.#decoder.decode(data, time);
-    else this.#wait(data, time);
+    // What was under way when the session's thread began.
+    if (!this.#isFedDirectly) this.#packets.take(coding, data, time);
   }
 
   /** What is there is played to its end. */
@@ -208,8 +225,9 @@ class SoundDevice {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#feedDirectly();
     this.#sink?.close();
-    this.#decoder?.close();
+    this.#packets.close();
     this.#context.onstatechange = null;
     void this.#context.close();
   }
@@ -237,37 +255,23 @@ class SoundDevice {
     this.#sink = opened ?? new ScheduledSink(options);
     this.#sink.leastLatency(this.#leastLatencyMs);
     if (!this.#isFed) this.#sink.fed(false);
+    this.#feedDirectly();
   }
 
-  #wait(packet: Uint8Array, time: number): void {
-    if (this.#waiting !== null) {
-      if (this.#waiting.length < waitingMax) this.#waiting.push({ packet, time });
-      return;
-    }
-    this.#waiting = [{ packet, time }];
-    const push = (samples: Float32Array, at: number) => this.#push(samples, at);
-    openOpusDecoder(this.#channels, this.#frequency, push).then(
-      (decoder) => this.#loaded(decoder),
-      // Without a decoder there is no sound; the session goes on.
-      () => this.rest(),
-    );
-  }
-
-  #loaded(decoder: PacketDecoder): void {
-    const waiting = this.#waiting ?? [];
-    this.#waiting = null;
-    if (this.#isClosed) {
-      decoder.close();
-      return;
-    }
-    this.#decoder = decoder;
-    for (const { packet, time } of waiting) decoder.decode(packet, time);
+  /** While the browser lets it be heard, samples need not come through the page. */
+  #feedDirectly(): void {
+    const isPossible = !this.#isClosed && this.#context.state === "running";
+    if (isPossible === this.#isFedDirectly) return;
+    const port = isPossible ? (this.#sink?.feed() ?? null) : null;
+    if (isPossible && port === null) return;
+    this.#isFedDirectly = isPossible;
+    this.#feed(port);
   }
 
   #push(samples: Float32Array, time: number): void {
     // While nothing may be heard, what comes is gone: later it would be late.
     if (this.#isClosed || this.#context.state !== "running") return;
-    this.#sink?.push(time, samples, performance.now());
+    this.#sink?.push(time, samples, sharedTime());
   }
 
   /** What goes out at `at` is heard the device's latency later. */

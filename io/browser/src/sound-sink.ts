@@ -14,6 +14,8 @@ export interface SoundSink {
   /** What is ready and given to the browser, in ms. */
   readonly aheadMs: number;
   push(time: number, samples: Float32Array, now: number): void;
+  /** A way for samples from elsewhere; null where there is none. */
+  feed(): MessagePort | null;
   fed(isFed: boolean): void;
   leastLatency(ms: number): void;
   close(): void;
@@ -74,6 +76,12 @@ class WorkletSink implements SoundSink {
     return this.#figures.readyMs;
   }
 
+  feed(): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    this.#post({ type: "feed", port: port1 }, [port1]);
+    return port2;
+  }
+
   push(time: number, samples: Float32Array, now: number): void {
     this.#post({ type: "push", time, samples, now }, [samples.buffer as ArrayBuffer]);
   }
@@ -130,6 +138,10 @@ export class ScheduledSink implements SoundSink {
   get aheadMs(): number {
     const scheduled = Math.max(0, this.#next - this.#options.context.currentTime);
     return this.#buffer.figures.readyMs + scheduled * 1000;
+  }
+
+  feed(): null {
+    return null;
   }
 
   push(time: number, samples: Float32Array, now: number): void {

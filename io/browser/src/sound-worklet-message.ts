@@ -14,9 +14,11 @@ export type ToSoundWorklet =
       /** `mm_time` of the first frame. */
       readonly time: number;
       readonly samples: Float32Array;
-      /** When it came, on the page's clock. */
+      /** When it came, as `sharedTime` has it. */
       readonly now: number;
     }
+  /** Samples come from there, too. */
+  | { readonly type: "feed"; readonly port: MessagePort }
   | { readonly type: "fed"; readonly isFed: boolean }
   | { readonly type: "least-latency"; readonly ms: number }
   | { readonly type: "close" };

@@ -64,6 +64,9 @@ class PlayoutProcessor extends AudioWorkletProcessor {
       case "push":
         this.#buffer.push(message.time, message.samples, message.now);
         break;
+      case "feed":
+        message.port.onmessage = ({ data }: MessageEvent<ToSoundWorklet>) => this.#hear(data);
+        break;
       case "fed":
         this.#buffer.fed(message.isFed);
         break;
