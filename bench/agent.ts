@@ -34,6 +34,7 @@ const distances = [
 /** Both are held back by the same guest and the same server; the rest is chance. */
 const floor = 0.8;
 const rounds = 2;
+const pastes = 3;
 /** What a guest that has just woken up does first is slow, whoever asks. */
 const warmUp = { roundTripMs: 0, file: 2e6, toGuest: 1e6, fromGuest: 1e6 };
 
@@ -143,13 +144,19 @@ async function measure(
     });
 
     await vm.shell.run(`head -c ${sizes.fromGuest} /dev/urandom > /tmp/copied`);
-    await copyInGuest(vm, "cat /tmp/copied", "clipboard -t image/png");
     const hash = (await vm.shell.run("sha256sum /tmp/copied", { timeoutMs: 60_000 })).slice(0, 64);
-    await delay(2000);
-    const fromGuest = await rate(sizes.fromGuest, async () => {
-      const pasted = await person.paste();
+    let fromGuest = 0;
+    // Most of a paste's time is the guest's own, which differs from one to the next.
+    for (let time = 0; time < pastes; time++) {
+      await copyInGuest(vm, "cat /tmp/copied", "clipboard -t image/png");
+      await delay(2000);
+      let pasted: Uint8Array = new Uint8Array(0);
+      const pasteRate = await rate(sizes.fromGuest, async () => {
+        pasted = await person.paste();
+      });
       expectSame(createHash("sha256").update(pasted).digest("hex"), hash, "paste here");
-    });
+      fromGuest = Math.max(fromGuest, pasteRate);
+    }
     return { file: fileRate, toGuest, fromGuest };
   } finally {
     await person.close();

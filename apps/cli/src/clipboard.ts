@@ -76,8 +76,10 @@ async function clipboard(target: string, flags: ClipboardFlags): Promise<void> {
     throw new UsageError("--copy offers a file's content; files are offered by --copy-files");
   }
   const content = flags.copy === undefined ? null : await readContent(flags.copy);
+  const usesFolder = flags.copyFiles !== undefined || flags.share !== undefined;
+  const folder = usesFolder ? await ClipboardFolder.open(flags.share ?? null) : null;
+  const list = flags.copyFiles === undefined ? null : await folder!.copy(flags.copyFiles);
   const connection = await readConnection(target, flags);
-  const folder = format === "FILE_LIST" ? await ClipboardFolder.open(flags.share ?? null) : null;
   const events: SessionEvent[] = [];
   const watcher = {
     session: { channels: folder === null ? (["main"] as const) : (["main", "webdav"] as const) },
@@ -88,8 +90,7 @@ async function clipboard(target: string, flags: ClipboardFlags): Promise<void> {
   try {
     const data = await runSession(connection, watcher, async (client, interrupted) => {
       const wait = new EventWait(events, flags.timeout, interrupted);
-      if (folder !== null && flags.copyFiles !== undefined) {
-        const list = await folder.copy(flags.copyFiles);
+      if (folder !== null && list !== null) {
         await offerFiles(client, folder, list, { events, selection, interrupted, ...flags });
         return null;
       }
