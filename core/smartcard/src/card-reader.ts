@@ -2,7 +2,8 @@
 // the law of all others; the card itself, of software or in a real reader, is its owner's business.
 //
 // INVARIANT: each command of the guest's is answered once, by the card that it was meant for, or
-// its card was taken out before.
+// its card was taken out before. Nobody answers CARD_REMOVE, so that this holds for a new card only
+// when it comes later than what the guest had under way: who changes cards leaves that time between.
 
 import { vscUndefinedReaderId } from "@caraway/protocol";
 import { CardError } from "./card-error.ts";
