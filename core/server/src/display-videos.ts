@@ -61,6 +61,10 @@ interface Stream {
   readonly reportId: number;
   /** Since when its area is not what was sent last; null: it is. */
   changedAt: Instant | null;
+  /** When the guest began to paint what is there now. */
+  paintedAt: Instant;
+  /** For which moment the last frame was. */
+  stampedAt: Instant;
   nextAt: Instant;
   /** When a frame was last left out. */
   missedAt: Instant;
@@ -71,6 +75,8 @@ interface Stream {
 
 /** A guest paints a frame in several steps: so long from the first one. */
 const paintingMs = 6;
+/** What is painted later than that is the next picture. */
+const pictureMs = 12;
 /** Less than half a window: a client that acknowledges in time holds nothing up. */
 const reservedFrames = 8;
 /** Asked of clients, as in spice-server. */
@@ -154,11 +160,14 @@ export class DisplayVideos {
 
   /** Something was painted. */
   painted(surface: ServedSurface, boxes: readonly Box[]): void {
+    const { now } = this.#wiring;
     for (const stream of this.#streams.values()) {
-      const { video, shown } = stream;
-      if (stream.changedAt !== null || video.surface !== surface) continue;
+      const { video, shown, paintedAt } = stream;
+      if (video.surface !== surface) continue;
       const isShown = boxes.some((box) => shown.some((part) => overlap(box, part)));
-      if (isShown) stream.changedAt = this.#wiring.now;
+      if (!isShown) continue;
+      if (stream.changedAt === null || now - paintedAt > pictureMs) stream.paintedAt = now;
+      stream.changedAt ??= now;
     }
   }
 
@@ -367,7 +376,7 @@ export class DisplayVideos {
   #encode(stream: Stream): void {
     const { now } = this.#wiring;
     const { video, box, rate, encoder, figures } = stream;
-    const madeAt = stream.changedAt ?? now;
+    const { paintedAt } = stream;
     stream.isEncoding = true;
     stream.changedAt = null;
     stream.nextAt = Math.max(stream.nextAt + rate.intervalMs, now + rate.intervalMs / 2);
@@ -377,14 +386,16 @@ export class DisplayVideos {
         this.#giveUp(encoder.codec);
         return;
       }
-      // The first one says how long an encoder takes to begin.
-      if (figures.frames > 0) rate.encoded(this.#wiring.now - now);
-      this.#sendFrame(stream, madeAt, data);
+      const { now: doneAt } = this.#wiring;
+      // The first one takes what an encoder needs to begin: that it is late is no sign of anything.
+      if (figures.frames > 0) rate.encoded(doneAt - now);
+      this.#sendFrame(stream, figures.frames > 0 ? paintedAt : doneAt, data);
     });
   }
 
   #sendFrame(stream: Stream, madeAt: Instant, data: Uint8Array): void {
-    const multiMediaTime = this.#time.at(madeAt);
+    stream.stampedAt = Math.max(stream.stampedAt, madeAt);
+    const multiMediaTime = this.#time.at(stream.stampedAt);
     stream.figures.frames += 1;
     stream.figures.bytes += data.length;
     stream.rate.sent(this.#wiring.now);
@@ -401,7 +412,7 @@ type NewStream = Pick<Stream, "id" | "video" | "box" | "encoder" | "rate" | "rep
 
 function newStream(given: NewStream, now: Instant): Stream {
   const figures = { frames: 0, bytes: 0, skipped: 0, drops: 0 };
-  const times = { changedAt: now, nextAt: now, missedAt: now };
+  const times = { changedAt: now, paintedAt: now, stampedAt: now, nextAt: now, missedAt: now };
   return { ...given, ...times, shown: [given.box], isEncoding: false, figures };
 }
 
