@@ -69,7 +69,10 @@ export class FolderSharing {
   /** Copies files for the guest to read; what the clipboard then holds. */
   copy(files: Iterable<File>): Uint8Array {
     const offered = [...files].map((file) => {
-      return { store: new FilesFolder([file]), path: [file.name] };
+      const { name, lastModified } = file;
+      // Of a folder that was chosen whole, each file stands alone.
+      const alone = new File([file], name, { lastModified });
+      return { store: new FilesFolder([alone]), path: [name] };
     });
     return encodeFileList({ action: "copy", paths: this.#offered.offer(offered) });
   }
