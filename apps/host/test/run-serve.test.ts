@@ -56,6 +56,16 @@ describe("a served guest", () => {
     expect(warnings).toHaveLength(1);
   });
 
+  it("takes codecs of video in an order, or none, and names those that there are", () => {
+    const server = (videoCodecs: string) => serverSettings({ videoCodecs }, 0, "5900").server;
+    expect(server("vp9, mjpeg")).toMatchObject({
+      streaming: "filter",
+      videoCodecs: ["vp9", "mjpeg"],
+    });
+    expect(server("off")).toMatchObject({ streaming: "off" });
+    expect(() => server("av1")).toThrow(/av1: there are mjpeg, vp8/);
+  });
+
   it("takes tickets that end, users and those who look on", () => {
     const settings = serverSettings(
       {
