@@ -7,7 +7,6 @@ import { type CounterState, counterTickMs, counterUses, firstCounter } from "./c
 import { cursorNames } from "./cursor-shapes.ts";
 import { clockMs, type Desktop, type Grab, type WindowPlace, windowNames } from "./desktop.ts";
 import { editorTextMax } from "./editor-text.ts";
-import { TestcardError } from "./errors.ts";
 import { hasLetter } from "./font.ts";
 import { keysHeldMax } from "./keyboard.ts";
 import { lateMaxMs } from "./melody.ts";
@@ -26,6 +25,7 @@ import {
 } from "./region.ts";
 import { loadAgent } from "./saved-agent.ts";
 import { loadCard } from "./saved-card.ts";
+import { check, flag, wrongState } from "./saved-checks.ts";
 import {
   never,
   type SavedInputValue,
@@ -223,7 +223,7 @@ function loadInput({ kind, a, b, c, buttons }: SavedInputValue): DeviceInput {
       check(a === -1 || a === 1, "a wheel turns one step at a time");
       return { type: "wheel", steps: a, buttons };
     default:
-      throw wrong("there is no such input");
+      throw wrongState("there is no such input");
   }
 }
 
@@ -272,17 +272,4 @@ function loadSound({ desktop, sound }: TestcardState, saved: SavedValue): void {
 /** Where a pointer can be, or a window. */
 function isNear(coordinate: number): boolean {
   return Math.abs(coordinate) <= 8 * monitorSideMax;
-}
-
-function flag(value: number): boolean {
-  check(value === 0 || value === 1, "a flag is neither set nor clear");
-  return value === 1;
-}
-
-function check(isRight: boolean, detail: string): asserts isRight {
-  if (!isRight) throw wrong(detail);
-}
-
-function wrong(detail: string): TestcardError {
-  return new TestcardError("TESTCARD_STATE", `a state that cannot be loaded: ${detail}`);
 }

@@ -25,7 +25,7 @@ import {
   type Mixer,
   mixerChannelsMax,
 } from "./agent-program.ts";
-import { TestcardError } from "./errors.ts";
+import { check } from "./saved-checks.ts";
 
 const stages = ["offered", "receiving", "complete"] as const;
 const copiedFormats = ["UTF8_TEXT", "IMAGE_PNG"] as const;
@@ -228,10 +228,4 @@ function loadStage(index: number): (typeof stages)[number] {
   const stage = stages[index];
   check(stage !== undefined, "a file is nowhere");
   return stage;
-}
-
-function check(isRight: boolean, detail: string): asserts isRight {
-  if (isRight) return;
-  const words = `an agent that cannot be loaded: ${detail}`;
-  throw new TestcardError("TESTCARD_STATE", words);
 }

@@ -13,7 +13,7 @@ import {
   u32,
 } from "@caraway/wire";
 import { type CardSlotState, cardMessageMax, cardSteps, firstCardSlot } from "./card-slot.ts";
-import { TestcardError } from "./errors.ts";
+import { check } from "./saved-checks.ts";
 
 /** Two whole messages, at most. */
 const bytesMax = 2 * cardMessageMax + 64;
@@ -86,9 +86,4 @@ export function loadCard(saved: Uint8Array, id: number, runtimeMs: number): Card
     step: found,
     dueMs: runtimeMs + dueMs,
   };
-}
-
-function check(isRight: boolean, detail: string): asserts isRight {
-  if (!isRight)
-    throw new TestcardError("TESTCARD_STATE", `a state that cannot be loaded: ${detail}`);
 }

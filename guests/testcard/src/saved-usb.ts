@@ -18,7 +18,7 @@ import {
   u32,
   u64,
 } from "@caraway/wire";
-import { TestcardError } from "./errors.ts";
+import { check, flag } from "./saved-checks.ts";
 import {
   type CommandKind,
   commandKinds,
@@ -291,14 +291,4 @@ function endpoint(value: number): number | null {
 function whole(value: bigint): number {
   check(value <= Number.MAX_SAFE_INTEGER, "a USB slot has counted too far");
   return Number(value);
-}
-
-function flag(value: number): boolean {
-  check(value === 0 || value === 1, "a flag is neither set nor clear");
-  return value === 1;
-}
-
-function check(isRight: boolean, detail: string): asserts isRight {
-  if (!isRight)
-    throw new TestcardError("TESTCARD_STATE", `a state that cannot be loaded: ${detail}`);
 }
