@@ -68,9 +68,9 @@ export class RuledUsb {
     }
   }
 
-  /** Whatever the rules say. */
+  /** Whatever the rules say; again, where its owner pulled it out. */
   async take(device: WebUsbDevice): Promise<void> {
-    if (this.#taken.has(device)) return;
+    if (this.#taken.get(device)?.isWanted === true) return;
     const tell = (event: UsbDeviceEvent) => this.#listener.event(device, event);
     try {
       const taken = await PassedUsb.open(device, tell);

@@ -5,6 +5,7 @@ export {
   type BuiltPage,
   buildConfigured,
   buildPage,
+  buildProgram,
   buildScript,
   type PageServer,
   servePage,

@@ -66,6 +66,25 @@ export async function buildScript(entry: string): Promise<string> {
   return code;
 }
 
+/** A module with all that it imports as one for Node, into a folder; its file there. */
+export async function buildProgram(
+  entry: string,
+  directory: string,
+  external: readonly string[] = [],
+): Promise<string> {
+  await build({
+    configFile: false,
+    logLevel: "warn",
+    resolve: { conditions: ["@caraway/source", ...defaultClientConditions] },
+    ssr: { noExternal: true, external: [...external] },
+    build: {
+      ...{ ssr: entry, outDir: directory, emptyOutDir: false, target: "node20" },
+      rolldownOptions: { output: { entryFileNames: "program.mjs" } },
+    },
+  });
+  return join(directory, "program.mjs");
+}
+
 export interface PageServer extends AsyncDisposable {
   readonly port: number;
   /** `http://127.0.0.1:PORT`. */

@@ -62,7 +62,7 @@ describe("disk images in the viewer", () => {
     const size = await viewer.run(({ devices }) => devices.diskImage(devices.disks[0]!.id)?.size);
     expect(size).toBe(1 << 20);
     await viewer.run(({ devices }) => devices.detachDisk(devices.disks[0]!.id));
-    await expect.poll(() => slot().unplugged).toBe(1);
+    await expect.poll(() => slot().unplugged, { timeout: 20_000 }).toBe(1);
     // An ISO in the same slot.
     const disc = join(directory, "disc.iso");
     writeFileSync(disc, randomBytes(1 << 20));
@@ -72,7 +72,7 @@ describe("disk images in the viewer", () => {
     );
     await (await second).setFiles(disc);
     await viewer.until(({ devices }) => devices.disks[0]?.state === "connected");
-    await expect.poll(() => slot().storage.isReadOnly).toBe(true);
+    await expect.poll(() => slot().storage.isReadOnly, { timeout: 20_000 }).toBe(true);
     const before = slot().storage.readBytes;
     await expect.poll(() => slot().storage.readBytes, { timeout: 20_000 }).toBeGreaterThan(before);
     expect(slot()).toMatchObject({ plugged: 2, strangers: 0, storage: { wrongAt: null } });
@@ -115,7 +115,7 @@ describe("disk images in the viewer", () => {
     expect(guest.testcard.usb[0]!.plugged).toBe(1);
     await shoot(viewer, "usb-card");
     await viewer.run(({ devices }) => devices.removeCard());
-    await expect.poll(() => card().removed).toBe(1);
+    await expect.poll(() => card().removed, { timeout: 20_000 }).toBe(1);
     expect(viewer.errors).toEqual([]);
   });
 
@@ -137,12 +137,12 @@ describe("disk images in the viewer", () => {
     await choose("serial");
     await viewer.until(({ devices }) => devices.usb[0]?.state === "connected");
     expect(await viewer.run(({ devices }) => devices.usb[0]?.name)).toBe("Caraway Echo");
-    await expect.poll(() => guest.testcard.usb[0]!.plugged).toBe(1);
+    await expect.poll(() => guest.testcard.usb[0]!.plugged, { timeout: 20_000 }).toBe(1);
     await openMenu(viewer);
     await shoot(viewer, "usb-device");
     // By rules, without a question: what the user let the page have before.
     await viewer.run(({ devices }) => devices.detachDisk(devices.usb[0]!.id));
-    await expect.poll(() => guest.testcard.usb[0]!.unplugged).toBe(1);
+    await expect.poll(() => guest.testcard.usb[0]!.unplugged, { timeout: 20_000 }).toBe(1);
     await viewer.run((element) => {
       element.usbAuto = "0x08,-1,-1,-1,0|-1,0x1209,-1,-1,1";
     });
@@ -150,7 +150,7 @@ describe("disk images in the viewer", () => {
     expect(guest.testcard.usb[0]!.plugged).toBe(2);
     await viewer.page.evaluate("navigator.usb.pull()");
     await viewer.until(({ devices }) => devices.usb.length === 0);
-    await expect.poll(() => guest.testcard.usb[0]!.unplugged).toBe(2);
+    await expect.poll(() => guest.testcard.usb[0]!.unplugged, { timeout: 20_000 }).toBe(2);
     expect(viewer.errors).toEqual([]);
   });
 });

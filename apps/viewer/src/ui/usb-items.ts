@@ -16,7 +16,7 @@ interface PagePorts {
 
 export class UsbItems {
   readonly usb = make("div", { className: "usb" });
-  readonly card = make("div", { className: "card" });
+  readonly card = make("div", { className: "smartcard" });
   readonly #viewer: SpiceViewer;
   readonly #menu: Menu;
   readonly #words: Words;
