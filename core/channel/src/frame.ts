@@ -59,6 +59,11 @@ export class FrameReader {
     return this.#nextSerial;
   }
 
+  /** Bytes that came and are no message yet, or were not asked for. */
+  get waitingSize(): number {
+    return this.#bytes.size;
+  }
+
   /** Whether nothing of a further message has come. */
   get isBetweenMessages(): boolean {
     return this.#header === null && this.#bytes.size === 0;

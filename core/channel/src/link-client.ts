@@ -83,7 +83,9 @@ export class LinkClient {
   }
 
   snapshot(): unknown {
-    return { state: this.#state.kind, pending: this.#bytes.size };
+    const { connectionId, channelType, channelId } = this.#parameters;
+    const asked = [connectionId, channelType, channelId];
+    return { state: this.#state.kind, asked, pending: this.#bytes.size };
   }
 
   /** The transport is open: greet. */

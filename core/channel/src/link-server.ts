@@ -100,6 +100,10 @@ export class LinkRefused extends CarawayError {
   }
 }
 
+function askedFor({ connectionId, channelType, channelId }: LinkRequest): readonly number[] {
+  return [connectionId, channelType, channelId];
+}
+
 interface Admitted {
   readonly request: LinkRequest;
   readonly channelCapabilities: readonly number[];
@@ -140,7 +144,10 @@ export class LinkServer {
   }
 
   snapshot(): unknown {
-    return { state: this.#state.kind, pending: this.#bytes.size };
+    const state = this.#state;
+    const request = "request" in state ? state.request : null;
+    const asked = state.kind === "key" ? state.admitted.request : request;
+    return { state: state.kind, asked: asked && askedFor(asked), pending: this.#bytes.size };
   }
 
   received(bytes: Uint8Array): void {

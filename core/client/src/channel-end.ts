@@ -167,8 +167,10 @@ export class ChannelEnd implements ConnectionOwner {
   }
 
   snapshot(): unknown {
+    const state = this.#state;
     return {
-      state: this.#state.kind,
+      state: state.kind,
+      connection: "wire" in state ? state.wire.connection : null,
       progress: this.#progress.snapshot(),
       work: this.#work.length,
       held: this.#held.length,

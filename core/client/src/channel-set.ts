@@ -43,6 +43,11 @@ interface Linking {
   retryAt: Instant | null;
 }
 
+function stateOf({ attempt, patientUntil, retryAt }: Linking, now: Instant): unknown {
+  const patience = Math.max(0, patientUntil - now);
+  return { link: attempt.snapshot(), patience, retryIn: retryAt === null ? null : retryAt - now };
+}
+
 const retryDelayMs = 500;
 /** Sound that came before says nothing of what is heard now. */
 const soundHoldsMs = 500;
@@ -128,7 +133,7 @@ export class ChannelSet implements ChannelOwner, LinkOwner {
 
   snapshot(): unknown {
     return [...this.#channels].map(([label, { end, linking }]) => {
-      return [label, end.snapshot(), linking?.attempt.snapshot() ?? null];
+      return [label, end.snapshot(), linking && stateOf(linking, this.#wiring.now)];
     });
   }
 

@@ -82,7 +82,9 @@ export class LinkAttempt implements ConnectionOwner, TaskOwner {
   }
 
   snapshot(): unknown {
-    return this.#current === null ? null : this.#current.link.snapshot();
+    if (this.#current === null) return null;
+    const { connection, link } = this.#current;
+    return { connection, link: link.snapshot() };
   }
 
   /** Time passed: gives up when the deadline is reached. */

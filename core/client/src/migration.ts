@@ -123,7 +123,11 @@ export class ClientMigration implements TargetLinksOwner {
     const phase = this.#phase;
     const left = phase.kind === "linking" ? phase.answerBy - now : null;
     const remaining = phase.kind === "switching" ? [...phase.remaining.keys()] : [];
-    return { phase: phase.kind, left, remaining, links: this.#links.snapshot() };
+    const missing = phase.kind === "switching" ? phase.missing.map(channelLabel) : [];
+    const patience = "patientUntil" in phase ? Math.max(0, phase.patientUntil - now) : null;
+    const mode = phase.kind === "ready" ? phase.mode : null;
+    const links = this.#links.snapshot();
+    return { phase: phase.kind, left, patience, mode, remaining, missing, links };
   }
 
   begin(channels: readonly ChannelId[]): void {

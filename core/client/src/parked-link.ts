@@ -35,6 +35,10 @@ export class ParkedLink implements ConnectionOwner {
     if (this.#bytes.size < keptMax) wiring.resume(linked.connection);
   }
 
+  snapshot(): unknown {
+    return { connection: this.#linked.connection, kept: this.#bytes.peek(this.#bytes.size) };
+  }
+
   /** What the channel goes on with, paused. The caller takes the connection over. */
   release(): LinkedConnection {
     this.#wiring.pause(this.#linked.connection);
@@ -106,6 +110,10 @@ export class SeamlessQuestion implements ConnectionOwner {
     this.#wiring.transmit(connection, bytes);
     this.#wiring.resume(connection);
     this.received(rest);
+  }
+
+  snapshot(): unknown {
+    return { connection: this.#linked.connection, kept: this.#kept.peek(this.#kept.size) };
   }
 
   drop(): void {

@@ -50,8 +50,15 @@ export class Reconnect {
     this.#until = now + reconnectWithinMs;
   }
 
-  snapshot(): unknown {
-    return { state: this.#state.kind, mode: this.#mode, parked: this.#parked !== null };
+  snapshot(now: Instant): unknown {
+    const state = this.#state;
+    return {
+      state: state.kind,
+      at: state.kind === "retrying" ? state.at - now : null,
+      until: this.#until - now,
+      mode: this.#mode,
+      parked: this.#parked?.snapshot(now) ?? null,
+    };
   }
 
   deadline(): Instant {

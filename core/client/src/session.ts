@@ -146,10 +146,13 @@ export class ClientSession
 
   snapshot(now: Instant): unknown {
     return {
+      session: this.#sessionId,
       channels: this.#channels.snapshot(),
       migration: this.#migration?.snapshot(now) ?? null,
-      reconnect: this.#reconnect?.snapshot() ?? null,
+      postponed: this.#postponed?.seamlessVersion ?? null,
+      reconnect: this.#reconnect?.snapshot(now) ?? null,
       late: this.#late?.channels.map(channelLabel) ?? null,
+      rebuilding: [...this.#rebuilding],
       connections: this.#wiring.connectionCount,
       ended: this.#ended,
     };

@@ -67,7 +67,9 @@ export class TargetLinks implements LinkOwner {
   }
 
   snapshot(): unknown {
-    return [...this.#entries].map(([label, { link, failures }]) => [label, link.kind, failures]);
+    return [...this.#entries].map(([label, { link, failures }]) => {
+      return [label, link.kind, failures, stateOf(link, this.#wiring.now)];
+    });
   }
 
   /** Begins to link. Main goes first; the others wait until it is linked. */
@@ -258,6 +260,19 @@ export class TargetLinks implements LinkOwner {
   #retryAt(entry: Entry): Instant {
     const delay = Math.min(retryDelayMs * 2 ** (entry.failures - 1), retryDelayMsMax);
     return this.#wiring.now + delay;
+  }
+}
+
+function stateOf(link: TargetLink, now: Instant): unknown {
+  switch (link.kind) {
+    case "linking":
+      return link.attempt.snapshot();
+    case "asking":
+      return link.question.snapshot();
+    case "parked":
+      return [link.accepted, link.parked.snapshot()];
+    case "waiting":
+      return link.until === null ? null : link.until - now;
   }
 }
 

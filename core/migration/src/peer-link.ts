@@ -192,7 +192,7 @@ export class PeerLink<M extends { readonly name: string }> {
               heard: link.heardAt - now,
               said: link.saidAt - now,
             },
-      waiting: this.#out.size,
+      waiting: this.#out.snapshot(),
       seen: this.#in.seen,
     };
   }

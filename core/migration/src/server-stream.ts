@@ -27,6 +27,12 @@ export class ServerStreamOut {
     return this.#size;
   }
 
+  /** The parts that wait, by their sizes. */
+  snapshot(): unknown {
+    const sizes = this.#parts.map(({ part }) => part.length);
+    return { next: this.#nextSequence, underway: this.#underway, sizes };
+  }
+
   /** False when there is no room: the message is not taken. */
   push(message: Uint8Array): boolean {
     if (this.#size + message.length > waitingMax) return false;

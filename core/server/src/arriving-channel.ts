@@ -132,7 +132,15 @@ export class ArrivingChannel implements ConnectionOwner {
   }
 
   snapshot(): unknown {
-    return { channel: this.label, stage: this.#stage.kind };
+    return {
+      channel: this.label,
+      connection: this.link.connection,
+      stage: this.#stage.kind,
+      data: this.data ?? null,
+      received: this.#reader.nextSerial,
+      waiting: this.#reader.waitingSize,
+      nextSerial: this.nextSerial,
+    };
   }
 
   #read(): void {

@@ -201,6 +201,7 @@ export class ChannelEnd implements ConnectionOwner {
   snapshot(now: number): unknown {
     return {
       channel: this.label,
+      connection: this.#connection,
       phase: this.#phase.kind,
       nextSerial: this.#writer.nextSerial,
       received: this.#reader.nextSerial,

@@ -171,7 +171,8 @@ export class MainChannel implements ChannelHandler, AgentPeer {
   snapshot(now: number): unknown {
     const { kind, since } = this.#alive;
     return {
-      fence: this.#fence !== null,
+      fence: this.#fence,
+      next: [this.#nextPing, this.#nextFence],
       announced: this.#announced === null ? null : [...this.#announced],
       alive: kind,
       since: since - now,

@@ -421,6 +421,7 @@ export class ServedClient implements ChannelEndOwner {
   snapshot(now: number): unknown {
     return {
       client: this.key,
+      session: this.sessionId,
       viewOnly: this.viewOnly,
       isHere: this.#isHere,
       isLeaving: this.isLeaving,

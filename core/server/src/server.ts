@@ -157,6 +157,7 @@ export class SpiceServer
       target: this.#target.snapshot(now),
       links: this.#desk.snapshot(),
       clients: [...this.#clients.values()].map((client) => client.snapshot(now)),
+      nextClient: this.#nextClient,
       connections: this.#wiring.connectionCount,
       isClosed: this.#isClosed,
     };

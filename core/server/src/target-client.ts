@@ -299,8 +299,8 @@ export class TargetClient implements ArrivingOwner {
       plan: this.#plan === null ? null : [this.#plan.mode, ...this.#plan.channels.keys()],
       arrivals: [...this.#arrivals.values()].map((arriving) => arriving.snapshot()),
       caches: this.#caches.snapshot(),
-      final: [...this.#final.keys()],
-      outcomes: [...this.#outcomes.values()].map(({ channel, outcome }) => [channel, outcome]),
+      final: [...this.#final],
+      outcomes: [...this.#outcomes.values()],
     };
   }
 

@@ -144,11 +144,11 @@ export class ClientProcess
   }
 
   get channels(): readonly string[] {
-    return [...this.#has];
+    return [...this.#has].sort();
   }
 
   get lost(): readonly string[] {
-    return [...this.#lost];
+    return [...this.#lost].sort();
   }
 
   get colors(): Uint32Array | null {

@@ -3,7 +3,9 @@
 
 import { NamedChoices } from "./choices.ts";
 import { looksOf, movesEndMs, type RunResult, run, type Scenario } from "./run.ts";
-import { type Vector, VectorWorld } from "./vector-world.ts";
+import { nameVector, StateTable } from "./state-table.ts";
+import { VectorQueue } from "./vector-queue.ts";
+import { type IsSeen, type Vector, VectorWorld } from "./vector-world.ts";
 import { Violation } from "./violation.ts";
 import { Memories } from "./world.ts";
 
@@ -17,8 +19,9 @@ export interface Everywhere {
   readonly growth: readonly number[];
   /** How the world looked when nothing was left to choose. */
   readonly ends: readonly number[];
-  /** Different states of single programs. */
+  /** Different states of single programs, and variants of them that were compared. */
   readonly points: number;
+  readonly variants: number;
   /** States that were found and not gone into. */
   readonly left: number;
   readonly failure: RunResult | null;
@@ -27,135 +30,132 @@ export interface Everywhere {
 export interface EverywhereOptions {
   /** Whether to go on; asked now and then. */
   readonly goOn?: () => boolean;
+  /**
+   * How many states of a program that look the same are compared before more of them are taken to
+   * do the same; Infinity: all. Null: none is taken for another one.
+   */
+  readonly compared?: number | null;
+  /** Told of each distance, when all states there are known. */
+  readonly onDistance?: (distance: number, states: number) => void;
 }
 
-export function goEverywhere(scenario: Scenario, { goOn }: EverywhereOptions = {}): Everywhere {
-  const memories = new Memories();
-  const root = scenario.make(null, memories);
-  const world = new VectorWorld(root, scenario.horizonMs, scenario.exploredMs);
-  const seen = new Numbers();
-  const settled = new Set<number>();
-  const ends = new Set<number>();
-  const growth: number[] = [];
-  let steps = 0;
-  let left = 0;
-  let failure: RunResult | null = null;
-  seen.add(VectorWorld.key(world.first), -1, 0);
-  let level: Vector[] = [world.first];
-  let number = 0;
-  while (level.length > 0 && failure === null && left === 0) {
-    growth.push(level.length);
-    const next: Vector[] = [];
-    for (const [index, vector] of level.entries()) {
-      let count = 0;
-      try {
-        if (!world.isOver(vector)) {
-          world.expand(vector, (to) => {
-            if (seen.add(VectorWorld.key(to), number, count)) next.push(to);
-            count += 1;
-          });
-        }
-        if (count === 0) {
-          ends.add(looksOf(world.scene(vector)));
-          world.settle(vector, scenario.settleMs, movesEndMs, settled);
-        }
-      } catch (error) {
-        if (!(error instanceof Violation)) throw error;
-        failure = retell(scenario, memories, seen.path(number, count), error);
-        break;
-      }
-      steps += count;
-      number += 1;
-      if (number % 4096 === 0 && goOn?.() === false) {
-        left = level.length - index - 1 + next.length;
-        break;
-      }
-    }
-    level = next;
+/** States of a program that look the same, of which it is seen that they do the same. */
+export const comparedPlainly = 3;
+
+export function goEverywhere(scenario: Scenario, options: EverywhereOptions = {}): Everywhere {
+  const memories = new Memories(
+    options.compared === undefined ? comparedPlainly : options.compared,
+  );
+  return new Traveller(scenario, memories, options).go();
+}
+
+class Traveller {
+  readonly #scenario: Scenario;
+  readonly #memories: Memories;
+  readonly #options: EverywhereOptions;
+  readonly #world: VectorWorld;
+  readonly #states = new StateTable();
+  readonly #name = { high: 0, low: 0 };
+  readonly #queue: VectorQueue;
+  readonly #settled = new Set<string>();
+  readonly #ends = new Set<number>();
+  #steps = 0;
+
+  constructor(scenario: Scenario, memories: Memories, options: EverywhereOptions) {
+    this.#scenario = scenario;
+    this.#memories = memories;
+    this.#options = options;
+    const root = scenario.make(null, memories);
+    this.#world = new VectorWorld(root, scenario.horizonMs, scenario.exploredMs);
+    this.#queue = new VectorQueue(this.#world.first.length);
   }
-  const { points } = memories.figures;
-  const figures = { states: seen.size, steps, depth: growth.length, growth, points, left, failure };
-  return { ...figures, ends: [...ends] };
-}
 
-/** Plays what led to a violation once more, by programs at work. `path`: which step of each state. */
-function retell(
-  scenario: Scenario,
-  memories: Memories,
-  path: readonly number[],
-  violation: Violation,
-): RunResult {
-  const root = scenario.make(null, memories);
-  const world = new VectorWorld(root, scenario.horizonMs, scenario.exploredMs, true);
-  const told: string[] = [];
-  let at = world.first;
-  for (const step of path) {
-    const steps: { readonly to: Vector; readonly name: string }[] = [];
+  go(): Everywhere {
+    const { goOn, onDistance } = this.#options;
+    const states = this.#states;
+    const vector: Vector = this.#world.first.slice();
+    const growth: number[] = [];
+    let failure: RunResult | null = null;
+    this.#arrive(vector, -1, 0);
+    let number = 0;
+    // States up to here are nearer than those behind.
+    let nearer = 0;
+    while (number < states.size && failure === null) {
+      if (number === nearer) {
+        growth.push(states.size - nearer);
+        onDistance?.(growth.length - 1, states.size - nearer);
+        nearer = states.size;
+      }
+      this.#queue.shift(vector);
+      failure = this.#goInto(vector, number);
+      number += 1;
+      if (number % 4096 === 0 && goOn?.() === false) break;
+    }
+    const left = states.size - number;
+    const { points, variants } = this.#memories.figures;
+    const figures = { states: states.size, steps: this.#steps, depth: growth.length, growth };
+    return { ...figures, points, variants, left, failure, ends: [...this.#ends] };
+  }
+
+  #arrive(vector: Vector, origin: number, step: number): void {
+    nameVector(vector, this.#name);
+    if (this.#states.add(this.#name, origin, step)) this.#queue.push(vector);
+  }
+
+  #goInto(vector: Vector, number: number): RunResult | null {
+    const { settleMs } = this.#scenario;
+    let count = 0;
     try {
-      world.expand(at, (to, name) => steps.push({ to, name }));
+      if (!this.#world.isOver(vector)) {
+        this.#world.expand(vector, (to) => {
+          this.#arrive(to, number, count);
+          count += 1;
+        });
+      }
+      this.#steps += count;
+      if (count > 0) return null;
+      this.#ends.add(looksOf(this.#world.scene(vector)));
+      this.#world.settle(vector, settleMs, movesEndMs, this.#isSettled);
+      return null;
     } catch (error) {
       if (!(error instanceof Violation)) throw error;
+      return this.#retell(this.#states.path(number, count), error);
     }
-    const taken = steps[step];
-    // The last one breaks the rule, and has no name.
-    if (taken === undefined) break;
-    if (steps.length > 1) told.push(taken.name);
-    at = taken.to;
   }
-  const lived = run(scenario, new NamedChoices(told));
-  if (lived.violation?.rule === violation.rule) return lived;
-  const detail = `${violation.message}, which does not come about by programs at work`;
-  return { ...lived, violation: new Violation("memory", detail) };
-}
 
-/** Many numbers, each with the place of the one that it came from, and by which step. */
-class Numbers {
-  #slots = new Float64Array(1 << 16);
-  #origins = new Int32Array(1 << 15);
-  #steps = new Uint16Array(1 << 15);
-  size = 0;
+  readonly #isSettled: IsSeen = (vector, quietMs, leftMs) => {
+    nameVector(vector, this.#name);
+    const key = `${this.#name.high} ${this.#name.low} ${quietMs} ${leftMs}`;
+    const isKnown = this.#settled.has(key);
+    this.#settled.add(key);
+    return isKnown;
+  };
 
-  /** False when it was there. */
-  add(key: number, origin: number, step: number): boolean {
-    // 0 stands for a free place.
-    const wanted = key === 0 ? 1 : key;
-    let at = this.#find(wanted);
-    if (this.#slots[at] !== 0) return false;
-    if ((this.size + 1) * 2 > this.#slots.length) {
-      this.#grow();
-      at = this.#find(wanted);
+  /** Plays what led to a violation once more, by programs at work. `path`: the step of each state. */
+  #retell(path: readonly number[], violation: Violation): RunResult {
+    const told: string[] = [];
+    let at: Vector = this.#world.first;
+    for (const step of path) {
+      const names: string[] = [];
+      let taken: Vector | null = null;
+      try {
+        this.#world.expand(at, (to, name) => {
+          if (names.length === step) taken = to.slice();
+          names.push(name());
+        });
+      } catch (error) {
+        if (!(error instanceof Violation)) throw error;
+      }
+      // The last one breaks the rule, and has no name.
+      if (taken === null) break;
+      if (names.length > 1) told.push(names[step]!);
+      at = taken;
     }
-    this.#slots[at] = wanted;
-    this.#origins[this.size] = origin;
-    this.#steps[this.size] = step;
-    this.size += 1;
-    return true;
+    const lived = run(this.#scenario, new NamedChoices(told));
+    if (lived.violation?.rule === violation.rule) return lived;
+    // That comes about where two programs are compared, and in neither of them.
+    if (violation.rule === "likeness") return { ...lived, violation };
+    const detail = `${violation.message}, which does not come about by programs at work`;
+    return { ...lived, violation: new Violation("memory", detail) };
   }
-
-  /** Steps from the first one to that one, and a further one there. */
-  path(place: number, further: number): readonly number[] {
-    const path = [further];
-    for (let at = place; at > 0; at = this.#origins[at]!) path.push(this.#steps[at]!);
-    return path.reverse();
-  }
-
-  #find(key: number): number {
-    const mask = this.#slots.length - 1;
-    let at = (key % 4294967291) & mask;
-    while (this.#slots[at] !== 0 && this.#slots[at] !== key) at = (at + 1) & mask;
-    return at;
-  }
-
-  #grow(): void {
-    const old = this.#slots;
-    this.#slots = new Float64Array(old.length * 2);
-    for (const key of old) if (key !== 0) this.#slots[this.#find(key)] = key;
-    this.#origins = longer(this.#origins, new Int32Array(old.length));
-    this.#steps = longer(this.#steps, new Uint16Array(old.length));
-  }
-}
-
-function longer<T extends Int32Array | Uint16Array>(from: T, to: T): T {
-  to.set(from);
-  return to;
 }

@@ -61,6 +61,86 @@ export function markOf(bytes: Uint8Array): number {
   return mark;
 }
 
+/**
+ * 53 bits of a hash over plain data, with what JSON has no word for. `isSet` tells lists by the name
+ * of their field whose order does not count.
+ */
+export class Fingerprint {
+  readonly #isSet: (name: string) => boolean;
+  #high = 0xdeadbeef;
+  #low = 0x41c6ce57;
+
+  constructor(isSet: (name: string) => boolean = () => false) {
+    this.#isSet = isSet;
+  }
+
+  get value(): number {
+    return mix(this.#high, this.#low);
+  }
+
+  add(value: unknown, name = ""): this {
+    switch (typeof value) {
+      case "number":
+        if (value === (value | 0)) this.#push(value ^ 0x1b873593);
+        else this.#text(`${value}`);
+        break;
+      case "string":
+        this.#text(value);
+        break;
+      case "object":
+        if (value === null) this.#push(0x5bd1e995);
+        else this.#data(value, name);
+        break;
+      default:
+        this.#text(`${typeof value} ${value}`);
+        break;
+    }
+    return this;
+  }
+
+  #data(value: object, name: string): void {
+    if (Array.isArray(value)) this.#list(value, name);
+    else if (value instanceof Map || value instanceof Set) this.#list([...value], name);
+    else if (value instanceof Uint8Array || value instanceof Uint32Array) {
+      this.#push(value.length);
+      for (let index = 0; index < value.length; index++) this.#push(value[index]!);
+    } else {
+      for (const key of Object.keys(value)) {
+        this.#text(key);
+        this.add((value as Readonly<Record<string, unknown>>)[key], key);
+      }
+      this.#push(0x2545f491);
+    }
+  }
+
+  #list(items: readonly unknown[], name: string): void {
+    this.#push(items.length ^ 0x7feb352d);
+    if (!this.#isSet(name)) {
+      for (const item of items) this.add(item);
+      return;
+    }
+    let [high, low] = [0, 0];
+    for (const item of items) {
+      const own = new Fingerprint(this.#isSet).add(item);
+      high = (high + own.#high) | 0;
+      low = (low + own.#low) | 0;
+    }
+    this.#push(high);
+    this.#push(low);
+  }
+
+  #text(text: string): void {
+    this.#push(text.length ^ 0x68e31da4);
+    for (let index = 0; index < text.length; index++) this.#push(text.charCodeAt(index));
+  }
+
+  #push(unit: number): void {
+    this.#high = Math.imul(this.#high ^ unit, 2654435761);
+    this.#low = Math.imul(this.#low ^ unit ^ (unit >>> 15), 1597334677);
+    this.#high ^= this.#low >>> 14;
+  }
+}
+
 /** Plain data as text, with what JSON has no word for. */
 export function plainText(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) => {

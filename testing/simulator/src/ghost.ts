@@ -2,9 +2,10 @@
 // same state. See memory.ts.
 
 import type { Instant, TransportFailure } from "@caraway/channel";
-import type { Effect, Memory, Point, Stimulus } from "./memory.ts";
+import type { Memory, Point } from "./memory.ts";
 import type { Accept, Ear, Network, Side } from "./network.ts";
 import type { Player, Process, Task } from "./process.ts";
+import type { Effect, Stimulus } from "./stimulus.ts";
 
 /** What comes over a connection. */
 type LineStimulus = Extract<Stimulus<never>, { readonly line: number }>;

@@ -101,7 +101,7 @@ export class HostProcess
   snapshot(now: Instant): unknown {
     if (!this.isAlive) return null;
     const seats = this.seats.map((seat) => seat.snapshot(now));
-    return { seats, moving: this.moving.snapshot(now) };
+    return { seats, nextPort: this.#nextPort, moving: this.moving.snapshot(now) };
   }
 
   protected wake(): void {

@@ -1,6 +1,6 @@
 export * from "./choices.ts";
 export { password } from "./client-process.ts";
-export { goEverywhere } from "./everywhere.ts";
+export { comparedPlainly, goEverywhere } from "./everywhere.ts";
 export { explore } from "./explore.ts";
 export * from "./run.ts";
 export * from "./scenarios.ts";

@@ -1,63 +1,24 @@
 // What a program has done once in a state, and does again whenever it is in that state: the program
 // itself is asked once for each of its states and each thing that can befall it there. A world whose
 // programs are played from memory is a few numbers, and can be copied at any moment.
+//
+// Two states of a program are one *variant* when all that is known of them is the same, and with it
+// every byte that was said and heard on the connections that are open. A *point* is what variants
+// have in common that look the same now, whatever led to them (likeness.ts). Variants of a point must
+// do the same for ever: each thing that befalls the point befalls its variants as well, and has to
+// come to the same.
 
-import type { Instant, TransportFailure } from "@caraway/channel";
+import type { Instant } from "@caraway/channel";
 import { lookAtQueues } from "./checks.ts";
-import { Digest, hashText, markOf, plainText } from "./fingerprint.ts";
-import type { Accept, Ear, Line, Lines, Side } from "./network.ts";
-import type { Process, Surroundings, Task } from "./process.ts";
+import { Fingerprint } from "./fingerprint.ts";
+import { isUnordered } from "./likeness.ts";
+import type { Lines } from "./network.ts";
+import { NotedLines } from "./noted-lines.ts";
+import type { Process, Surroundings } from "./process.ts";
+import { type Effect, effectsText, type Stimulus, stimulusKey } from "./stimulus.ts";
 import { Violation } from "./violation.ts";
 
-/** What befalls a program. */
-export type Stimulus<P> =
-  | { readonly kind: "call"; readonly line: number; readonly caller: string; readonly host: string }
-  | { readonly kind: "connected"; readonly line: number; readonly side: Side }
-  | {
-      readonly kind: "received";
-      readonly line: number;
-      readonly side: Side;
-      readonly bytes: Uint8Array;
-    }
-  | {
-      readonly kind: "closed";
-      readonly line: number;
-      readonly side: Side;
-      readonly failure: TransportFailure | null;
-    }
-  | { readonly kind: "task"; readonly index: number }
-  | { readonly kind: "timeout" }
-  | { readonly kind: "kill" }
-  | { readonly kind: "act"; readonly label: string; readonly run: (process: P) => void };
-
-/** What comes of it on the network, in order. */
-export type Effect =
-  | { readonly kind: "connect"; readonly line: number; readonly host: string }
-  | {
-      readonly kind: "send";
-      readonly line: number;
-      readonly side: Side;
-      readonly bytes: Uint8Array;
-    }
-  | {
-      readonly kind: "pause";
-      readonly line: number;
-      readonly side: Side;
-      readonly isPaused: boolean;
-    }
-  | { readonly kind: "leave"; readonly line: number; readonly side: Side }
-  | {
-      readonly kind: "reset";
-      readonly line: number;
-      readonly side: Side;
-      readonly detail: string;
-    }
-  | { readonly kind: "listen"; readonly host: string }
-  | { readonly kind: "deafen"; readonly host: string }
-  /** A task begins; it may be over by the end of the turn. */
-  | { readonly kind: "task"; readonly label: string; readonly isLeft: boolean };
-
-/** A state of a program; the same one whenever its snapshot, what is seen of it, and the time are. */
+/** A state of a program. */
 export interface Point<V> {
   readonly id: number;
   readonly view: V;
@@ -83,15 +44,19 @@ interface Moment<P> {
   readonly stimulus: Stimulus<P>;
 }
 
-/** How a state came about the first time. */
-interface Origin<P, V> {
-  readonly point: KnownPoint<P, V>;
-  readonly moment: Moment<P>;
+interface KnownPoint<P, V> extends Point<V> {
+  /** Those that are compared. */
+  readonly variants: Variant<P, V>[];
+  readonly moments: Moment<P>[];
+  readonly passages: Map<string, Passage<V>>;
 }
 
-interface KnownPoint<P, V> extends Point<V> {
-  readonly origin: Origin<P, V> | null;
-  readonly passages: Map<string, Passage<V>>;
+interface Variant<P, V> {
+  readonly point: KnownPoint<P, V>;
+  /** How it came about the first time; null at the beginning. */
+  readonly origin: { readonly variant: Variant<P, V>; readonly moment: Moment<P> } | null;
+  /** The program at work in this state, as often as there is one at hand. */
+  readonly live: Live<P>[];
 }
 
 /** A program at work, with a network that only takes notes. */
@@ -111,26 +76,33 @@ export interface Recipe<P, V> {
 }
 
 /** Programs at work that are kept for their states. */
-const liveMax = 2000;
+const liveMax = 3000;
 
 export class Memory<P extends Process<V>, V> {
   /** The program as it is made; what it does then, it does once. */
   readonly first: Point<V>;
   readonly firstEffects: readonly Effect[];
   readonly #recipe: Recipe<P, V>;
+  /** Null: each variant is a point of its own. Otherwise so many of each point are compared. */
+  readonly #compared: number | null;
   readonly #points = new Map<number, KnownPoint<P, V>>();
-  readonly #live = new Map<KnownPoint<P, V>, Live<P>>();
+  readonly #variants = new Map<number, Variant<P, V>>();
+  /** Variants that have not done yet what others of their points did. */
+  readonly #fresh: Variant<P, V>[] = [];
+  /** Variants with programs at hand, those that were longest not asked for first. */
+  readonly #kept = new Set<Variant<P, V>>();
+  #liveCount = 0;
   /** Passages that were asked of the program itself. */
   asked = 0;
   /** Turns that it took to bring it where it was asked. */
   replayed = 0;
 
-  constructor(recipe: Recipe<P, V>, now: Instant) {
+  constructor(recipe: Recipe<P, V>, now: Instant, compared: number | null = null) {
     this.#recipe = recipe;
+    this.#compared = compared;
     const live = this.#make(now);
-    const { lines } = live;
-    this.firstEffects = lines.takeEffects();
-    this.first = this.#pointOf(live, null);
+    this.firstEffects = live.lines.takeEffects();
+    this.first = this.#arrive(live, null);
   }
 
   /** Different states so far. */
@@ -138,20 +110,51 @@ export class Memory<P extends Process<V>, V> {
     return this.#points.size;
   }
 
+  /** Variants that were compared. */
+  get variants(): number {
+    return this.#variants.size;
+  }
+
   pass(from: Point<V>, now: Instant, stimulus: Stimulus<P>): Passage<V> {
     const point = from as KnownPoint<P, V>;
     const key = `${now} ${stimulusKey(stimulus)}`;
     const known = point.passages.get(key);
     if (known !== undefined) return known;
-    const passage = this.#ask(point, { now, stimulus });
+    const moment = { now, stimulus };
+    const [first, ...others] = point.variants;
+    const passage = this.#ask(first!, moment);
     point.passages.set(key, passage);
+    if (this.#compared !== null) {
+      point.moments.push(moment);
+      for (const variant of others) this.#compare(variant, moment);
+      this.#compareFresh();
+    }
     return passage;
   }
 
-  #ask(from: KnownPoint<P, V>, moment: Moment<P>): Passage<V> {
+  #compareFresh(): void {
+    for (let variant = this.#fresh.pop(); variant !== undefined; variant = this.#fresh.pop()) {
+      for (const moment of variant.point.moments) this.#compare(variant, moment);
+    }
+  }
+
+  /** Whether it does what the others of its point did. */
+  #compare(variant: Variant<P, V>, moment: Moment<P>): void {
+    const { passages, view } = variant.point;
+    const key = `${moment.now} ${stimulusKey(moment.stimulus)}`;
+    const [one, other] = [passages.get(key)!, this.#ask(variant, moment)];
+    const [wanted, got] = [one, other].map(({ to, effects, kept, isHeard, violation }) => {
+      return `${to.id} ${kept} ${isHeard} ${violation?.message} ${effectsText(effects)}`;
+    });
+    if (wanted === got) return;
+    const who = (view as { readonly name: string }).name;
+    const detail = `states of ${who} that look the same differ when "${key}" befalls them`;
+    throw new Violation("likeness", `${detail}: ${wanted} | ${got}`);
+  }
+
+  #ask(from: Variant<P, V>, moment: Moment<P>): Passage<V> {
     this.asked += 1;
-    const live = this.#liveAt(from);
-    this.#live.delete(from);
+    const live = this.#take(from);
     const before = [...live.process.tasks];
     let violation: Violation | null = null;
     try {
@@ -166,47 +169,79 @@ export class Memory<P extends Process<V>, V> {
     const { stimulus } = moment;
     const isHeard = stimulus.kind === "call" && live.lines.end(stimulus.line, "server") !== null;
     const rest = { effects, kept, isHeard, violation };
-    if (violation !== null) return { to: from, ...rest };
-    return { to: this.#pointOf(live, { point: from, moment }), ...rest };
+    if (violation !== null) return { to: from.point, ...rest };
+    return { to: this.#arrive(live, { variant: from, moment }), ...rest };
   }
 
-  #pointOf(live: Live<P>, origin: Origin<P, V> | null): KnownPoint<P, V> {
+  /** The point that a program at work is at. */
+  #arrive(live: Live<P>, origin: Variant<P, V>["origin"]): KnownPoint<P, V> {
     const { process, lines, clock } = live;
     const snapshot = process.snapshot(clock.now);
     const view = this.#recipe.copy(process.view);
     const tasks = process.tasks.map(({ label }) => label);
     const deadline = process.deadline();
-    const key = hashText(plainText([snapshot, view, tasks, lines.snapshot(), clock.now, deadline]));
-    const known = this.#points.get(key);
-    if (known !== undefined) return known;
-    lookAtQueues(process.name, snapshot);
-    const id = this.#points.size;
-    const passages = new Map<string, Passage<V>>();
-    const point = { id, view, deadline, tasks, listens: lines.listens, origin, passages };
-    this.#points.set(key, point);
-    this.#keep(point, live);
+    const looks = [view, tasks, lines.snapshot(), clock.now, deadline];
+    const isLike = this.#compared !== null;
+    const likeness = isLike ? new Fingerprint(isUnordered).add([looks, snapshot]).value : null;
+    const whole = (): number => new Fingerprint().add([looks, snapshot, lines.history()]).value;
+    const all = isLike && this.#compared === 1 ? likeness! : whole();
+    const key = likeness ?? all;
+    let point = this.#points.get(key);
+    if (point === undefined) {
+      lookAtQueues(process.name, snapshot);
+      const id = this.#points.size;
+      const known = { variants: [], moments: [], passages: new Map<string, Passage<V>>() };
+      point = { id, view, deadline, tasks, listens: lines.listens, ...known };
+      this.#points.set(key, point);
+    }
+    let variant = this.#variants.get(all);
+    if (variant === undefined && point.variants.length < (this.#compared ?? 1)) {
+      variant = { point, origin, live: [] };
+      this.#variants.set(all, variant);
+      point.variants.push(variant);
+      if (point.variants.length > 1) this.#fresh.push(variant);
+    }
+    this.#keep(variant ?? point.variants[0]!, live);
     return point;
   }
 
-  #keep(point: KnownPoint<P, V>, live: Live<P>): void {
-    this.#live.set(point, live);
-    if (this.#live.size <= liveMax) return;
-    for (const oldest of this.#live.keys()) {
-      this.#live.delete(oldest);
+  // Programs at work: one is at hand wherever some turn has led to, and is used up by the next one.
+
+  #keep(variant: Variant<P, V>, live: Live<P>): void {
+    variant.live.push(live);
+    this.#kept.delete(variant);
+    this.#kept.add(variant);
+    this.#liveCount += 1;
+    if (this.#liveCount <= liveMax) return;
+    for (const oldest of this.#kept) {
+      this.#liveCount -= oldest.live.length;
+      oldest.live.length = 0;
+      this.#kept.delete(oldest);
       return;
     }
   }
 
-  #liveAt(point: KnownPoint<P, V>): Live<P> {
-    const kept = this.#live.get(point);
-    if (kept !== undefined) return kept;
+  /** From one at hand, there or on the way there. */
+  #take(variant: Variant<P, V>): Live<P> {
     const moments: Moment<P>[] = [];
-    for (let at = point.origin; at !== null; at = at.point.origin) moments.push(at.moment);
-    moments.reverse();
-    const live = this.#make(moments[0]?.now ?? 0);
-    for (const moment of moments) befall(live, moment);
+    let from = variant;
+    while (from.live.length === 0 && from.origin !== null) {
+      moments.push(from.origin.moment);
+      from = from.origin.variant;
+    }
+    const live = this.#pop(from) ?? this.#make(moments.at(-1)?.now ?? 0);
+    if (moments.length === 0) return live;
+    for (const moment of moments.reverse()) befall(live, moment);
     this.replayed += moments.length;
     live.lines.takeEffects();
+    return live;
+  }
+
+  #pop(variant: Variant<P, V>): Live<P> | null {
+    const live = variant.live.pop();
+    if (live === undefined) return null;
+    this.#liveCount -= 1;
+    if (variant.live.length === 0) this.#kept.delete(variant);
     return live;
   }
 
@@ -265,148 +300,5 @@ function befall<P extends Process<unknown>>(live: Live<P>, { now, stimulus }: Mo
     case "act":
       stimulus.run(process);
       break;
-  }
-}
-
-function stimulusKey(stimulus: Stimulus<never>): string {
-  switch (stimulus.kind) {
-    case "call":
-      return `call ${stimulus.line} ${stimulus.host}`;
-    case "connected":
-      return `connected ${stimulus.line} ${stimulus.side}`;
-    case "received":
-      return `received ${stimulus.line} ${stimulus.side} ${markOf(stimulus.bytes)}`;
-    case "closed":
-      return `closed ${stimulus.line} ${stimulus.side} ${stimulus.failure?.detail ?? ""}`;
-    case "task":
-      return `task ${stimulus.index}`;
-    case "act":
-      return `act ${stimulus.label}`;
-    default:
-      return stimulus.kind;
-  }
-}
-
-/** What a program has said and heard at its end of a connection. */
-interface NotedEnd {
-  readonly ear: Ear;
-  isConnected: boolean;
-  readonly heard: Digest;
-  readonly said: Digest;
-}
-
-function newEnd(ear: Ear): NotedEnd {
-  return { ear, isConnected: false, heard: new Digest(), said: new Digest() };
-}
-
-/** The network of a program that is being remembered. */
-class NotedLines implements Lines {
-  readonly #name: string;
-  readonly #idBase: number;
-  readonly #ends = new Map<string, NotedEnd>();
-  readonly #accepts = new Map<string, Accept>();
-  #effects: (Effect | Task)[] = [];
-  #calls = 0;
-
-  constructor(name: string, idBase: number) {
-    this.#name = name;
-    this.#idBase = idBase;
-  }
-
-  takeEffects(left: ReadonlySet<Task> = new Set()): readonly Effect[] {
-    const effects = this.#effects.map((effect): Effect => {
-      if (!("finish" in effect)) return effect;
-      return { kind: "task", label: effect.label, isLeft: left.has(effect) };
-    });
-    this.#effects = [];
-    return effects;
-  }
-
-  get listens(): readonly string[] {
-    return [...this.#accepts.keys()];
-  }
-
-  snapshot(): unknown {
-    const ends = [...this.#ends].map(([name, { isConnected, heard, said }]) => {
-      return [name, isConnected, heard.value, said.value];
-    });
-    return [this.#calls, ends.sort(), this.listens];
-  }
-
-  began(task: Task): void {
-    this.#effects.push(task);
-  }
-
-  /** Somebody has called here. */
-  call(id: number, caller: string, host: string): void {
-    const line = new NotedLine(this, id, caller, host);
-    const ear = this.#accepts.get(host)?.(line) ?? null;
-    if (ear !== null) this.#ends.set(`${id} server`, newEnd(ear));
-  }
-
-  end(line: number, side: Side): NotedEnd | null {
-    return this.#ends.get(`${line} ${side}`) ?? null;
-  }
-
-  forget(line: number, side: Side): void {
-    this.#ends.delete(`${line} ${side}`);
-  }
-
-  connect(caller: string, host: string, ear: Ear): Line {
-    const id = this.#idBase + ++this.#calls;
-    this.#ends.set(`${id} client`, newEnd(ear));
-    this.#effects.push({ kind: "connect", line: id, host });
-    return new NotedLine(this, id, caller, host);
-  }
-
-  listen(host: string, accept: Accept): void {
-    this.#accepts.set(host, accept);
-    this.#effects.push({ kind: "listen", host });
-  }
-
-  deafen(host: string): void {
-    this.#accepts.delete(host);
-    this.#effects.push({ kind: "deafen", host });
-  }
-
-  note(effect: Exclude<Effect, { kind: "task" }> & { line: number; side: Side }): void {
-    const end = this.end(effect.line, effect.side);
-    if (effect.kind === "send" && end === null) {
-      throw new Violation("fault", `${this.#name}: sent behind the end of #${effect.line}`);
-    }
-    if (end === null) return;
-    if (effect.kind === "send") end.said.push(effect.bytes);
-    if (effect.kind === "leave" || effect.kind === "reset") this.forget(effect.line, effect.side);
-    this.#effects.push(effect);
-  }
-}
-
-class NotedLine implements Line {
-  readonly id: number;
-  readonly caller: string;
-  readonly host: string;
-  readonly #lines: NotedLines;
-
-  constructor(lines: NotedLines, id: number, caller: string, host: string) {
-    this.#lines = lines;
-    this.id = id;
-    this.caller = caller;
-    this.host = host;
-  }
-
-  send(side: Side, bytes: Uint8Array): void {
-    this.#lines.note({ kind: "send", line: this.id, side, bytes });
-  }
-
-  setPaused(side: Side, isPaused: boolean): void {
-    this.#lines.note({ kind: "pause", line: this.id, side, isPaused });
-  }
-
-  leave(side: Side): void {
-    this.#lines.note({ kind: "leave", line: this.id, side });
-  }
-
-  reset(side: Side, detail: string): void {
-    this.#lines.note({ kind: "reset", line: this.id, side, detail });
   }
 }

@@ -69,6 +69,8 @@ interface Departure {
 interface Arrival {
   readonly mover: TargetMove;
   seat: Seat | null;
+  /** State of a guest that is being loaded. */
+  loading: Uint8Array | null;
 }
 
 /** What a host tells the other one of the guest. */
@@ -206,8 +208,8 @@ export class Moving implements MovingView {
         const from = seat.address;
         return [id, from, stateOf(mover), [...links.keys()], isStopping, isRunWanted];
       }),
-      arrivals: [...this.#arrivals].map(([id, { seat, mover }]) => {
-        return [id, seat?.address ?? null, stateOf(mover)];
+      arrivals: [...this.#arrivals].map(([id, { seat, mover, loading }]) => {
+        return [id, seat?.address ?? null, stateOf(mover), loading];
       }),
       links: [...this.#links.keys()],
     };
@@ -385,7 +387,7 @@ export class Moving implements MovingView {
         const { description } = found;
         const { timing } = this.#owner;
         const options = { description, connection: key, stateSizeMax: 1 << 20, timing };
-        arrival = { mover: new TargetMove(options, now), seat: null };
+        arrival = { mover: new TargetMove(options, now), seat: null, loading: null };
         this.#arrivals.set(found.move, arrival);
       } else {
         arrival = this.#arrivals.get(found.move) ?? null;
@@ -463,7 +465,9 @@ export class Moving implements MovingView {
       }
       case "load": {
         const { state } = output;
+        arrival.loading = state;
         this.#owner.later("the guest is loaded", () => {
+          arrival.loading = null;
           if (arrival.seat === null) return;
           arrival.seat.adopt(MiniGuest.load(state, this.#owner.now));
           tell({ type: "loaded" });

@@ -14,7 +14,8 @@ export interface Watch {
   readonly isRestored: boolean;
   readonly tap: TapPoint;
   readonly checks: readonly Check[];
-  readonly next: Map<string, Watch | Violation>;
+  /** What comes of it, by the number of what is said and on which wire. */
+  readonly next: Map<number, Watch | Violation>;
 }
 
 type Facts = Omit<Watch, "id" | "next">;
@@ -23,6 +24,7 @@ export class Watches {
   readonly #all: Watch[] = [];
   readonly #ids = new Map<string, Watch>();
   readonly #tapIds = new Map<TapPoint, number>();
+  readonly #sayings = new Map<string, number>();
   readonly #firstTap = newTapPoint();
 
   at(id: number): Watch {
@@ -35,13 +37,23 @@ export class Watches {
     return this.of({ ...nothing, tap: this.#firstTap, checks });
   }
 
-  /** @throws Violation when a check does not like it. */
-  said(watch: Watch, id: number, wire: () => WireView, from: Side, bytes: Uint8Array): Watch {
-    const event = `${id} ${from} ${markOf(bytes)}`;
-    let next = watch.next.get(event);
+  /** The number of what is said there; the same for the same bytes. */
+  saying(line: number, from: Side, bytes: Uint8Array): number {
+    const key = `${line} ${from} ${markOf(bytes)}`;
+    const number = this.#sayings.get(key) ?? this.#sayings.size;
+    this.#sayings.set(key, number);
+    return number;
+  }
+
+  /**
+   * What is known behind it; `saying` is its number.
+   * @throws Violation when a check does not like it.
+   */
+  said(watch: Watch, saying: number, wire: () => WireView, from: Side, bytes: Uint8Array): Watch {
+    let next = watch.next.get(saying);
     if (next === undefined) {
       next = this.#read(watch, wire(), from, bytes);
-      watch.next.set(event, next);
+      watch.next.set(saying, next);
     }
     if (next instanceof Violation) throw next;
     return next;
@@ -72,7 +84,7 @@ export class Watches {
     const key = [purpose, isLinked, isRestored, tapId, ...keys].join(";");
     const known = this.#ids.get(key);
     if (known !== undefined) return known;
-    const watch = { ...facts, id: this.#all.length, next: new Map<string, Watch | Violation>() };
+    const watch = { ...facts, id: this.#all.length, next: new Map<number, Watch | Violation>() };
     this.#all.push(watch);
     this.#ids.set(key, watch);
     return watch;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   choicesOf,
+  comparedPlainly,
   explore,
   goEverywhere,
   Memories,
@@ -13,7 +14,13 @@ import {
   Violation,
   type World,
 } from "../src/index.ts";
-import { forgetsHeldKeys, hearsHeldInputTwice, keepsWakingUp, neverHolds } from "./planted.ts";
+import {
+  forgetsHeldKeys,
+  hearsHeldInputTwice,
+  keepsWakingUp,
+  neverHolds,
+  remembersInSecret,
+} from "./planted.ts";
 
 /** What a world from memory and a world at work are at, step by step, where chance leads them. */
 function together(scenario: Scenario, seed: number, memories: Memories): void {
@@ -115,8 +122,32 @@ describe("a world of numbers", () => {
   ] as const)("finds %s", (_name, rule, options) => {
     const faults = rule === "hold" ? {} : { resets: 1 };
     const scenario = move("planted", { ...quick, ...options, faults } as Partial<MoveOptions>);
-    let looks = 0;
-    const { failure } = goEverywhere(scenario, { goOn: () => ++looks < 40 });
-    expect(failure?.violation?.rule).toBe(rule);
+    for (const compared of [null, comparedPlainly]) {
+      let looks = 0;
+      const { failure } = goEverywhere(scenario, { compared, goOn: () => ++looks < 40 });
+      expect(failure?.violation?.rule).toBe(rule);
+    }
+  });
+});
+
+describe("states that look the same", () => {
+  it.each<[string, Partial<MoveOptions>]>([
+    ["a session meets nothing", {}],
+    ["movers meet two deaths", { clients: 0, faults: { kills: ["source", "target"] } }],
+    ["movers meet a delay", { clients: 0, faults: { delays: 1 } }],
+  ])("do the same from then on, where %s", (_name, options) => {
+    const scenario = move("move", { ...quick, ...options });
+    const whole = goEverywhere(scenario, { compared: null });
+    const fewer = goEverywhere(scenario, { compared: 20 });
+    expect([whole.failure, fewer.failure]).toEqual([null, null]);
+    expect([whole.left, fewer.left]).toEqual([0, 0]);
+    expect(new Set(fewer.ends)).toEqual(new Set(whole.ends));
+    expect(fewer.states).toBeLessThanOrEqual(whole.states);
+  });
+
+  it("are told apart by what they do, where a program does not say all of itself", () => {
+    const scenario = move("planted", { ...quick, makeServer: remembersInSecret });
+    const { failure } = goEverywhere(scenario, { compared: 20 });
+    expect(failure?.violation?.rule).toBe("likeness");
   });
 });

@@ -108,3 +108,18 @@ const heldInput = 6;
 export const hearsHeldInputTwice: MakeServer = layered(() => ({
   times: (input) => (input.type === "peer" && input.bytes[0] === heldInput ? 2 : 1),
 }));
+
+/** Sends what its client asked for last twice in the move, and says nowhere what that was. */
+export const remembersInSecret: MakeServer = layered(() => {
+  let last = -1;
+  return {
+    input(input) {
+      if (input.type === "received") last = input.connection;
+      return input;
+    },
+    more(input) {
+      const isLeft = input.type === "command" && input.command.name === "migrate-switch";
+      return isLeft ? [{ type: "disconnect", connection: last }] : [];
+    },
+  };
+});
