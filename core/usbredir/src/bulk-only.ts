@@ -106,6 +106,21 @@ export class BulkOnly {
     this.#writes = [];
   }
 
+  /** A command that is under way is of a medium that is gone: no more of it goes, and it fails. */
+  mediumChanged(): void {
+    const state = this.#state;
+    if (state.kind === "reading") {
+      state.command.isFailed = true;
+      this.#disk.endedByChange();
+      this.#state = { kind: "replying", command: state.command, data: none };
+      this.#pump();
+    } else if (state.kind === "writing" && state.left > 0) {
+      state.command.isFailed = true;
+      this.#disk.endedByChange();
+      state.left = 0;
+    }
+  }
+
   /** The guest no longer waits for this one. False: it was answered already. */
   cancel(id: bigint): boolean {
     const index = this.#requests.findIndex((request) => request.id === id);

@@ -119,6 +119,11 @@ export class ScsiDisk {
     this.#isLocked = false;
   }
 
+  /** A command that is under way ends by the change of its medium; the next one tells it again. */
+  endedByChange(): void {
+    this.#sense = this.#medium === null ? noMedium : mediumChanged;
+  }
+
   /** What was read or written could not be. */
   ioFailed(what: "read" | "write"): void {
     this.#sense = what === "read" ? readError : writeError;

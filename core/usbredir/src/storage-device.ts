@@ -115,8 +115,10 @@ export class StorageDevice implements UsbDevice {
   }
 
   handle(input: DeviceInput): void {
-    if (input.type === "insert") this.#disk.insert(input.medium);
-    else if (input.type === "done") {
+    if (input.type === "insert") {
+      this.#disk.insert(input.medium);
+      this.#bulk.mediumChanged();
+    } else if (input.type === "done") {
       const done = this.#tasks.get(input.task);
       this.#tasks.delete(input.task);
       done?.(input.data);

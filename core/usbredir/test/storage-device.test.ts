@@ -139,6 +139,31 @@ describe("a storage device", () => {
     expect(guest.sense()).toBe("0/0/0");
   });
 
+  it("lets no command of one medium go on with the next", () => {
+    const guest = stick();
+    const before = guest.disk.slice();
+    guest.choose = () => null;
+    guest.command(transfer(READ, 0, 4), 2048, true);
+    const first = guest.bulkIn(512);
+    guest.work();
+    guest.feed({ type: "insert", medium: { size: 32 * 512, writable: true } });
+    const rest = guest.bulkIn(1536);
+    guest.choose = () => 0;
+    // What was read of the old one may come; of the new one nothing does.
+    expect(guest.status(new Uint8Array(0))).toMatchObject({ status: 1 });
+    expect(guest.answer(first).data).toHaveLength(512);
+    expect(guest.answer(rest).data).toHaveLength(0);
+    expect(guest.sense()).toBe("6/28/0");
+    expect(guest.read([0, 0, 0, 0, 0, 0], 0).status).toBe(1);
+    guest.command(transfer(WRITE, 0, 2), 1024, false);
+    guest.bulkOut(new Uint8Array(512).fill(1));
+    guest.feed({ type: "insert", medium: { size: 32 * 512, writable: true } });
+    guest.bulkOut(new Uint8Array(512).fill(2));
+    guest.work();
+    expect(guest.status(new Uint8Array(0))).toMatchObject({ status: 1 });
+    expect(guest.disk.subarray(512)).toEqual(before.subarray(512));
+  });
+
   it("tells a change of its medium, and ejects it", () => {
     const guest = new StorageGuest("cd", 0, false);
     const ready = () => guest.read([0, 0, 0, 0, 0, 0], 0).status;

@@ -95,6 +95,10 @@ export function nextCommand(storage: StorageState, seed: number, tag: number): S
   }
 }
 
+/** Sense keys. */
+const notReady = 2;
+const unitAttention = 6;
+
 /** The 31 bytes that begin it. */
 export function commandBytesOf({
   kind,
@@ -196,6 +200,11 @@ export function endCommand(
       storage.next = "capacity";
       break;
     case "sense":
+      // Another medium may be in it, or none.
+      if ((data[2]! & 0x0f) === unitAttention || (data[2]! & 0x0f) === notReady) {
+        storage.blocks = 0;
+        storage.marks.fill(0);
+      }
       storage.next = storage.blocks === 0 ? "ready" : "read";
       break;
     case "capacity":
