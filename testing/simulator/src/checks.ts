@@ -3,9 +3,9 @@
 
 import type { Finding } from "@caraway/channel";
 import { baseCodec } from "@caraway/protocol";
+import type { Check } from "./check.ts";
 import type { ClientView, GuestView, Key, Scene, WireView } from "./views.ts";
 import { Violation } from "./violation.ts";
-import type { Check } from "./world.ts";
 
 /** At rest, a client that has a display shows what the guest does. */
 export class PixelCheck implements Check {

@@ -2,12 +2,12 @@
 // to, the nearest first. See vector-world.ts for what a state is.
 
 import { NamedChoices } from "./choices.ts";
+import { Memories } from "./memories.ts";
 import { looksOf, movesEndMs, type RunResult, run, type Scenario } from "./run.ts";
 import { nameVector, StateTable } from "./state-table.ts";
 import { VectorQueue } from "./vector-queue.ts";
 import { type IsSeen, type Vector, VectorWorld } from "./vector-world.ts";
 import { Violation } from "./violation.ts";
-import { Memories } from "./world.ts";
 
 export interface Everywhere {
   readonly states: number;

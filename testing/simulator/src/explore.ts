@@ -8,9 +8,10 @@ import {
   type Random,
   ReplayedChoices,
 } from "./choices.ts";
+import { Memories } from "./memories.ts";
 import { looksOf, type RunResult, run, type Scenario, settle } from "./run.ts";
 import { Violation } from "./violation.ts";
-import { Memories, type World } from "./world.ts";
+import type { World } from "./world.ts";
 
 export interface ExploreOptions {
   /** Choices other than the plain one in each run; infinite: the whole space of states. */

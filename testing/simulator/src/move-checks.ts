@@ -1,9 +1,9 @@
 // What must hold in worlds in which a guest moves.
 
 import type { Finding } from "@caraway/channel";
+import type { Check } from "./check.ts";
 import type { Scene, WireView } from "./views.ts";
 import { Violation } from "./violation.ts";
-import type { Check } from "./world.ts";
 
 // Messages that all channels have.
 const serverMigrate = 1;

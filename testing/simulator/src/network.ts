@@ -75,6 +75,11 @@ export function lineName({ id, caller }: Pick<Line, "id" | "caller">): string {
   return `#${id % idsPerCaller} ${caller}`;
 }
 
+/** The process of an address: `source` of `source:1`. */
+export function nameIn(host: string): string {
+  return host.split(":")[0]!;
+}
+
 export function wireLabel(
   wire: Pick<Line, "id" | "caller"> & { readonly host: string; readonly purpose: string },
 ): string {

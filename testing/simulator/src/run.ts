@@ -9,10 +9,11 @@ import {
   type Trace,
 } from "./choices.ts";
 import { hashText, plainText } from "./fingerprint.ts";
+import type { Memories } from "./memories.ts";
 import { noTally, type Tally, tallyOf } from "./tally.ts";
 import type { Scene } from "./views.ts";
 import { Violation } from "./violation.ts";
-import type { Memories, World } from "./world.ts";
+import type { World } from "./world.ts";
 
 export interface Scenario {
   readonly name: string;

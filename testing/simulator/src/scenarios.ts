@@ -11,8 +11,9 @@ import { EndCheck, HandOverCheck, HoldCheck, OwnerCheck, PlaceCheck } from "./mo
 import type { Action } from "./plans.ts";
 import { goOnUntil, type Scenario } from "./run.ts";
 import { type MakeServer, realServer } from "./seat.ts";
+import type { Host } from "./steps.ts";
 import type { ClientView, HostView } from "./views.ts";
-import { type Host, World } from "./world.ts";
+import { World } from "./world.ts";
 import { type Faults, plainWorld, type WorldOptions } from "./world-options.ts";
 
 /** One server, and no move. */
@@ -290,6 +291,9 @@ const tiny: Partial<MoveOptions> = {
   search: "everywhere",
 };
 
+/** The stream is there, and moves; nobody says anything on it. */
+const silent: Partial<MoveOptions> = { ...tiny, bytes: 0, guest: { streamBytes: 0 } };
+
 /** Without the stream: for all that may go wrong at any moment of it. */
 const tinier: Partial<MoveOptions> = {
   ...tiny,
@@ -334,7 +338,28 @@ const stickMoves: Partial<MoveOptions> = {
 
 const moversOnly: Partial<MoveOptions> = { clients: 0, makeServer: () => new HollowServer() };
 
-const scenarios: Readonly<Record<string, (name: string) => Scenario>> = {
+/** What may go wrong once, somewhere. */
+const faultsByName: Readonly<Record<string, Partial<MoveOptions>>> = {
+  "a cancel": { faults: { cancels: 1 } },
+  "a delay": { faults: { delays: 1 } },
+  "a reset": { faults: { resets: 1 } },
+  "a death": { faults: { kills: ["source", "target", "c1"] } },
+  // Longer than anything that waits in a move.
+  "a stall": { faults: { stalls: 1, stallMs: 12_000 }, horizonMs: 12_000, exploredMs: 25_000 },
+};
+
+/** A world, and the same one with one fault of each kind. */
+function withEachFault(plain: string, options: Partial<MoveOptions>): Scenarios {
+  const worlds: Record<string, Scenarios[string]> = { [plain]: (name) => move(name, options) };
+  for (const [fault, more] of Object.entries(faultsByName)) {
+    worlds[`${plain} with ${fault}`] = (name) => move(name, { ...options, ...more });
+  }
+  return worlds;
+}
+
+type Scenarios = Readonly<Record<string, (name: string) => Scenario>>;
+
+const scenarios: Scenarios = {
   stay: (name) => stay(name, { guest: { frames: 1 } }),
   "stay with a reset": (name) => stay(name, { faults: { resets: 1 } }),
   "stay with a stall": (name) => stay(name, { faults: { stalls: 1 } }),
@@ -353,22 +378,22 @@ const scenarios: Readonly<Record<string, (name: string) => Scenario>> = {
   },
   "movers with a cancel": (name) => move(name, { ...moversOnly, faults: { cancels: 1 } }),
   move: (name) => move(name, small),
-  "tiny move": (name) => move(name, tiny),
-  "tiny move without a stream": (name) => {
-    return move(name, { ...tinier, channels: ["main", "display", "inputs"] });
-  },
   "tiny move of two": (name) => move(name, tinyTwo),
-  "tinier move": (name) => move(name, tinier),
-  "tinier move with a cancel": (name) => move(name, { ...tinier, faults: { cancels: 1 } }),
-  "tinier move with a delay": (name) => move(name, { ...tinier, faults: { delays: 1 } }),
-  "tinier move with a reset": (name) => move(name, { ...tinier, faults: { resets: 1 } }),
-  "tinier move with a death": (name) => {
-    return move(name, { ...tinier, faults: { kills: ["source", "target", "c1"] } });
-  },
-  "tinier move with a stall": (name) => {
-    const faults = { stalls: 1, stallMs: 12_000 };
-    return move(name, { ...tinier, faults, horizonMs: 12_000, exploredMs: 25_000 });
-  },
+  ...withEachFault("tiny move", tiny),
+  ...withEachFault("tiny move with a silent stream", silent),
+  ...withEachFault("tiny move without a stream", {
+    ...tinier,
+    channels: ["main", "display", "inputs"],
+  }),
+  ...withEachFault("tiny move without inputs", {
+    ...tiny,
+    channels: ["main", "display", "usbredir"],
+  }),
+  ...withEachFault("tiny move without a display", {
+    ...tiny,
+    channels: ["main", "inputs", "usbredir"],
+  }),
+  ...withEachFault("tinier move", tinier),
   "move with a reset": (name) => move(name, { ...small, faults: { resets: 1 } }),
   "move with a stall": (name) => move(name, { ...small, faults: { stalls: 1, stallMs: 1500 } }),
   "move with a long stall": (name) => {

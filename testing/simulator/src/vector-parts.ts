@@ -2,6 +2,7 @@
 // kept here once, however many worlds have it.
 
 import type { Instant } from "@caraway/channel";
+import type { Check } from "./check.ts";
 import type { Memory, Point } from "./memory.ts";
 import { wireLabel } from "./network.ts";
 import { type Pipe, Pipes } from "./pipes.ts";
@@ -16,7 +17,7 @@ import {
   type WireView,
 } from "./views.ts";
 import { type Watch, Watches } from "./watches.ts";
-import type { Check, World } from "./world.ts";
+import type { World } from "./world.ts";
 import type { Left } from "./world-options.ts";
 
 export type Vector = Int32Array<ArrayBuffer>;

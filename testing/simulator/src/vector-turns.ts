@@ -2,14 +2,12 @@
 // program's next state, and what it does on the network.
 
 import type { Passage, Point } from "./memory.ts";
-import type { Side } from "./network.ts";
+import { nameIn, type Side } from "./network.ts";
 import type { Item, Pipe } from "./pipes.ts";
 import type { Process } from "./process.ts";
-import type { Effect, Stimulus } from "./stimulus.ts";
-import { stimulusKey } from "./stimulus.ts";
+import { type Effect, type Stimulus, stimulusKey } from "./stimulus.ts";
 import type { AnyView, LineEnds, Vector, VectorParts } from "./vector-parts.ts";
 import { guestsText, type HostView } from "./views.ts";
-import { nameIn } from "./world.ts";
 
 /** Something that can befall a program, with a number that tells it from everything else. */
 export interface Event {

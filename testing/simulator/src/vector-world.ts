@@ -4,7 +4,7 @@
 // began to wait is not part of it. Here is what can happen next, but for faults (vector-faults.ts).
 
 import type { Instant } from "@caraway/channel";
-import type { Side } from "./network.ts";
+import { nameIn, type Side } from "./network.ts";
 import { strike } from "./vector-faults.ts";
 import { type LineEnds, type Vector, VectorParts } from "./vector-parts.ts";
 import { type Event, VectorTurns } from "./vector-turns.ts";
@@ -180,7 +180,7 @@ export class VectorWorld {
     const to = this.#begin(vector);
     if (side === "client") parts.setEnds(to, line.place, parts.pipes.shift(client), server);
     else parts.setEnds(to, line.place, client, parts.pipes.shift(server));
-    const index = parts.roleOf.get(side === "client" ? line.caller : line.host.split(":")[0]!)!;
+    const index = parts.roleOf.get(side === "client" ? line.caller : nameIn(line.host))!;
     this.turns.befall(vector, to, index, this.turns.delivery(line, side, item));
     return to;
   }

@@ -1,11 +1,11 @@
 // What has been read off one wire, and what the checks make of it, as a number.
 
+import type { Check } from "./check.ts";
 import { markOf } from "./fingerprint.ts";
 import type { Side } from "./network.ts";
 import { learned, newTapPoint, readOn, type TapPoint } from "./tap-memory.ts";
 import type { WireView } from "./views.ts";
 import { Violation } from "./violation.ts";
-import type { Check } from "./world.ts";
 
 export interface Watch {
   readonly id: number;

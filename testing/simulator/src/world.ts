@@ -3,17 +3,27 @@
 
 import type { Finding, Instant } from "@caraway/channel";
 import type { MoveTiming } from "@caraway/migration";
-import { type Choices, plainChoices } from "./choices.ts";
+import type { Check } from "./check.ts";
+import type { Choices } from "./choices.ts";
 import { type ClientChoices, ClientProcess } from "./client-process.ts";
 import { hashText } from "./fingerprint.ts";
 import { Ghost, type Stage } from "./ghost.ts";
 import { type HostChoices, HostProcess } from "./host-process.ts";
-import { Memory, type Recipe } from "./memory.ts";
+import { type Memories, startMs } from "./memories.ts";
+import type { Recipe } from "./memory.ts";
 import { messageName } from "./message-name.ts";
-import { type Connection, type Lines, Network, type NetworkOwner, type Side } from "./network.ts";
+import {
+  type Connection,
+  type Lines,
+  Network,
+  type NetworkOwner,
+  nameIn,
+  type Side,
+} from "./network.ts";
 import type { Action, ClientAction, HostAction, Plan } from "./plans.ts";
-import type { Player, Surroundings } from "./process.ts";
+import type { Surroundings } from "./process.ts";
 import { realServer } from "./seat.ts";
+import { type Client, faultSteps, type Host, namesOf, type Step } from "./steps.ts";
 import { learned, newTapPoint, readOn, type TapPoint } from "./tap-memory.ts";
 import {
   type ClientView,
@@ -22,7 +32,6 @@ import {
   type HostView,
   type Scene,
   type SeatView,
-  type WireView,
 } from "./views.ts";
 import { Violation } from "./violation.ts";
 import { type Left, noFaults, plainWorld, type WorldOptions } from "./world-options.ts";
@@ -32,69 +41,6 @@ interface Actor extends Plan {
   done: number;
 }
 
-export type Client = Player<ClientView, ClientProcess>;
-export type Host = Player<HostView, HostProcess>;
-
-/** What programs have done, for all worlds of one scenario. */
-export class Memories {
-  readonly firstTap = newTapPoint();
-  readonly #compared: number | null;
-  readonly #clients = new Map<string, Memory<ClientProcess, ClientView>>();
-  readonly #hosts = new Map<string, Memory<HostProcess, HostView>>();
-
-  /** `compared`: how many states that look the same are compared; null: none is taken for another. */
-  constructor(compared: number | null = null) {
-    this.#compared = compared;
-  }
-
-  client(recipe: Recipe<ClientProcess, ClientView>): Memory<ClientProcess, ClientView> {
-    const memory = this.#clients.get(recipe.name) ?? new Memory(recipe, startMs, this.#compared);
-    this.#clients.set(recipe.name, memory);
-    return memory;
-  }
-
-  host(recipe: Recipe<HostProcess, HostView>): Memory<HostProcess, HostView> {
-    const memory = this.#hosts.get(recipe.name) ?? new Memory(recipe, startMs, this.#compared);
-    this.#hosts.set(recipe.name, memory);
-    return memory;
-  }
-
-  /** Different states of programs, and turns of the programs themselves. */
-  get figures(): { readonly points: number; readonly variants: number; readonly turns: number } {
-    let [points, variants, turns] = [0, 0, 0];
-    for (const memory of [...this.#clients.values(), ...this.#hosts.values()]) {
-      points += memory.size;
-      variants += memory.variants;
-      turns += memory.asked + memory.replayed;
-    }
-    return { points, variants, turns };
-  }
-}
-
-/** Watches the world and throws a Violation when something is not as it must be. */
-export interface Check {
-  /** Something was read off a wire, on the side that sent it. */
-  found?(wire: WireView, finding: Finding): void;
-  /** Behind each step. */
-  stepped?(scene: Scene): void;
-  /** When all has come to rest. */
-  rested?(scene: Scene): void;
-  /** The same with what it has seen so far, for a world that goes on by itself. */
-  fork(): Check;
-  /** Tells its states apart, where it only listens to wires, to each by itself. */
-  key?(): string;
-  /** As it would be behind that world, where it looks at steps and remembers what it saw. */
-  behind?(before: Scene): Check;
-}
-
-/** One thing that can happen next. */
-export interface Step {
-  readonly label: () => string;
-  readonly weight: number;
-  readonly take: (choices: Choices) => void;
-}
-
-const startMs = 1000;
 /** So that a run ends soon: what waits for hours in life waits for minutes here. */
 const quickMoves: Partial<MoveTiming> = { keepMs: 60_000, rememberMs: 120_000 };
 /** Wakings in a row that bring nothing about, from which on a deadline counts as stuck. */
@@ -102,21 +48,6 @@ const idleWakingsMax = 1000;
 
 export type HostGhost = Ghost<HostProcess, HostView>;
 export type ClientGhost = Ghost<ClientProcess, ClientView>;
-
-/** Their labels, and which of several with the same one. */
-function namesOf(steps: readonly Step[]): readonly string[] {
-  const counts = new Map<string, number>();
-  return steps.map(({ label }) => {
-    const count = (counts.get(label()) ?? 0) + 1;
-    counts.set(label(), count);
-    return count === 1 ? label() : `${label()} (${count})`;
-  });
-}
-
-/** The process of an address: `source` of `source:1`. */
-export function nameIn(host: string): string {
-  return host.split(":")[0]!;
-}
 
 export class World implements NetworkOwner, Surroundings, Stage, Scene {
   now: Instant = startMs;
@@ -524,57 +455,24 @@ export class World implements NetworkOwner, Surroundings, Stage, Scene {
 
   /** `delayMs`: for how long at most time may pass by a fault; null: it may without. */
   #faultSteps(delayMs: number | null): Step[] {
-    const { resets, stalls, kills, cancels, delays } = this.#left;
-    const steps: Step[] = [];
-    const strike = (label: string, take: () => void): void => {
-      const weight = 0.05;
-      steps.push({
-        label: () => label,
-        weight,
-        take: () => {
-          this.struck.push(label);
-          take();
-        },
-      });
-    };
-    for (const connection of [...this.network.connections]) {
-      if (stalls > 0 && !this.#stalledUntil.has(connection.id)) {
-        strike(`stall ${connection.label}`, () => {
-          this.#left = { ...this.#left, stalls: stalls - 1 };
-          this.#stalledUntil.set(connection.id, this.now + (this.options.faults.stallMs ?? 1000));
-        });
-      }
-      if (resets > 0 && connection.isWhole) {
-        strike(`reset ${connection.label}`, () => {
-          this.#left = { ...this.#left, resets: resets - 1 };
-          connection.reset(null, "the network broke");
-        });
-      }
-    }
-    const delay = delays > 0 && delayMs !== null ? this.#timeStep(delayMs) : null;
-    if (delay !== null) {
-      strike(`late: ${delay.label()}`, () => {
-        this.#left = { ...this.#left, delays: delays - 1 };
-        delay.take(plainChoices);
-      });
-    }
-    for (const host of cancels > 0 ? this.#hosts : []) {
-      const { isAlive, moving } = host.view;
-      if (!isAlive || !(moving.isMoving || moving.isExpecting)) continue;
-      strike(`cancel at ${host.name}`, () => {
-        this.#left = { ...this.#left, cancels: cancels - 1 };
-        host.act("cancel", (process) => process.moving.cancel());
-      });
-    }
-    for (const name of kills) {
-      const player = this.players.find((other) => other.name === name && other.view.isAlive);
-      if (player === undefined) continue;
-      strike(`kill ${name}`, () => {
-        this.#left = { ...this.#left, kills: kills.filter((other) => other !== name) };
-        player.kill();
-      });
-    }
-    return steps;
+    const isStalled = (id: number): boolean => this.#stalledUntil.has(id);
+    const delay = delayMs === null ? null : this.#timeStep(delayMs);
+    return faultSteps({
+      connections: this.network.connections.map((connection) => {
+        return { connection, isStalled: isStalled(connection.id) };
+      }),
+      hosts: this.#hosts,
+      players: this.players,
+      left: this.#left,
+      delay,
+      struck: (label, left) => {
+        this.struck.push(label);
+        this.#left = left;
+      },
+      stall: (id) => {
+        this.#stalledUntil.set(id, this.now + (this.options.faults.stallMs ?? 1000));
+      },
+    });
   }
 
   #found(connection: Connection, finding: Finding): void {
