@@ -281,7 +281,10 @@ export class Host {
         const memory = event.name === "progress" ? record.memory : null;
         const more = memory === null ? about : { ...about, memory };
         this.#tell(`migration-${what}`, record.guest, record.id, more);
-        if (event.name === "ended") this.#options.metrics.moved(record);
+        if (event.name !== "ended") return;
+        this.#options.metrics.moved(record);
+        // On its way it could not be removed.
+        if (guest.hasEnded && record.owner === "source") void this.#remove(guest);
       },
       onPostcopy: (state, { record }) => {
         const { detail } = record;

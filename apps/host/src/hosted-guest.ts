@@ -1,7 +1,7 @@
 // One guest of a host with its server: made here, or on its way from another host.
 
 import type { ConnectionKey } from "@caraway/channel";
-import { findVideoEncoders, GuestServer, type ListenAddress } from "@caraway/node";
+import { GuestServer, type ListenAddress } from "@caraway/node";
 import type { Guest, SavableGuest, ServerCommand, ServerEvent, Ticket } from "@caraway/server";
 import type { ApiGuestState, ApiSession } from "./api-types.ts";
 import type { GuestKind } from "./guest-flags.ts";
@@ -38,6 +38,8 @@ export class HostedGuest {
   /** What is to be done with bytes for the server of the other host. */
   onPeer: (bytes: Uint8Array) => void = () => {};
   state: ApiGuestState;
+  /** It is over by itself, as a VM is that was shut down. */
+  hasEnded = false;
   tickets: readonly Ticket[] | null;
   readonly #options: HostedGuestOptions;
   readonly #sessions = new Map<number, Session>();
@@ -69,7 +71,7 @@ export class HostedGuest {
       ...(settings.tls !== null && { tls: settings.tls }),
       origins: settings.origins,
       server: { ...settings.server, tickets: options.tickets },
-      videoEncoders: await findVideoEncoders(),
+      videoEncoders: settings.videoEncoders,
       ...(settings.saslPasswords !== null && { saslPasswords: settings.saslPasswords }),
       onEvent: (event) => hosted.#note(event),
       onPeer: (bytes) => hosted.onPeer(bytes),
@@ -225,6 +227,9 @@ export class HostedGuest {
         this.#channels.set(event.client, channels.set(event.channel, event.connection));
         break;
       }
+      case "guest-ended":
+        this.hasEnded = true;
+        break;
       case "channel-lost":
         this.#channels.get(event.client)?.delete(event.channel);
         break;

@@ -72,9 +72,11 @@ export class Keeper {
     try {
       if (qemu !== null) await untilListening(qemu, [paths.qmp, paths.inputs], paths.log);
       const inputs = adopt === null ? paths.inputs : adopt.inputs;
+      const vnc = adopt !== null ? adopt.vnc : vm.display === "vnc" ? paths.vnc : undefined;
       const guest = await QemuGuest.open({
         qmp: adopt?.qmp ?? paths.qmp,
         ...(inputs !== undefined && { inputs }),
+        ...(vnc !== undefined && { vnc }),
         streams: (vm.streams ?? []).map(({ use, chardev, name, path }, at, all) => ({
           ...{ use, chardev, path: path ?? paths.stream(chardev), name: name ?? "" },
           id: all.slice(0, at).filter((other) => other.use === use).length,

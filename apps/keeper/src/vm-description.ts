@@ -25,14 +25,18 @@ export interface VmDescription {
   /** Further ones where the VM starts, and none where it arrives: `-incoming`, `-cdrom`. */
   readonly startArguments?: readonly string[];
   readonly streams?: readonly VmStream[];
+  /** How QEMU gives its screen: `dbus` when absent, `vnc` for a QEMU that has no D-Bus display. */
+  readonly display?: "dbus" | "vnc";
   /** Its sound devices have `audiodev=` with this name. */
   readonly sound?: string;
 }
 
 /** A VM that runs already: where QEMU's monitors are. */
 export interface VmAdoption {
-  /** QMP; the VM has `-display dbus,p2p=yes`, and nobody else is at this monitor. */
+  /** QMP; the VM has `-display dbus,p2p=yes`, or `vnc`, and nobody else is at this monitor. */
   readonly qmp: string;
+  /** The unix socket of its VNC server, which asks for no password. */
+  readonly vnc?: string;
   /** Another monitor, for keys and pointer. */
   readonly inputs?: string;
 }
@@ -57,6 +61,7 @@ export function keeperPaths(directory: string) {
     socket: at("keeper.sock"),
     qmp: at("qmp"),
     inputs: at("inputs"),
+    vnc: at("vnc"),
     incoming: at("incoming"),
     outgoing: at("outgoing"),
     log: at("log"),
@@ -80,12 +85,19 @@ export function qemuArguments(
     const chardev = ["-chardev", `socket,id=${id},${socket(paths[kind])}`];
     return [...chardev, "-mon", `chardev=${id},mode=control`];
   });
-  const sound = vm.sound === undefined ? [] : ["-audiodev", `dbus,id=${vm.sound},${soundRate}`];
+  const isVnc = vm.display === "vnc";
+  const driver = isVnc ? "none" : "dbus";
+  const sound =
+    vm.sound === undefined ? [] : ["-audiodev", `${driver},id=${vm.sound},${soundRate}`];
   const heard = vm.sound === undefined ? "" : `,audiodev=${vm.sound}`;
+  const display = isVnc
+    ? ["-display", "none", "-vnc", `unix:${paths.vnc.replaceAll(",", ",,")}${heard}`]
+    : ["-display", `dbus,p2p=yes${heard}`];
   // Character devices come before the devices that name them.
   const all = [
-    ...["-name", name, "-display", `dbus,p2p=yes${heard}`],
+    ...["-name", name],
     ...sound,
+    ...display,
     ...streams,
     ...monitors,
     ...vm.arguments,

@@ -65,7 +65,8 @@ function numberOf(path: string): number {
   return Number(consolePath.exec(path)?.[1] ?? 0);
 }
 
-function uuidBytes(text: string): Uint8Array | null {
+/** 16 bytes; null for none. */
+export function uuidBytes(text: string): Uint8Array | null {
   const digits = text.replaceAll("-", "");
   if (!/^[0-9a-f]{32}$/i.test(digits) || zeroUuid.test(text)) return null;
   return Uint8Array.from(Buffer.from(digits, "hex"));

@@ -1,4 +1,4 @@
-// A VM of QEMU as a guest to serve: its screen and sound over D-Bus, its character devices over
+// A VM of QEMU as a guest to serve: its screen and sound over D-Bus or VNC, its character devices over
 // their sockets, its keys, pointer and run state over QMP. QEMU goes on whatever becomes of us.
 
 import type { Guest, GuestDevice, GuestInput, GuestOutput, StreamName } from "@caraway/server";
@@ -10,13 +10,16 @@ import { QemuLost } from "./qemu-lost.ts";
 import { QemuStream, type QemuStreamOptions } from "./qemu-stream.ts";
 import { QmpClient, type QmpEvent } from "./qmp-client.ts";
 import { openSocketHanding, type SocketHanding } from "./socket-handing.ts";
-import type { VmDisplay } from "./vm-display.ts";
+import type { DisplayOwner, VmDisplay } from "./vm-display.ts";
+import { VncDisplay } from "./vnc-display.ts";
 
 export interface QemuGuestOptions {
-  /** QMP socket of a QEMU with `-display dbus,p2p=yes`; nobody else may hold it. */
+  /** QMP socket of a QEMU with `-display dbus,p2p=yes`, or with `vnc`; nobody else may hold it. */
   readonly qmp: string;
   /** Another one, for keys and pointer; without it they share the first. */
   readonly inputs?: string;
+  /** Unix socket of its VNC server, for a QEMU without D-Bus display. */
+  readonly vnc?: string;
   readonly streams?: readonly QemuStreamOptions[];
 }
 
@@ -116,6 +119,7 @@ export class QemuGuest implements Guest {
       case "buttons":
       case "wheel":
         this.#inputs.push(input);
+        this.#display?.stir?.();
         break;
       case "monitors-wish":
         this.#display?.wish(input.monitors);
@@ -240,7 +244,7 @@ export class QemuGuest implements Guest {
     this.#inputsQmp?.close();
   }
 
-  async #open({ qmp, inputs }: QemuGuestOptions): Promise<void> {
+  async #open({ qmp, inputs, vnc }: QemuGuestOptions): Promise<void> {
     const closed = (): void => this.#finish(new QemuLost("QEMU has ended"));
     this.#qmp = await QmpClient.connect(qmp, { event: (event) => this.#event(event), closed });
     if (inputs !== undefined) {
@@ -252,14 +256,18 @@ export class QemuGuest implements Guest {
     };
     this.#isRunning = running === true;
     this.#inputs.setRunning(this.#isRunning);
-    this.#display = await QemuDisplay.open(this.#qmp, this.#handing, {
+    const owner: DisplayOwner = {
       changed: () => {
         if (this.#isDescribed) this.#changed();
       },
       say: (output) => this.#shown(output),
       pointerIs: (isAbsolute) => this.#pointerIs(isAbsolute),
       ended: (error) => this.#finish(error),
-    });
+    };
+    this.#display =
+      vnc === undefined
+        ? await QemuDisplay.open(this.#qmp, this.#handing, owner)
+        : await VncDisplay.open(this.#qmp, vnc, owner);
     this.#isAbsolute = this.#display.isAbsolute;
     this.#leds = this.#display.leds;
     // A device that is loaded may have to find somebody at its other end.
@@ -298,6 +306,8 @@ export class QemuGuest implements Guest {
       case "STOP":
         this.#isRunning = false;
         this.#inputs.setRunning(false);
+        // What its devices have said is in their sockets; pictures may come much later.
+        for (const stream of this.#streams) stream.freeze(true);
         this.#settled = this.#stopped();
         break;
       case "RESUME":
@@ -322,7 +332,6 @@ export class QemuGuest implements Guest {
   async #stopped(): Promise<void> {
     try {
       await this.#display?.barrier(nowhere);
-      for (const stream of this.#streams) stream.freeze(true);
     } catch (error) {
       this.#finish(asError(error));
       return;

@@ -72,6 +72,8 @@ const downtimeLimitMs = 300;
 const progressEveryMs = 200;
 /** The pass over all memory behind which post-copy begins. */
 const postcopyIteration = 2;
+/** How often, and at which distance, QEMU is asked for what it says a moment later. */
+const [downtimeTries, downtimePauseMs] = [10, 2];
 /** How often, and at which distance, QEMU is asked to take a lost way up again before it has noticed the loss. */
 const [recoverTries, recoverPauseMs] = [20, 150];
 
@@ -154,8 +156,8 @@ async function follow(
     switch (info.status) {
       case "pre-switchover":
         if (leftovers === null) {
-          // What QEMU has read by now is in its memory, which is sent behind this.
-          await guest.settle();
+          // What QEMU has read by now is in its memory, which is sent behind this. What it shows last
+          // may come meanwhile.
           leftovers = await guest.leftovers();
           await guest.execute("migrate-continue", { state: "pre-switchover" });
         } else await news.next();
@@ -166,7 +168,7 @@ async function follow(
         const now = progressOf(info);
         progress(isPostcopy ? now : { ...now, total: now.sent, remaining: 0 });
         if (leftovers === null) throw new QemuMoveError("QEMU did not wait before the switch");
-        return { leftovers, downtimeMs: info.downtime ?? 0, isPostcopy };
+        return { leftovers, downtimeMs: await downtimeOf(guest, info), isPostcopy };
       }
       case "failed":
       case "cancelled":
@@ -184,6 +186,16 @@ async function follow(
       }
     }
   }
+}
+
+/** QEMU enters it a moment after it has said that it is done. */
+async function downtimeOf(guest: QemuGuest, info: MigrationInfo): Promise<number> {
+  let last = info;
+  for (let tries = 0; tries < downtimeTries && (last.downtime ?? 0) === 0; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, downtimePauseMs));
+    last = await queryMigrate(guest);
+  }
+  return last.downtime ?? 0;
 }
 
 /** Follows what `sendVm` has left to post-copy until it is over. */

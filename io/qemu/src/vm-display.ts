@@ -28,6 +28,8 @@ export interface VmDisplay {
   readonly isAbsolute: boolean;
   /** Lock LEDs, as `KeyboardModifier` bits. */
   readonly leds: number;
+  /** Somebody does something of which the screen may change. */
+  stir?(): void;
   wish(monitors: readonly MonitorWish[]): void;
   /** Resolves when all that QEMU has shown until now is here; `dump`: a file for a dump that nobody needs. */
   barrier(dump: string): Promise<void>;

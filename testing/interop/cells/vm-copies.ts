@@ -42,7 +42,7 @@ export class VmCopies implements AsyncDisposable {
       timeoutMs: 60_000,
     });
     const back = `curl -sSf -T /tmp/copy ${place}/back-$n`;
-    const loop = `n=0; while [ ! -e /run/copied ]; do ${there} && ${back} || echo $n failed; n=$((n+1)); done; echo $n > /run/copies`;
+    const loop = `n=0; while [ ! -e /run/copied ]; do ${there} && ${back} || echo $n failed; n=$((n+1)); sleep 0.3; done; echo $n > /run/copies`;
     await shell.run(
       `rm -f /run/copied /run/copies; (setsid sh -c '${loop}' >/run/copy.log 2>&1 &)`,
     );

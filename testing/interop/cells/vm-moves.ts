@@ -22,8 +22,8 @@ import {
   watchGtk,
 } from "./vm-setting.ts";
 
-/** It scrolls, shows pictures, plays and compiles. */
-const work = "busy start scroll anim sound compile";
+/** It scrolls, plays and compiles. */
+const work = "busy start scroll sound compile";
 /** An emulated guest changes its memory nearly as fast as two processors that do all of this can send it. */
 const patiently = { autoConverge: true, downtimeLimitMs: 800 } as const;
 /** Of spice-gtk, beside a client that has the folder. */

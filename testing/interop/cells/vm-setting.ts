@@ -17,7 +17,7 @@ import {
   stoppedPicture,
 } from "@caraway/interop";
 import type { ApiMigration, ApiNewMigration } from "caraway-host";
-import type { VmDescription } from "caraway-keeper";
+import type { VmAdoption, VmDescription } from "caraway-keeper";
 import { demand } from "./host-setting.ts";
 
 export interface VmSide {
@@ -27,6 +27,8 @@ export interface VmSide {
 
 export interface VmSettingOptions {
   readonly vm?: VmDescription;
+  /** It runs already, there. */
+  readonly adopt?: VmAdoption;
   /** Further arguments of both hosts. */
   readonly flags?: readonly string[];
 }
@@ -55,11 +57,11 @@ export class VmSetting implements AsyncDisposable {
   }
 
   /** The VM, a Debian on its desktop when none is given, runs on host a. */
-  static async start({ vm, flags = [] }: VmSettingOptions = {}): Promise<VmSetting> {
+  static async start({ vm, adopt, flags = [] }: VmSettingOptions = {}): Promise<VmSetting> {
     const folders = [new KeeperFolder(), new KeeperFolder()] as const;
     const hostFlags = (folder: KeeperFolder) => ["--state-dir", folder.path, ...flags];
     const b = await HostProcess.start("b", { flags: hostFlags(folders[1]) });
-    const file = folders[0].describe(vm ?? (await debianVm()));
+    const file = folders[0].describe(vm ?? (await debianVm()), adopt);
     const a = await HostProcess.start("a", {
       flags: [...hostFlags(folders[0]), "--vm", `desk=${file}`],
     });

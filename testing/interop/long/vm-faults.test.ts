@@ -10,6 +10,7 @@ import {
   firmwareVm,
   HostProcess,
   KeeperFolder,
+  SlowNetwork,
 } from "../src/index.ts";
 
 /** So slow that its memory is under way for a while. */
@@ -77,6 +78,39 @@ describe("while the VM's memory goes over", () => {
     180_000,
   );
 });
+
+it("goes on when the network between the hosts breaks, and moves when it is back", async () => {
+  await using vms = await start();
+  const port = Number(vms.there.host.peers.split(":").at(-1));
+  await using network = await SlowNetwork.open({ target: { port } });
+  await using client = await vms.connect();
+  const { host } = vms.here;
+  const to = `127.0.0.1:${network.port}`;
+  const { id } = await host.migrate("desk", { to, bandwidth });
+  await host.phase(id, "moving");
+  await delay(1000);
+  network.cut();
+  expect((await host.endOf(id)).owner).toBe("source");
+  await host.guestIn("desk", "running");
+  await demandAlive(vms, client);
+  while ((await vms.there.host.guests()).length > 0) await delay(50);
+  expect((await vms.move({ to })).owner).toBe("target");
+  await vms.demandSame({ client });
+}, 180_000);
+
+it("is nowhere when its own QEMU dies on the way, and its client is told", async () => {
+  await using vms = await start();
+  await using client = await vms.connect();
+  const [here, there] = [vms.here.host, vms.there.host];
+  const { id } = await here.migrate("desk", { to: there.peers, bandwidth });
+  await here.phase(id, "moving");
+  const control = await vms.control();
+  await control.execute("quit").catch(() => {});
+  expect((await here.endOf(id)).owner).toBe("source");
+  await expect.poll(() => client.isAlive, { timeout: 20_000 }).toBe(false);
+  await expect.poll(async () => (await here.guests()).length, { timeout: 20_000 }).toBe(0);
+  await expect.poll(async () => (await there.guests()).length, { timeout: 20_000 }).toBe(0);
+}, 180_000);
 
 it("does not go to a QEMU that cannot load it", async () => {
   // The device is in the VM's state, and not in the machine that is to load it.

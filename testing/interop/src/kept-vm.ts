@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { VmDescription } from "caraway-keeper";
+import type { VmAdoption, VmDescription } from "caraway-keeper";
 import { ensureGuest } from "./guest.ts";
 import { makeOwnedDirectory, removeOwnedDirectory } from "./ownership.ts";
 import { deviceArguments, type VmDevices } from "./qemu-arguments.ts";
@@ -70,10 +70,10 @@ export async function keptVmDescription(devices: VmDevices): Promise<VmDescripti
 export class KeeperFolder implements AsyncDisposable {
   readonly path = makeOwnedDirectory("vms");
 
-  /** A file for `--vm`. */
-  describe(vm: VmDescription): string {
+  /** A file for `--vm`, of a VM that is started, or runs already. */
+  describe(vm: VmDescription, adopt?: VmAdoption): string {
     const file = join(this.path, "vm.json");
-    writeFileSync(file, JSON.stringify(vm));
+    writeFileSync(file, JSON.stringify({ ...vm, adopt }));
     return file;
   }
 
