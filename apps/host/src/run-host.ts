@@ -3,6 +3,7 @@
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { findVideoEncoders } from "@caraway/node";
 import type { VmAdoption, VmDescription } from "caraway-keeper";
 import { pino } from "pino";
 import { ApiServer } from "./api-server.ts";
@@ -65,7 +66,8 @@ const signals = ["SIGINT", "SIGTERM"] as const;
 
 /** Runs until SIGINT or SIGTERM; a second one hurries. @throws HostUsageError */
 export async function runHost(flags: HostFlags, told: HostTold): Promise<void> {
-  const settings = serverSettings(flags, performance.now(), "spice://127.0.0.1:0");
+  const encoders = await findVideoEncoders();
+  const settings = serverSettings(flags, performance.now(), "spice://127.0.0.1:0", encoders);
   const token = tokenOf(flags);
   const security = peerSecurity(flags);
   const apiListen = parseOwn(flags.apiListen ?? `${defaultApiPort}`, "127.0.0.1");

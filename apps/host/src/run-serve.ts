@@ -26,7 +26,8 @@ const signals = ["SIGINT", "SIGTERM"] as const;
 
 /** Runs until SIGINT or SIGTERM. @throws HostUsageError */
 export async function runServe(flags: ServeFlags, told: ServeTold): Promise<void> {
-  const settings = serverSettings(flags, performance.now(), "spice://127.0.0.1:5900");
+  const encoders = await findVideoEncoders();
+  const settings = serverSettings(flags, performance.now(), "spice://127.0.0.1:5900", encoders);
   const { listen, tls, origins, server, saslPasswords } = settings;
   const vm = flags.qemu === undefined ? null : await openVm(flags.qemu);
   const guest: Guest = vm ?? makeTestcard(testcardOptions(flags));
@@ -45,7 +46,7 @@ export async function runServe(flags: ServeFlags, told: ServeTold): Promise<void
       listen,
       origins,
       server,
-      videoEncoders: await findVideoEncoders(),
+      videoEncoders: settings.videoEncoders,
       ...(tls !== null && { tls }),
       ...(saslPasswords !== null && { saslPasswords }),
       onEvent: (event) => {

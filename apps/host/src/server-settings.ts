@@ -1,7 +1,13 @@
 // What an operator says of a guest's server on the command line, made into what the server takes.
 
 import { readFileSync } from "node:fs";
-import type { ListenAddress, ListenTls, OriginRule, SaslPasswords } from "@caraway/node";
+import type {
+  ListenAddress,
+  ListenTls,
+  OriginRule,
+  SaslPasswords,
+  VideoEncoders,
+} from "@caraway/node";
 import {
   type CompressionName,
   type ServerOptions,
@@ -44,6 +50,8 @@ export interface ServerSettings {
   readonly origins: OriginRule;
   readonly server: Partial<ServerOptions>;
   readonly saslPasswords: SaslPasswords | null;
+  /** As they were found when the process began: no move has to wait for that. */
+  readonly videoEncoders: VideoEncoders | null;
 }
 
 export const compressionNames = [
@@ -63,6 +71,7 @@ export function serverSettings(
   flags: ServerFlags,
   now: number,
   defaultListen: string,
+  videoEncoders: VideoEncoders | null = null,
 ): ServerSettings {
   const listen = (flags.listen ?? [defaultListen]).map(parseListenAddress);
   const tls = flags.tls === undefined ? null : readTls(flags.tls);
@@ -91,6 +100,7 @@ export function serverSettings(
       ...(fileTransfer !== undefined && { fileTransfer }),
     },
     saslPasswords: passwords === null ? null : (user) => passwords.get(user) ?? null,
+    videoEncoders,
   };
 }
 
