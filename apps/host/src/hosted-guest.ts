@@ -38,6 +38,8 @@ export class HostedGuest {
   /** What is to be done with bytes for the server of the other host. */
   onPeer: (bytes: Uint8Array) => void = () => {};
   state: ApiGuestState;
+  /** It is over by itself, as a VM is that was shut down. */
+  hasEnded = false;
   tickets: readonly Ticket[] | null;
   readonly #options: HostedGuestOptions;
   readonly #sessions = new Map<number, Session>();
@@ -225,6 +227,9 @@ export class HostedGuest {
         this.#channels.set(event.client, channels.set(event.channel, event.connection));
         break;
       }
+      case "guest-ended":
+        this.hasEnded = true;
+        break;
       case "channel-lost":
         this.#channels.get(event.client)?.delete(event.channel);
         break;
