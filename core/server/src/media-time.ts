@@ -24,6 +24,11 @@ export class MediaTime {
   goOn(time: number, now: Instant): void {
     this.#epoch = time - now;
   }
+
+  /** How far it is ahead of the driver's clock. */
+  snapshot(): number {
+    return this.#epoch;
+  }
 }
 
 function wrap(time: number): number {

@@ -75,6 +75,7 @@ export class ServedSound {
 
   snapshot(): unknown {
     return {
+      time: this.time.snapshot(),
       playbacks: [...this.#playbacks.values()].map((device) => device.snapshot()),
       records: [...this.#records.values()].map((device) => device.snapshot()),
     };
