@@ -244,9 +244,11 @@ async function hearsThroughMoveAtGtk(): Promise<CellResult> {
   const file = join(folder, "heard.pcm");
   const { host, port } = vm.spice;
   await using client = new JsonProgram(program, [file, `host=${host}`, `port=${port}`]);
-  await client.waitFor("start");
+  // It has linked when it is told how loud the guest plays.
+  await client.waitFor("volume");
   await writeTone(vm, 60);
   await vm.shell.run("amixer -q sset Master 100% unmute; aplay -q /tmp/tone.wav &");
+  await client.waitFor("start");
   await delay(3000);
   const gaps = new GapWatch(() => statSync(file).size);
   await using target = await startMigrationTarget(vm);
