@@ -19,7 +19,7 @@ import {
 
 /** "CTST" in the order of the bytes. */
 export const savedMagic = 0x54535443;
-export const savedVersion = 7;
+export const savedVersion = 8;
 /** Stands for no time. */
 export const never = 0xffffffff;
 

@@ -56,10 +56,14 @@ const SavedSlot = struct("SavedSlot", {
   waiting: bytes({ count: "waitingSize" }),
   toSkip: u32,
   isStorage: u8,
+  isHid: u8,
   /** Endpoints; 255: there is none. */
   input: u8,
   output: u8,
+  interrupt: u8,
+  isConnected: u8,
   isPlugged: u8,
+  reports: u32,
   isCareful: u8,
   /** 0 idle, 1 command, 2 and above: steps of a repair. */
   activity: u8,
@@ -130,8 +134,12 @@ function savedSlot(slot: UsbSlotState, runtimeMs: number): SavedSlotValue {
     waiting: saved?.waiting ?? new Uint8Array(0),
     toSkip: saved?.toSkip ?? 0,
     isStorage: slot.isStorage ? 1 : 0,
+    isHid: slot.isHid ? 1 : 0,
     input: slot.input ?? 0xff,
     output: slot.output ?? 0xff,
+    interrupt: slot.interrupt ?? 0xff,
+    isConnected: slot.isConnected ? 1 : 0,
+    reports: slot.reports,
     isPlugged: slot.isPlugged ? 1 : 0,
     isCareful: slot.isCareful ? 1 : 0,
     activity: activity.kind === "idle" ? 0 : activity.kind === "command" ? 1 : 2 + activity.step,
@@ -200,13 +208,19 @@ function loadSlot(saved: SavedSlotValue, id: number, runtimeMs: number): UsbSlot
     !isPlugged || (saved.input !== 0xff && saved.output !== 0xff),
     "its device lacks an endpoint",
   );
-  const endpoints = { input: endpoint(saved.input), output: endpoint(saved.output) };
+  const isConnected = flag(saved.isConnected);
+  check(isConnected || !isPlugged, "a USB device is there and not there");
+  const endpoints = {
+    input: endpoint(saved.input),
+    output: endpoint(saved.output),
+    interrupt: endpoint(saved.interrupt),
+  };
   const capabilities = Object.values(UsbredirCapability).filter((bit) => {
     return (saved.capabilities & (1 << bit)) !== 0;
   });
   const peer = flag(saved.hasPeer) ? { version: saved.peer, capabilities } : null;
   const isOpen = flag(saved.isOpen);
-  check(isOpen || !isPlugged, "a USB device of nobody");
+  check(isOpen || !isConnected, "a USB device of nobody");
   const counted = [saved.asked, saved.answered, saved.cancelled, saved.lost, saved.strangers];
   const [asked, answered, cancelled, lost, strangers] = counted.map(whole);
   return {
@@ -215,8 +229,11 @@ function loadSlot(saved: SavedSlotValue, id: number, runtimeMs: number): UsbSlot
     outgoing: saved.outgoing.length === 0 ? [] : [saved.outgoing.slice()],
     saved: isOpen ? { peer, waiting: saved.waiting.slice(), toSkip: saved.toSkip } : null,
     isStorage: flag(saved.isStorage),
+    isHid: flag(saved.isHid),
     ...endpoints,
+    isConnected,
     isPlugged,
+    reports: saved.reports,
     isCareful: flag(saved.isCareful),
     activity,
     requests,

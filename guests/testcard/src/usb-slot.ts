@@ -1,6 +1,6 @@
 // A USB slot of the testcard, whose device is the client's: the guest's role of usbredir. It works
 // with storage devices (`storage-user.ts`), asks for all parts of a command at once as a fast
-// controller does, and calls one off now and then.
+// controller does, and calls one off now and then; and it listens to keyboards and their like.
 //
 // INVARIANT: each request is answered once, or lost with its device; whatever else comes is counted.
 
@@ -63,10 +63,16 @@ export interface UsbSlotState {
   owed: number;
   /** Of the device that is described; endpoints are null when it lacks one. */
   isStorage: boolean;
+  isHid: boolean;
   input: number | null;
   output: number | null;
-  /** A device that is of use is plugged in. */
+  interrupt: number | null;
+  /** A device is plugged in. */
+  isConnected: boolean;
+  /** It has storage that is of use. */
   isPlugged: boolean;
+  /** What came of a keyboard or its like, each numbered by those before. */
+  reports: number;
   /** It is asked for one thing at a time, and nothing is called off. */
   isCareful: boolean;
   activity: UsbActivity;
@@ -104,7 +110,9 @@ const redHat = 0x2b23;
 const storageClass = 8;
 const scsi = 6;
 const bulkOnly = 0x50;
+const hidClass = 3;
 const bulk = 2;
+const interrupt = 3;
 const none = new Uint8Array(0);
 
 const repairSteps = 3;
@@ -113,7 +121,8 @@ export function firstUsbSlot(id: number): UsbSlotState {
   return {
     id,
     ...{ isOpen: false, outgoing: [], credit: 0, owed: 0, saved: null },
-    ...{ isStorage: false, input: null, output: null, isPlugged: false, isCareful: false },
+    ...{ isStorage: false, isHid: false, input: null, output: null, interrupt: null },
+    ...{ isConnected: false, isPlugged: false, isCareful: false, reports: 0 },
     ...{ activity: { kind: "idle" }, requests: [], storage: firstStorage() },
     ...{ nextId: 1, nextTag: 1, dueMs: 0, plugged: 0, unplugged: 0 },
     ...{ asked: 0, answered: 0, cancelled: 0, lost: 0, strangers: 0 },
@@ -234,10 +243,12 @@ export class UsbSlot {
       case "INTERFACE_INFO": {
         const { interfaceCount, ...all } = packet.body;
         state.isStorage = false;
+        state.isHid = false;
         for (let at = 0; at < interfaceCount; at++) {
           const isScsi =
             all.interfaceClass[at] === storageClass && all.interfaceSubclass[at] === scsi;
           if (isScsi && all.interfaceProtocol[at] === bulkOnly) state.isStorage = true;
+          if (all.interfaceClass[at] === hidClass) state.isHid = true;
         }
         break;
       }
@@ -247,6 +258,8 @@ export class UsbSlot {
         const output = type.subarray(0, 16).indexOf(bulk);
         state.input = input < 0 ? null : 0x80 | (input - 16);
         state.output = output < 0 ? null : output;
+        const events = type.indexOf(interrupt, 16);
+        state.interrupt = events < 0 ? null : 0x80 | (events - 16);
         break;
       }
       case "DEVICE_CONNECT":
@@ -255,8 +268,25 @@ export class UsbSlot {
         // does not answer what is called off.
         state.isCareful = packet.body.vendorId === redHat;
         state.isPlugged = state.isStorage && state.input !== null && state.output !== null;
+        state.isConnected = true;
+        state.reports = 0;
         meetStorage(state.storage);
         state.dueMs = runtimeMs;
+        if (state.isHid && state.interrupt !== null) {
+          const body = { endpoint: state.interrupt };
+          this.#send({ name: "START_INTERRUPT_RECEIVING", id: 0n, body });
+        }
+        break;
+      case "INTERRUPT_PACKET": {
+        const { endpoint, status } = packet.body;
+        const isNext = state.isConnected && packet.id === BigInt(state.reports);
+        const isGood = endpoint === state.interrupt && status === UsbStatus.SUCCESS;
+        if (!isNext || !isGood) state.strangers += 1;
+        state.reports += 1;
+        break;
+      }
+      case "INTERRUPT_RECEIVING_STATUS":
+        if (packet.body.status !== UsbStatus.SUCCESS) state.strangers += 1;
         break;
       case "DEVICE_DISCONNECT":
         this.#unplugged();
@@ -282,7 +312,8 @@ export class UsbSlot {
   #unplugged(): void {
     const { state } = this;
     const { activity } = state;
-    if (state.isPlugged) state.unplugged += 1;
+    if (state.isConnected) state.unplugged += 1;
+    state.isConnected = false;
     state.lost += state.requests.length;
     if (activity.kind === "command") endCommand(state.storage, state.id, activity.command, null);
     state.isPlugged = false;
@@ -383,10 +414,11 @@ export class UsbSlot {
 /** What a slot counts, as numbers by name. */
 export function usbFacts(name: string, slot: UsbSlotState): Record<string, number> {
   const { asked, answered, cancelled, lost, strangers, plugged, unplugged, storage } = slot;
+  const { reports } = slot;
   const { commands, failed, readBytes, writtenBytes, wrongAt } = storage;
   const counts = {
     ...{ asked, answered, cancelled, lost, strangers, plugged, unplugged },
-    ...{ commands, failed, readBytes, writtenBytes },
+    ...{ commands, failed, readBytes, writtenBytes, reports },
     ...{ open: slot.requests.length, wrong: wrongAt === null ? 0 : 1 },
   };
   return Object.fromEntries(

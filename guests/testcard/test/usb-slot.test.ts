@@ -1,5 +1,11 @@
 import { firstUsbSlot, loadSlots, saveSlots, UsbSlot, usbWindow } from "@caraway/testcard";
-import { PacketStream, StorageDevice, UsbHost, UsbredirCapability } from "@caraway/usbredir";
+import {
+  HidDevice,
+  PacketStream,
+  StorageDevice,
+  UsbHost,
+  UsbredirCapability,
+} from "@caraway/usbredir";
 import { Random, randomPacket } from "@caraway/vectors";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -17,13 +23,15 @@ class Bench {
   now = 0;
   #granted = 0;
 
-  constructor(kind: "stick" | "cd", blocks: number) {
+  constructor(kind: "stick" | "cd" | "keyboard", blocks: number) {
     this.disk = Uint8Array.from(
       { length: blocks * (kind === "cd" ? 2048 : 512) },
       (_, at) => at >> 3,
     );
     const medium = { size: this.disk.length, writable: kind === "stick" };
-    this.host = new UsbHost(new StorageDevice({ kind, medium }));
+    this.host = new UsbHost(
+      kind === "keyboard" ? new HidDevice(kind) : new StorageDevice({ kind, medium }),
+    );
     this.#attach();
     this.slot.hear({ type: "stream-open", stream: this.slot.stream, open: true }, 0);
   }
@@ -98,6 +106,28 @@ class Bench {
 }
 
 describe("a USB slot of the testcard", () => {
+  it("hears each report of a keyboard once, wherever it is saved", () => {
+    fc.assert(
+      fc.property(fc.nat(), (seed) => {
+        const random = new Random(seed);
+        const bench = new Bench("keyboard", 0);
+        let pressed = 0;
+        for (let turn = 0; turn < 1_500; turn++) {
+          bench.step(random.below(3), random);
+          if (random.once(10)) {
+            bench.host.handle({ type: "hid-key", usage: 4, down: pressed++ % 2 === 0 });
+          }
+          if (random.once(60)) bench.move();
+        }
+        for (let turn = 0; turn < 3_000; turn++) bench.step(turn, random);
+        expect(bench.slot.state).toMatchObject({ plugged: 1, unplugged: 0, strangers: 0 });
+        // More than are kept for a guest that does not listen are forgotten.
+        expect(bench.slot.state.reports).toBe(pressed);
+      }),
+      { numRuns: 6 },
+    );
+  });
+
   it.each([
     ["stick", 200],
     ["cd", 60],

@@ -90,7 +90,7 @@ describe("disk images in the viewer", () => {
     expect(viewer.errors).toEqual([]);
   });
 
-  it("a smartcard of two files is in the guest's reader, and a keyboard in its slot", async () => {
+  it("a smartcard of two files is in the guest's reader, and a keyboard in its slot takes what is typed", async () => {
     const origins = [world.server.origin];
     const testcard = { usb: 1, smartcard: true, speed: 0 } as const;
     await using guest = await ServedTestcard.start({ testcard, origins });
@@ -112,8 +112,15 @@ describe("disk images in the viewer", () => {
     expect(card()).toMatchObject({ inserted: 1, wrong: 0, strangers: 0 });
     await viewer.run(({ devices }) => devices.attachKeyboard());
     await viewer.until(({ devices }) => devices.usb[0]?.state === "connected");
-    expect(guest.testcard.usb[0]!.plugged).toBe(1);
+    const slot = () => guest.testcard.usb[0]!;
+    expect(slot().plugged).toBe(1);
     await shoot(viewer, "usb-card");
+    await viewer.page.keyboard.press("Escape");
+    await viewer.run((element) => element.focus());
+    const { reports } = slot();
+    await viewer.page.keyboard.type("abc");
+    await expect.poll(() => slot().reports, { timeout: 20_000 }).toBe(reports + 6);
+    expect(slot().strangers).toBe(0);
     await viewer.run(({ devices }) => devices.removeCard());
     await expect.poll(() => card().removed, { timeout: 20_000 }).toBe(1);
     expect(viewer.errors).toEqual([]);
