@@ -3,17 +3,10 @@
 import { createHash, randomBytes } from "node:crypto";
 import { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  type AttachedUsb,
-  streamLine,
-  type UsbDeviceEvent,
-  UsbDevices,
-  UsbHid,
-  UsbSerial,
-} from "@caraway/node";
+import { streamLine, type UsbDeviceEvent, UsbHid, UsbSerial } from "@caraway/node";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { connectCaraway, startMigrationTarget, startSavedVm, type Vm } from "../src/index.ts";
-import { usbMachine } from "../src/usb-machine.ts";
+import { startMigrationTarget, startSavedVm, type Vm } from "../src/index.ts";
+import { untilGuest, usbMachine, withUsb } from "../src/usb-machine.ts";
 
 const kilobyte = 1024;
 const keyA = 0x1e;
@@ -33,25 +26,8 @@ function inGuest(command: string, timeoutMs = 120_000): Promise<string> {
   return vm.shell.run(`( ${command} )`, { timeoutMs });
 }
 
-function sees(test: string): Promise<string> {
-  return inGuest(`for i in $(seq 150); do ${test} && exit 0; sleep 0.2; done; dmesg | tail; false`);
-}
-
-async function withDevices(
-  devices: readonly AttachedUsb[],
-  use: () => Promise<void>,
-): Promise<void> {
-  const attached = new UsbDevices(devices);
-  await using client = connectCaraway(vm, {
-    session: { channels: ["main", "usbredir"] },
-    onStream: (stream) => attached.offer(stream),
-  });
-  try {
-    await use();
-  } finally {
-    client.close();
-    await attached.close();
-  }
+function sees(test: string): Promise<void> {
+  return untilGuest(vm, test);
 }
 
 async function moveGuest(): Promise<void> {
@@ -90,7 +66,7 @@ async function watchInput(name: string): Promise<void> {
 it("a keyboard's keys come as they were pressed, and stay held while the guest moves", async () => {
   const events: UsbDeviceEvent[] = [];
   const keyboard = new UsbHid("keyboard", (event) => events.push(event));
-  await withDevices([keyboard], async () => {
+  await withUsb(vm, [keyboard], async () => {
     await watchInput("Keyboard_1-event-kbd");
     await inGuest("dmesg -C");
     keyboard.key(keyA, true);
@@ -119,7 +95,7 @@ it("a keyboard's keys come as they were pressed, and stay held while the guest m
 
 it("a tablet's places and buttons come as they are", async () => {
   const tablet = new UsbHid("tablet");
-  await withDevices([tablet], async () => {
+  await withUsb(vm, [tablet], async () => {
     await watchInput("Tablet_1-event-mouse");
     tablet.point(1000, 2000, 0);
     tablet.point(32_767, 0, 1, 1);
@@ -156,7 +132,7 @@ it("a serial line carries bytes both ways, each once, while the guest moves", as
   const events: UsbDeviceEvent[] = [];
   const far = new FarEnd();
   const serial = new UsbSerial(streamLine(far, far), (event) => events.push(event));
-  await withDevices([serial], async () => {
+  await withUsb(vm, [serial], async () => {
     await sees("[ -c /dev/ttyACM0 ]");
     // The guest copies what it hears, from the line's opening on, and says as much at the same time.
     const size = 256 * kilobyte;

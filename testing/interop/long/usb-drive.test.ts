@@ -4,11 +4,10 @@ import { createHash, randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { openFileDrive, type UsbDrive, type UsbDeviceEvent, UsbDevices } from "@caraway/node";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { connectCaraway, startMigrationTarget, startSavedVm, type Vm } from "../src/index.ts";
+import { startMigrationTarget, startSavedVm, type Vm } from "../src/index.ts";
 import { makeOwnedDirectory, removeOwnedDirectory } from "../src/ownership.ts";
-import { usbMachine } from "../src/usb-machine.ts";
+import { untilGuest, usbMachine, withDrive } from "../src/usb-machine.ts";
 
 const megabyte = 1 << 20;
 const size = 12 * megabyte;
@@ -26,34 +25,13 @@ afterAll(async () => {
   removeOwnedDirectory(directory);
 });
 
-/** Runs `use` with a client that plugs one drive in. */
-async function withDrive(
-  options: Parameters<typeof openFileDrive>[0],
-  use: (drive: UsbDrive, events: UsbDeviceEvent[]) => Promise<void>,
-): Promise<void> {
-  const events: UsbDeviceEvent[] = [];
-  const drive = await openFileDrive(options, (event) => events.push(event));
-  const drives = new UsbDevices([drive]);
-  await using client = connectCaraway(vm, {
-    session: { channels: ["main", "usbredir"] },
-    onStream: (stream) => drives.offer(stream),
-  });
-  try {
-    await use(drive, events);
-  } finally {
-    client.close();
-    await drives.close();
-  }
-}
-
 /** Runs a line of shell; what leaves it leaves a shell of its own. */
 function inGuest(command: string): Promise<string> {
   return vm.shell.run(`( ${command} )`, { timeoutMs: 120_000 });
 }
 
-async function guestSees(device: string, there: boolean): Promise<void> {
-  const test = there ? `[ -b ${device} ]` : `[ ! -e ${device} ]`;
-  await inGuest(`for i in $(seq 100); do ${test} && exit 0; sleep 0.2; done; dmesg | tail; false`);
+function guestSees(device: string, there: boolean): Promise<void> {
+  return untilGuest(vm, there ? `[ -b ${device} ]` : `[ ! -e ${device} ]`);
 }
 
 /** Nothing of the kernel's about disks that fail. */
@@ -66,7 +44,7 @@ it("a stick is read, written and pulled out by a Linux guest, without an error",
   const file = join(directory, "stick.img");
   const before = randomBytes(size);
   writeFileSync(file, before);
-  await withDrive({ kind: "stick", file, readOnly: false }, async (drive, events) => {
+  await withDrive(vm, { kind: "stick", file, readOnly: false }, async (drive, events) => {
     await guestSees("/dev/sda", true);
     expect(await inGuest("cat /sys/block/sda/size")).toBe(`${size / 512}`);
     expect((await inGuest("sha256sum /dev/sda")).split(" ")[0]).toBe(hash(before));
@@ -96,7 +74,7 @@ it("a stick stays while its guest moves in the middle of writes, and every block
   const file = join(directory, "moving.img");
   writeFileSync(file, new Uint8Array(size));
   const target = await startMigrationTarget(vm);
-  await withDrive({ kind: "stick", file, readOnly: false }, async (_, events) => {
+  await withDrive(vm, { kind: "stick", file, readOnly: false }, async (_, events) => {
     await guestSees("/dev/sda", true);
     await inGuest(
       "dmesg -C; rm -f /tmp/done; dd if=/dev/urandom of=/tmp/new bs=1M count=3 2>/dev/null",
@@ -129,7 +107,7 @@ it("a CD is read, and cannot be written", async () => {
   const file = join(directory, "disc.iso");
   const disc = randomBytes(4 * megabyte);
   writeFileSync(file, disc);
-  await withDrive({ kind: "cd", file, readOnly: true }, async () => {
+  await withDrive(vm, { kind: "cd", file, readOnly: true }, async () => {
     await guestSees("/dev/sr0", true);
     expect((await inGuest("sha256sum /dev/sr0")).split(" ")[0]).toBe(hash(disc));
     await inGuest("! dd if=/dev/zero of=/dev/sr0 bs=2048 count=1 2>/dev/null");

@@ -5,13 +5,12 @@ import { createHash } from "node:crypto";
 import { closeSync, ftruncateSync, openSync, readFileSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { openFileDrive, type UsbDeviceEvent, UsbDevices, type UsbDrive } from "@caraway/node";
+import { openFileDrive, type UsbDeviceEvent, UsbDevices } from "@caraway/node";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { makeBootDisc } from "../src/boot-disc.ts";
 import { demandAlive } from "../src/guest-death.ts";
 import {
   CarawayClient,
-  connectCaraway,
   ensureGuest,
   ensurePackages,
   startMigrationTarget,
@@ -26,7 +25,7 @@ import {
   spawnOwned,
 } from "../src/ownership.ts";
 import { Qmp } from "../src/qmp.ts";
-import { usbMachine } from "../src/usb-machine.ts";
+import { untilGuest, usbMachine, withDrive } from "../src/usb-machine.ts";
 import { findFreePort } from "../src/vm.ts";
 
 const megabyte = 1 << 20;
@@ -68,36 +67,12 @@ function hashOfParts(
   return hash.digest("hex");
 }
 
-async function withDrive(
-  vm: Vm,
-  options: Parameters<typeof openFileDrive>[0],
-  use: (drive: UsbDrive, events: UsbDeviceEvent[]) => Promise<void>,
-): Promise<void> {
-  const events: UsbDeviceEvent[] = [];
-  const drive = await openFileDrive(options, (event) => events.push(event));
-  const drives = new UsbDevices([drive]);
-  await using client = connectCaraway(vm, {
-    session: { channels: ["main", "usbredir"] },
-    onStream: (stream) => drives.offer(stream),
-  });
-  try {
-    await use(drive, events);
-  } finally {
-    client.close();
-    await drives.close();
-  }
-}
-
 function runIn(vm: Vm, command: string): Promise<string> {
   return vm.shell.run(`( ${command} )`, { timeoutMs: 240_000 });
 }
 
-async function guestSees(vm: Vm, there: boolean): Promise<void> {
-  const test = there ? "[ -b /dev/sda ]" : "[ ! -e /dev/sda ]";
-  await runIn(
-    vm,
-    `for i in $(seq 150); do ${test} && exit 0; sleep 0.2; done; dmesg | tail; false`,
-  );
+function guestSees(vm: Vm, there: boolean): Promise<void> {
+  return untilGuest(vm, there ? "[ -b /dev/sda ]" : "[ ! -e /dev/sda ]");
 }
 
 it("200 MB are written to a file on a stick, read back intact, and the stick is pulled out", async () => {
