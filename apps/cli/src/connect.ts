@@ -41,7 +41,7 @@ import { waitForPicture } from "./picture-wait.ts";
 import { writePng } from "./png.ts";
 import { runSession } from "./session-run.ts";
 import { openSmartcards, parseSmartcard, type SmartcardChoice } from "./smartcards.ts";
-import { addUsbOptions, type UsbFlags, UsbOfSession } from "./usb-devices.ts";
+import { addUsbOptions, rulesOfFile, type UsbFlags, UsbOfSession } from "./usb-devices.ts";
 
 interface ConnectFlags extends ConnectionFlags, GuestFlags, UsbFlags {
   readonly json: boolean;
@@ -102,7 +102,9 @@ async function connect(target: string, flags: ConnectFlags): Promise<void> {
   const tell = flags.json ? tellJson : tellPerson;
   const writer = flags.play === undefined ? null : new WavWriter(flags.play);
   const heard = flags.record === undefined ? null : wavSource(readWav(flags.record));
-  const usb = await UsbOfSession.open(flags, (data) => tell(data, null));
+  const usb = await UsbOfSession.open(rulesOfFile(flags, connection.viewer), (data) => {
+    tell(data, null);
+  });
   const cards = await openSmartcards(flags.smartcard, (data) => tell(data, null));
   const folder = await shareFolder(flags, tell);
   const { channels } = defaultSessionOptions;

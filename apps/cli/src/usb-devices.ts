@@ -12,8 +12,10 @@ import {
   type UsbDeviceEvent,
   UsbDevices,
   UsbHid,
+  UsbMissingError,
   UsbSerial,
   usbName,
+  type ViewerOptions,
   type WebUsbDevice,
 } from "@caraway/node";
 import { type FilterRule, type HidKind, parseFilter } from "@caraway/usbredir";
@@ -30,6 +32,8 @@ export interface UsbFlags {
   readonly usb?: readonly UsbChoice[];
   readonly usbAuto?: readonly FilterRule[] | true;
   readonly usbOnConnect?: readonly FilterRule[];
+  /** Nobody asked for devices of this machine but a .vv file: without libusb it goes without. */
+  readonly isByFile?: boolean;
 }
 
 export function addUsbOptions(command: Command): Command {
@@ -92,6 +96,16 @@ export function parseRules(text: string): readonly FilterRule[] {
   }
 }
 
+/** What a .vv file says of devices of this machine; flags outdo it. */
+export function rulesOfFile(
+  flags: UsbFlags,
+  { enableUsbredir, usbAutoShare, usbFilter }: ViewerOptions,
+): UsbFlags {
+  if (enableUsbredir === false || usbAutoShare !== true || flags.usbAuto !== undefined)
+    return flags;
+  return { ...flags, usbAuto: usbFilter === null ? true : parseFilter(usbFilter), isByFile: true };
+}
+
 type Tell = (data: object) => void;
 
 /** The devices of a session. */
@@ -122,7 +136,14 @@ export class UsbOfSession {
     const auto = flags.usbAuto === true ? parseFilter(defaultAutoFilter) : (flags.usbAuto ?? null);
     const onConnect = flags.usbOnConnect ?? null;
     const isHostWanted = named.length > 0 || auto !== null || onConnect !== null;
-    const ruled = isHostWanted ? await startRuled(devices, named, { auto, onConnect }, tell) : null;
+    let ruled: RuledUsb | null = null;
+    try {
+      if (isHostWanted) ruled = await startRuled(devices, named, { auto, onConnect }, tell);
+    } catch (error) {
+      const isNeeded = flags.isByFile !== true || named.length > 0 || onConnect !== null;
+      if (isNeeded || !(error instanceof UsbMissingError)) throw error;
+      tell({ event: "usb", type: "missing", message: error.message });
+    }
     return new UsbOfSession(devices, isHostWanted || own.length > 0, ruled);
   }
 

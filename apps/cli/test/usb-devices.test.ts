@@ -1,6 +1,7 @@
+import { parseVvFile } from "@caraway/node";
 import { InvalidArgumentError } from "commander";
 import { describe, expect, it } from "vitest";
-import { parseRules, parseUsb } from "../src/usb-devices.ts";
+import { parseRules, parseUsb, rulesOfFile } from "../src/usb-devices.ts";
 
 describe("a USB device", () => {
   it("is a stick or a CD drive, and may be one of several", () => {
@@ -31,5 +32,18 @@ describe("rules for USB devices", () => {
   it("are usbredir's", () => {
     expect(parseRules("0x03,-1,-1,-1,0|-1,-1,-1,-1,1")).toHaveLength(2);
     expect(() => parseRules("3,1")).toThrow(InvalidArgumentError);
+  });
+
+  it("come from a .vv file that wants devices to go by themselves, unless a flag says others", () => {
+    const read = (text: string) => {
+      return parseVvFile(`[virt-viewer]\ntype=spice\nhost=h\nport=1\n${text}`).options.viewer;
+    };
+    const wanted = read("enable-usb-autoshare=1\nusb-filter=-1,0x1234,-1,-1,1");
+    expect(rulesOfFile({}, wanted).usbAuto).toMatchObject([{ vendor: 0x1234, allow: true }]);
+    expect(rulesOfFile({}, read("enable-usb-autoshare=1")).usbAuto).toBe(true);
+    expect(rulesOfFile({ usbAuto: [] }, wanted).usbAuto).toEqual([]);
+    expect(rulesOfFile({}, read("")).usbAuto).toBeUndefined();
+    const off = read("enable-usbredir=0\nenable-usb-autoshare=1");
+    expect(rulesOfFile({}, off).usbAuto).toBeUndefined();
   });
 });
