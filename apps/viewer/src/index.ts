@@ -14,6 +14,7 @@ export type {
 } from "@caraway/browser";
 export type { MigrationMode, MouseModeName } from "@caraway/client";
 export type { Credentials } from "@caraway/driver";
+export type { ConnectOptions } from "./connect-options.ts";
 export type { FolderState } from "./devices/folder-sharing.ts";
 export type { GuestDevices } from "./devices/guest-devices.ts";
 export type { FileTransfer } from "./files/file-sending.ts";
@@ -28,7 +29,7 @@ export {
   pictureGapMs,
 } from "./session/timeline.ts";
 export type { CredentialName, Move, ViewerState } from "./session/viewer-state.ts";
-export { type ConnectOptions, SpiceViewer } from "./spice-viewer.ts";
+export { SpiceViewer } from "./spice-viewer.ts";
 export type { SpiceViewerEvent, SpiceViewerEvents } from "./viewer-events.ts";
 
 /** The element's name in HTML. */

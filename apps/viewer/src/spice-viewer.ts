@@ -2,9 +2,10 @@
 // manner of noVNC's RFB; attributes for what is simple.
 
 import type { ClientEvent, Connector, ScreenInfo, SoundState, Statistics } from "@caraway/browser";
-import type { MigrationMode, MouseModeName } from "@caraway/client";
+import type { MouseModeName } from "@caraway/client";
 import type { Credentials } from "@caraway/driver";
 import type { ClipboardSync } from "./clipboard/clipboard-sync.ts";
+import type { ConnectOptions } from "./connect-options.ts";
 import { GuestDevices } from "./devices/guest-devices.ts";
 import type { FileTransfer } from "./files/file-sending.ts";
 import { GuestWishes } from "./guest-wishes.ts";
@@ -26,25 +27,6 @@ import { ViewerAttributes } from "./viewer-attributes.ts";
 import type { SpiceViewerEvents } from "./viewer-events.ts";
 import { ViewerScreens } from "./viewer-screens.ts";
 import { ViewerMicrophone, ViewerSound } from "./viewer-sound.ts";
-
-/** Beside attributes and properties: how a session is begun. */
-export interface ConnectOptions {
-  readonly credentials?: Credentials;
-  /** The best mode of migration to announce; `seamless` when absent. */
-  readonly migration?: MigrationMode;
-  /** `server` has the guest move the pointer, with the browser's pointer lock. */
-  readonly mouseMode?: MouseModeName;
-  /** Run in a worker or within the page; chosen by what the browser can when absent. */
-  readonly placement?: "worker" | "page";
-  /** Bytes of the largest content of a clipboard, either way; 32 MiB when absent. */
-  readonly maxClipboard?: number;
-  /** How the targets of migrations are reached; where the server says when absent. */
-  readonly connector?: Connector;
-  /** For a gateway; the URL then is the gateway's, `http:` or `https:`. */
-  readonly token?: string;
-  /** What an earlier page has redeemed the token for: see the event `gatewaysession`. */
-  readonly gatewaySession?: string;
-}
 
 const mouseHintDelayMs = 2500;
 
@@ -87,9 +69,7 @@ export class SpiceViewer extends ViewerAttributes {
       credentials: (credentials) => this.sendCredentials(credentials),
     });
     this.#input = new ViewerInput({
-      send: (input) => {
-        if (!this.#devices.takesInput(input)) this.#session.command({ name: "input", input });
-      },
+      send: (input) => this.#devices.sendInput(input, this.#session),
       refused: (text) => this.#tell("textrefused", { text }),
       focused: () => this.#controls?.update(),
       lockChanged: (locked) => this.#lockChanged(locked),
@@ -164,9 +144,6 @@ export class SpiceViewer extends ViewerAttributes {
       case "lang":
         void wordsFor(this.lang).then((words) => this.#speak(words));
         break;
-      case "usb-auto":
-        void this.#devices.attachUsbByRules(this.usbAuto ?? "");
-        break;
       case "muted":
         this.#sound.muted = this.muted;
         this.wishes.volumeIs(this.volume, this.muted);
@@ -177,6 +154,7 @@ export class SpiceViewer extends ViewerAttributes {
         this.#input.touchMode = this.touchMode;
         this.#input.unicodeEntry = this.unicodeEntry;
         this.#input.pans = this.dragViewport;
+        this.#devices.usbRules = this.usbAuto;
     }
     this.#controls?.update();
   }
