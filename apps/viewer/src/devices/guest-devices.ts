@@ -4,6 +4,7 @@
 import type { ByteStreams, ClientStream, FolderHandle, WebSerialPort } from "@caraway/browser";
 import type { InputCommand } from "@caraway/client";
 import { english, type Words } from "../locales/english.ts";
+import type { ViewerSession } from "../session/viewer-session.ts";
 import type { ConsolePanel } from "../ui/console-panel.ts";
 import type { FolderSharing, FolderState } from "./folder-sharing.ts";
 import { GuestPort } from "./guest-port.ts";
@@ -24,6 +25,7 @@ export class GuestDevices {
   /** Of the guest's USB slots. */
   #slots: ClientStream[] = [];
   #usb: UsbAttachments | null = null;
+  #usbRules: string | null = null;
   #cardStream: ClientStream | null = null;
   #reader: GuestReader | null = null;
 
@@ -179,10 +181,16 @@ export class GuestDevices {
 
   /**
    * Plugs in real devices that the user chose before, now and when they come, by usbredir's rules
-   * for filters, such as `-1,0x1234,-1,-1,1`. What is wrong with them is in `usbRefused`.
+   * for filters, such as `-1,0x1234,-1,-1,1`; null: none. What is wrong with them is in `usbRefused`.
    */
-  async attachUsbByRules(rules: string): Promise<void> {
-    await (await this.#attachments()).attachByRules(rules);
+  set usbRules(rules: string | null) {
+    if (rules === this.#usbRules) return;
+    this.#usbRules = rules;
+    void this.#attachments().then((attachments) => attachments.attachByRules(rules ?? ""));
+  }
+
+  get usbRules(): string | null {
+    return this.#usbRules;
   }
 
   /** Pulls out a disk image, or any other USB device; what the guest changed and nobody saved is lost. */
@@ -222,9 +230,9 @@ export class GuestDevices {
     this.#reader?.remove();
   }
 
-  /** For the viewer alone: whether a keyboard by USB takes what the user does. */
-  takesInput(command: InputCommand): boolean {
-    return this.#usb?.takesKey(command) ?? false;
+  /** For the viewer alone: a keyboard by USB takes what the user does, where the guest has one. */
+  sendInput(input: InputCommand, session: Pick<ViewerSession, "command">): void {
+    if (this.#usb?.takesKey(input) !== true) session.command({ name: "input", input });
   }
 
   async #attachments(): Promise<UsbAttachments> {
