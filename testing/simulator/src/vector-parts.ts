@@ -4,7 +4,7 @@
 import type { Instant } from "@caraway/channel";
 import type { Check } from "./check.ts";
 import type { Memory, Point } from "./memory.ts";
-import { wireLabel } from "./network.ts";
+import { nameIn, wireLabel } from "./network.ts";
 import { type Pipe, Pipes } from "./pipes.ts";
 import type { Plan } from "./plans.ts";
 import type { Process } from "./process.ts";
@@ -40,6 +40,9 @@ export interface LineEnds {
   readonly place: number;
   readonly caller: string;
   readonly host: string;
+  /** Programs at its ends; -1: nobody is found there. */
+  readonly client: number;
+  readonly server: number;
 }
 
 /** Time and faults. */
@@ -178,7 +181,8 @@ export class VectorParts {
     if (known !== undefined) return known;
     if (this.lines.length === linesMax) throw new RangeError(`more than ${linesMax} connections`);
     const place = this.#linesAt + this.lines.length * lineSize;
-    const line = { id, place, caller, host };
+    const [client, server] = [caller, nameIn(host)].map((name) => this.roleOf.get(name) ?? -1);
+    const line = { id, place, caller, host, client: client!, server: server! };
     this.#lineOf.set(id, line);
     this.lines.push(line);
     return line;

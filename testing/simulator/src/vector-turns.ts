@@ -2,7 +2,7 @@
 // program's next state, and what it does on the network.
 
 import type { Passage, Point } from "./memory.ts";
-import { nameIn, type Side } from "./network.ts";
+import type { Side } from "./network.ts";
 import type { Item, Pipe } from "./pipes.ts";
 import type { Process } from "./process.ts";
 import { type Effect, type Stimulus, stimulusKey } from "./stimulus.ts";
@@ -156,9 +156,9 @@ export class VectorTurns {
   #connect(vector: Vector, line: LineEnds): void {
     const { id, caller, host, place } = line;
     const parts = this.#parts;
-    const there = parts.roleOf.get(nameIn(host));
+    const there = line.server;
     let isHeard = false;
-    if (there !== undefined && parts.pointOf(vector, there).listens.includes(host)) {
+    if (there >= 0 && parts.pointOf(vector, there).listens.includes(host)) {
       const call = this.event({ kind: "call", line: id, caller, host });
       const { passage } = this.#turn(vector, there, call);
       parts.setPoint(vector, there, passage.to);

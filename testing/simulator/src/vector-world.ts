@@ -4,11 +4,11 @@
 // began to wait is not part of it. Here is what can happen next, but for faults (vector-faults.ts).
 
 import type { Instant } from "@caraway/channel";
-import { nameIn, type Side } from "./network.ts";
+import type { Side } from "./network.ts";
 import { strike } from "./vector-faults.ts";
 import { type LineEnds, type Vector, VectorParts } from "./vector-parts.ts";
 import { type Event, VectorTurns } from "./vector-turns.ts";
-import type { Scene } from "./views.ts";
+import type { HostView, Scene } from "./views.ts";
 import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
 import { noFaults } from "./world-options.ts";
@@ -174,13 +174,14 @@ export class VectorWorld {
 
   #deliver(vector: Vector, line: LineEnds, side: Side): Vector | null {
     const { parts } = this;
-    const [client, server] = [parts.client(vector, line.place), parts.server(vector, line.place)];
+    const client = parts.client(vector, line.place);
+    const server = parts.server(vector, line.place);
     const item = parts.pipes.head(side === "client" ? client : server);
     if (item === null) return null;
     const to = this.#begin(vector);
     if (side === "client") parts.setEnds(to, line.place, parts.pipes.shift(client), server);
     else parts.setEnds(to, line.place, client, parts.pipes.shift(server));
-    const index = parts.roleOf.get(side === "client" ? line.caller : nameIn(line.host))!;
+    const index = side === "client" ? line.client : line.server;
     this.turns.befall(vector, to, index, this.turns.delivery(line, side, item));
     return to;
   }
@@ -210,11 +211,17 @@ export class VectorWorld {
 
   /** Where one of the hosts is dead for sure, an operator says so to the other. */
   #resolveDoubt(vector: Vector, tell: Tell): boolean {
-    const living = this.parts.hosts(vector).filter(({ isAlive }) => isAlive);
-    const [host] = living;
-    if (host === undefined || living.length > 1 || !host.moving.isInDoubt) return false;
-    const to = this.#befall(vector, this.parts.roleOf.get(host.name)!, this.#resolve);
-    return tell(to, () => `operator: the guest is at ${host.name}`);
+    let host: HostView | null = null;
+    for (const { index, isHost } of this.parts.roles) {
+      const { view } = this.parts.pointOf(vector, index);
+      if (!isHost || !view.isAlive) continue;
+      if (host !== null) return false;
+      host = view as HostView;
+    }
+    if (!host?.moving.isInDoubt) return false;
+    const { name } = host;
+    const to = this.#befall(vector, this.parts.roleOf.get(name)!, this.#resolve);
+    return tell(to, () => `operator: the guest is at ${name}`);
   }
 
   #befall(vector: Vector, index: number, event: Event): Vector {
