@@ -146,7 +146,7 @@ export class QemuDisplay implements VmDisplay {
   async #openAudio(): Promise<void> {
     const say = (output: GuestOutput): void => this.#owner.say(output);
     const audio = new AudioListener(0, say);
-    const record = new RecordListener(0, say);
+    const record = new RecordListener(0, say, () => performance.now());
     // PEER: QEMU 7.2 dies of a registration of sound that names no sender.
     const target = { path: `${root}/Audio`, interface: "org.qemu.Display1.Audio", sender: ":1.1" };
     await this.#listen(audio, target, "RegisterOutListener");

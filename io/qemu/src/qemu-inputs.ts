@@ -26,8 +26,8 @@ const buttons: readonly (readonly [mask: number, name: string])[] = [
 ];
 const pauseCode = 0xe11d45;
 const pauseNumber = 0xc6;
-/** QEMU's positions go from 0 to this. */
-const positionMax = 0x7fff;
+/** QEMU's positions are below this. */
+const positionEnd = 0x8000;
 const notRunning = /not running/;
 /** Far more than anybody types while a VM stands still. */
 const waitingMax = 4096;
@@ -141,10 +141,10 @@ function move(type: "abs" | "rel", axis: "x" | "y", value: number): InputEvent {
   return { type, data: { axis, value } };
 }
 
-/** QEMU refuses what lies outside. */
+/** The middle of the pixel, so that it is this one however the guest rounds. QEMU refuses what lies outside. */
 function position(at: number, size: number): number {
   if (size === 0) return 0;
-  return Math.floor((Math.min(Math.max(0, at), size - 1) * positionMax) / size);
+  return Math.floor(((Math.min(Math.max(0, at), size - 1) + 0.5) * positionEnd) / size);
 }
 
 /** XT numbers, with bit 7 for keys that begin with 0xe0. */

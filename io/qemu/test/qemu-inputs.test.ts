@@ -38,8 +38,8 @@ describe("keys and pointer", () => {
     await rest();
     expect(monitor.taken).toEqual([
       press(0x1e),
-      { type: "abs", data: { axis: "x", value: Math.floor((99 * 0x7fff) / 100) } },
-      { type: "abs", data: { axis: "y", value: Math.floor((49 * 0x7fff) / 50) } },
+      { type: "abs", data: { axis: "x", value: Math.floor((99.5 * 0x8000) / 100) } },
+      { type: "abs", data: { axis: "y", value: Math.floor((49.5 * 0x8000) / 50) } },
       { type: "btn", data: { down: true, button: "left" } },
       { type: "btn", data: { down: true, button: "wheel-up" } },
       { type: "btn", data: { down: false, button: "wheel-up" } },

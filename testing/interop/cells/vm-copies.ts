@@ -12,6 +12,8 @@ import { demand } from "./host-setting.ts";
 /** Where programs in the guest find the folder. */
 const place = "http://localhost:9843";
 const fileSize = 1_000_000;
+/** A copy takes no longer, with a move in the middle of it. */
+const longestCopyS = 20;
 /** The copy that is under way ends within that time. */
 const lastCopyMs = 60_000;
 
@@ -37,11 +39,11 @@ export class VmCopies implements AsyncDisposable {
 
   /** The guest copies from here on; a client has to offer the folder by then. */
   async start(shell: SerialShell): Promise<void> {
-    const there = `curl -sSf ${place}/original -o /tmp/copy`;
-    await shell.run(`for n in $(seq 60); do ${there} 2>/dev/null && break; sleep 0.5; done`, {
-      timeoutMs: 60_000,
+    const there = `curl -sSf -m ${longestCopyS} ${place}/original -o /tmp/copy`;
+    await shell.run(`for n in $(seq 10); do ${there} 2>/dev/null && break; sleep 1; done`, {
+      timeoutMs: 10 * (longestCopyS + 1) * 1000,
     });
-    const back = `curl -sSf -T /tmp/copy ${place}/back-$n`;
+    const back = `curl -sSf -m ${longestCopyS} -T /tmp/copy ${place}/back-$n`;
     const loop = `n=0; while [ ! -e /run/copied ]; do ${there} && ${back} || echo $n failed; n=$((n+1)); sleep 0.3; done; echo $n > /run/copies`;
     await shell.run(
       `rm -f /run/copied /run/copies; (setsid sh -c '${loop}' >/run/copy.log 2>&1 &)`,

@@ -36,7 +36,7 @@ const gtkChannels = ["main", "display", "inputs", "cursor", "playback"];
 export async function manyMoves(
   vms: VmSetting,
   count: number,
-  others: Readonly<Record<string, Onlooker>> = {},
+  join: () => Promise<Readonly<Record<string, Onlooker>>> = async () => ({}),
 ): Promise<CellResult> {
   const clock = new PictureClock();
   await using copies = await VmCopies.open();
@@ -47,6 +47,8 @@ export async function manyMoves(
   });
   await using gtk = await startGtkClient(await vms.address(), { channels: gtkChannels });
   await gtk.waitFor("mark");
+  // Behind our client, which is to have the folder.
+  const others = await join();
   await startReports({ shell: await vms.shell() });
   await (await vms.shell()).run(work);
   await copies.start(await vms.shell());

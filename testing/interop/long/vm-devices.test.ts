@@ -5,6 +5,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import type { SessionEvent } from "@caraway/client";
 import { openFileDrive, UsbDevices } from "@caraway/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { copyInGuest, hashOfPaste, sha256 } from "../cells/agent.ts";
@@ -71,8 +72,10 @@ describe("our client", { timeout: testMs }, () => {
   });
 
   it("copies and pastes, and sends a file", async () => {
-    await using client = await vms.connect({ onEvent: (event) => user?.answer(event) });
-    const user: ClipboardUser = new ClipboardUser(client);
+    let answer: (event: SessionEvent) => void = () => {};
+    await using client = await vms.connect({ onEvent: (event) => answer(event) });
+    const user = new ClipboardUser(client);
+    answer = (event) => user.answer(event);
     await user.agentIsThere(0, 60_000);
     const vm = { shell: await vms.shell() };
     user.copy(new Map([["UTF8_TEXT", Buffer.from(text)]]));
