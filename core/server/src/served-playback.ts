@@ -2,7 +2,7 @@
 // Opus is coded once for all of them.
 
 import { ByteQueue } from "@caraway/channel";
-import { isForOpus } from "@caraway/media";
+import { isForOpus, signedDifference } from "@caraway/media";
 import { CarawayError } from "@caraway/wire";
 import { DeviceVolume } from "./device-volume.ts";
 import type { SoundOutput } from "./guest.ts";
@@ -15,6 +15,11 @@ import type { TaskOwner, Wiring } from "./wiring.ts";
 /** Of 16 bits each, the usual two channels. */
 const bytesPerSample = 2;
 const packetsPerSecond = 100;
+const packetMs = 1000 / packetsPerSecond;
+/** A guest that is further off has left something out. */
+const unevenMaxMs = 200;
+/** What clocks may differ by, for each packet. */
+const slewMs = 0.5;
 const channelsMax = 8;
 const frequencyMax = 192_000;
 /** Packets that wait to be coded, a second of them; older ones would be heard too late. */
@@ -35,6 +40,8 @@ interface Playing {
   readonly packetBytes: number;
   /** Tells the encoders of different stretches apart. */
   readonly stream: number;
+  /** There is an encoder. */
+  isWarm: boolean;
 }
 
 interface Uncoded {
@@ -54,6 +61,8 @@ export class ServedPlayback implements TaskOwner {
   /** The first is being coded. */
   #uncoded: Uncoded[] = [];
   #isCoding = false;
+  /** `mm_time` at which the next packet begins, if it follows the last one; null before the first. */
+  #nextTime: number | null = null;
 
   constructor(id: number, wiring: Wiring, time: MediaTime) {
     this.id = id;
@@ -73,6 +82,7 @@ export class ServedPlayback implements TaskOwner {
 
   addView(view: PlaybackView): void {
     this.#views.add(view);
+    this.#warmUp();
   }
 
   removeView(view: PlaybackView): void {
@@ -132,22 +142,48 @@ export class ServedPlayback implements TaskOwner {
     this.#stop();
     const { channels, frequency } = format;
     const packetBytes = Math.round(frequency / packetsPerSecond) * channels * bytesPerSample;
-    this.#playing = { format, packetBytes, stream: this.#streams++ };
+    this.#playing = { format, packetBytes, stream: this.#streams++, isWarm: false };
+    this.#nextTime = null;
     for (const view of this.#views) view.started();
+    this.#warmUp();
   }
 
   #play(samples: Uint8Array): void {
     const playing = this.#playing;
     if (playing === null) throw new SoundFault(`playback ${this.id} plays before its start`);
     this.#samples.push(samples);
-    const packetMs = 1000 / packetsPerSecond;
     // What came at once was made one after the other.
     let age = (Math.floor(this.#samples.size / playing.packetBytes) - 1) * packetMs;
     let packet = this.#samples.take(playing.packetBytes);
     for (; packet !== null; packet = this.#samples.take(playing.packetBytes)) {
-      this.#packet((this.now - age + 2 ** 32) % 2 ** 32, packet, playing);
+      this.#packet(this.#stamp((this.now - age + 2 ** 32) % 2 ** 32), packet, playing);
       age -= packetMs;
     }
+  }
+
+  /**
+   * Packets follow each other as their samples do, however unevenly the guest gives them; what its
+   * clock and ours are apart is made up for bit by bit.
+   */
+  #stamp(now: number): number {
+    const off = this.#nextTime === null ? unevenMaxMs : signedDifference(now, this.#nextTime);
+    const isNext = Math.abs(off) < unevenMaxMs;
+    const slew = Math.min(Math.max(off, -slewMs), slewMs);
+    const time = isNext ? (this.#nextTime! + slew + 2 ** 32) % 2 ** 32 : now;
+    this.#nextTime = (time + packetMs) % 2 ** 32;
+    return time;
+  }
+
+  /** Has an encoder begun before the first sound needs it. */
+  #warmUp(): void {
+    const playing = this.#playing;
+    const isWanted = [...this.#views].some((view) => view.wantsOpus);
+    if (playing === null || playing.isWarm || !isWanted || !isForOpus(playing.format)) return;
+    playing.isWarm = true;
+    const { format, stream, packetBytes } = playing;
+    const samples = new Uint8Array(packetBytes);
+    const work: SoundTask = { kind: "opus-encode", device: this.id, stream, format, samples };
+    this.#wiring.task({ done: () => {} }, null, work);
   }
 
   #packet(time: number, samples: Uint8Array, { format }: Playing): void {
