@@ -43,6 +43,8 @@ export class RuledUsb {
   readonly #usb: UsbBus;
   readonly #listener: RuledUsbListener;
   readonly #taken = new Map<WebUsbDevice, PassedUsb>();
+  #auto: readonly FilterRule[] | null = null;
+  #isWatching = false;
 
   constructor(usb: UsbBus, listener: RuledUsbListener) {
     this.#usb = usb;
@@ -51,17 +53,8 @@ export class RuledUsb {
 
   /** Other rules replace the ones before. */
   async start({ onConnect, auto }: UsbRules): Promise<void> {
-    this.#usb.close();
-    this.#usb.watch({
-      connected: (device) => {
-        if (auto !== null && allows(auto, device)) void this.take(device);
-      },
-      disconnected: (device) => {
-        const taken = this.#taken.get(device);
-        this.#taken.delete(device);
-        if (taken !== undefined) this.#listener.left(taken);
-      },
-    });
+    this.#auto = auto;
+    this.#watch();
     if (onConnect === null) return;
     for (const device of await this.#usb.devices()) {
       if (allows(onConnect, device)) await this.take(device);
@@ -71,6 +64,7 @@ export class RuledUsb {
   /** Whatever the rules say; again, where its owner pulled it out. */
   async take(device: WebUsbDevice): Promise<void> {
     if (this.#taken.get(device)?.isWanted === true) return;
+    this.#watch();
     const tell = (event: UsbDeviceEvent) => this.#listener.event(device, event);
     try {
       const taken = await PassedUsb.open(device, tell);
@@ -82,7 +76,23 @@ export class RuledUsb {
   }
 
   close(): void {
+    this.#isWatching = false;
     this.#usb.close();
+  }
+
+  #watch(): void {
+    if (this.#isWatching) return;
+    this.#isWatching = true;
+    this.#usb.watch({
+      connected: (device) => {
+        if (this.#auto !== null && allows(this.#auto, device)) void this.take(device);
+      },
+      disconnected: (device) => {
+        const taken = this.#taken.get(device);
+        this.#taken.delete(device);
+        if (taken !== undefined) this.#listener.left(taken);
+      },
+    });
   }
 }
 

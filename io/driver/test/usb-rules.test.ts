@@ -93,5 +93,8 @@ describe("rules for real devices", () => {
     expect(heard).toEqual(["Line taken", "Line taken"]);
     await rules.take(web(new HidDevice("tablet"), "Tablet", [3]));
     expect(heard.at(-1)).toContain("Tablet: Caraway Tablet is withheld");
+    // What was taken by hand is followed, too.
+    bus.listener!.disconnected(line);
+    expect(heard.at(-1)).toBe("Line left");
   });
 });
