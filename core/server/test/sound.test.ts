@@ -69,6 +69,23 @@ describe("what the guest plays", () => {
     expect(opus.ofName<object>("START")).toMatchObject([{ ...format, format: 1 }]);
   });
 
+  it("is stamped by its samples, also when a busy guest gives many at once, and anew behind a gap", () => {
+    const world = setUp();
+    const channel = open(world, "playback", { opus: false });
+    world.guest({ type: "playback-start", device: 0, format });
+    const times = () => packets(channel).map(({ time }) => time);
+    for (const [index, pause] of [10, 10, 60, 0, 0, 0, 0, 0, 10, 400, 10].entries()) {
+      world.advance(pause);
+      play(world, samples(1, index));
+    }
+    const steps = times()
+      .slice(1)
+      .map((time, at) => time - times()[at]!);
+    const even = steps.filter((step) => Math.abs(step - 10) <= 1);
+    expect(even).toHaveLength(steps.length - 1);
+    expect(Math.max(...steps)).toBeGreaterThan(390);
+  });
+
   it("is raw where Opus does not have its rate", () => {
     const world = setUp();
     const channel = open(world, "playback");
