@@ -1,6 +1,8 @@
-// PEER: under emulation, QEMU 7.2 brings some busy guests over dead: their kernel panics behind the
-// move, whoever looks on. A test of sessions cannot say anything about such a move, so it is made
-// again; a guest that lives and does not get its keys is another matter.
+// PEER: under emulation, QEMU 7.2 loses pages of some busy guests on the way, and their kernel dies of
+// it behind the move, whoever looks on. The memory of our machines is such that it does not
+// (`memoryArgument` in qemu-arguments.ts). Should one be brought over dead all the same, a test of
+// sessions cannot say anything about that move, and it is made again; a guest that lives and does
+// not get its keys is another matter.
 
 import type { Vm } from "./vm.ts";
 
