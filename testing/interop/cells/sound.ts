@@ -5,10 +5,13 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import {
+  CarawayClient,
   type Cell,
   type CellResult,
   connectCaraway,
+  endpointOf,
   JsonProgram,
+  MovingTestcard,
   startMigrationTarget,
   startSavedVm,
   type Vm,
@@ -21,6 +24,8 @@ import { ensurePeerProgram } from "../src/peer-program.ts";
 export const frequency = 48_000;
 const playedHz = 600;
 const recordedHz = 700;
+/** How often a loudspeaker asks for samples, as browsers do, about. */
+const pullMs = 2.5;
 
 interface Heard {
   readonly samples: Float32Array;
@@ -64,20 +69,34 @@ export class Ear implements PlaybackSink {
 
   /** What a loudspeaker's buffer would have missed, fed with what came when it came. */
   underruns(): number {
+    return this.#playOut(() => {}).figures.underruns;
+  }
+
+  /** Milliseconds for which such a loudspeaker would have been silent, of some time. */
+  silence(from: number, to: number): number {
+    let silentMs = 0;
+    this.#playOut((now, played) => {
+      if (now >= from && now < to) silentMs += pullMs * (1 - played);
+    });
+    return silentMs;
+  }
+
+  /** `hear` is told how much of each pull there was. */
+  #playOut(hear: (now: number, played: number) => void): PlayoutBuffer {
     const buffer = new PlayoutBuffer({ channels: 2, frequency, ...defaultPlayout });
     buffer.fed(true);
-    const output = new Float32Array(960);
+    const output = new Float32Array((pullMs * frequency * 2) / 1000);
     const [first] = this.heard;
     const last = this.heard[this.heard.length - 1];
     let next = 0;
-    for (let now = first?.at ?? 0; now < (last?.at ?? 0); now += 10) {
+    for (let now = first?.at ?? 0; now < (last?.at ?? 0); now += pullMs) {
       for (; next < this.heard.length && this.heard[next]!.at <= now; next++) {
         const { time, samples, at } = this.heard[next]!;
         buffer.push(time, samples, at);
       }
-      buffer.pull(output);
+      hear(now, (2 * buffer.pull(output)) / output.length);
     }
-    return buffer.figures.underruns;
+    return buffer;
   }
 }
 
@@ -265,6 +284,51 @@ async function hearsThroughMoveAtGtk(): Promise<CellResult> {
   };
 }
 
+/** From ours to ours: what a loudspeaker is silent for, beside what the guest stands still for. */
+async function hearsThroughOurMove(): Promise<CellResult> {
+  const running: { readonly running: boolean; readonly at: number }[] = [];
+  await using moving = await MovingTestcard.start({
+    testcard: { width: 240, height: 240, sound: true },
+    onGuestOutput: (output) => {
+      if (output.type === "running") running.push({ ...output, at: performance.now() });
+    },
+  });
+  const ear = new Ear();
+  await using client = new CarawayClient(endpointOf(moving.address), { playback: ear });
+  const program = await ensurePeerProgram("gtk-sound", {
+    pkgConfig: ["spice-client-glib-2.0"],
+    packages: ["libspice-client-glib-2.0-dev"],
+  });
+  const folder = makeOwnedDirectory("gtk-sound");
+  const file = join(folder, "heard.pcm");
+  const place = [`host=${moving.address.host}`, `port=${moving.address.port}`];
+  await using gtk = new JsonProgram(program, [file, ...place]);
+  await gtk.waitFor("start");
+  await delay(6000);
+  const gaps = new GapWatch(() => statSync(file).size);
+  await moving.move("seamless", true);
+  await delay(4000);
+  const gtkGapMs = gaps.end();
+  const gtkStarts = gtk.events.filter(({ event }) => event === "start").length;
+  removeOwnedDirectory(folder);
+  const stoppedAt = running.findLast((event) => !event.running)?.at ?? 0;
+  const startedAt = running.findLast((event) => event.running)?.at ?? 0;
+  const downtimeMs = startedAt - stoppedAt;
+  const silenceMs = ear.silence(stoppedAt, startedAt + 1000);
+  const done = client.events.some((event) => event.name === "migration" && event.phase === "done");
+  const isGood =
+    done && ear.starts === 1 && ear.problems.length === 0 && silenceMs <= downtimeMs + 21;
+  const detail =
+    `silent for ${silenceMs.toFixed(0)} ms in a move in which the guest stands still for ` +
+    `${downtimeMs.toFixed(0)} ms, started ${ear.starts} times; spice-gtk gets nothing for ` +
+    `${gtkGapMs} ms, started ${gtkStarts} times`;
+  return {
+    outcome: isGood ? "passed" : "failed",
+    detail: [detail, ...ear.problems].join("; "),
+    facts: { silenceMs: Math.round(silenceMs), downtimeMs: Math.round(downtimeMs), gtkGapMs },
+  };
+}
+
 /** How long something does not grow, at most. */
 class GapWatch {
   readonly #timer: NodeJS.Timeout;
@@ -293,5 +357,6 @@ export const cells: readonly Cell[] = [
   { name: "a tone of a minute that the guest plays is heard, whole", run: () => hears(60) },
   { name: "the guest hears the microphone", run: records },
   { name: "a tone goes on behind a seamless move", run: hearsThroughMove },
+  { name: "a tune goes on from ours to ours", run: hearsThroughOurMove },
   { name: "… and at spice-gtk, for comparison", run: hearsThroughMoveAtGtk },
 ];
