@@ -31,7 +31,7 @@ describe("an agent", () => {
   });
 
   it("of the testcard shares clipboard, files and monitors with spice-gtk at our server", async () => {
-    expect(await gtkShares()).toContain("clipboards both ways");
+    expect(await gtkShares()).toContain("text and pictures both ways");
   });
 
   it("of the testcard shares clipboard and files with our client at our server", async () => {
