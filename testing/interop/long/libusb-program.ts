@@ -1,7 +1,7 @@
 // Runs in a machine with USB devices: gives those that the rules on its command line allow to whoever
 // speaks the guest's role of usbredir at the other end of a port.
 
-import { createReadStream, createWriteStream } from "node:fs";
+import { createReadStream, createWriteStream, openSync } from "node:fs";
 import { ClientStream, RuledUsb, UsbDevices, usbName } from "@caraway/driver";
 import { parseFilter } from "@caraway/usbredir";
 import { HostUsb } from "../../../io/node/src/host-usb.ts";
@@ -17,7 +17,9 @@ for (const device of await usb.devices()) {
   const id = `${device.vendorId.toString(16)}:${device.productId.toString(16)}`;
   say("device", { id, name: usbName(device) });
 }
-const output = createWriteStream(path, { flags: "r+" });
+// A port can be opened once.
+const port = openSync(path, "r+");
+const output = createWriteStream(path, { fd: port });
 const opened = { stream: 1, channel: "usbredir", id: 0, portName: null, guestOpen: true } as const;
 const stream = new ClientStream({ name: "stream-opened", ...opened }, (command) => {
   if (command.name !== "stream-send") return;
@@ -46,6 +48,6 @@ const ruled = new RuledUsb(usb, {
 const filter = parseFilter(rules);
 await ruled.start({ onConnect: filter, auto: filter });
 say("ready");
-for await (const chunk of createReadStream(path)) {
+for await (const chunk of createReadStream(path, { fd: port })) {
   stream.handle({ name: "stream-data", stream: 1, bytes: new Uint8Array(chunk as Buffer) });
 }
